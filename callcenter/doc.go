@@ -1,0 +1,2 @@
+// Package callcenter turns what Asterisk says about channels into calls.
+package callcenter

@@ -1,0 +1,37 @@
+package callcenter
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// ErrNotFound says that no such call is stored.
+var ErrNotFound = errors.New("call not found")
+
+// Store keeps calls and gaps for the service. Times may be rounded to
+// microseconds.
+type Store interface {
+	// ActiveCalls returns the calls of a node that were active when they were
+	// last saved, so that a restarted daemon goes on with them.
+	ActiveCalls(ctx context.Context, node string) ([]Call, error)
+
+	// SaveCalls inserts or replaces calls (keyed by RequestID, which stands
+	// for node and linkedid) in one transaction, together with one entry in
+	// the change log for each call that differs from what was stored. Saving
+	// the same calls again changes nothing. A call-center call is never
+	// turned into another kind.
+	SaveCalls(ctx context.Context, calls []Call) error
+
+	// SaveGap inserts a gap or, when one of the same node and From is stored,
+	// sets its To.
+	SaveGap(ctx context.Context, gap Gap) error
+
+	// LastProven returns until when a node's events are known to have been
+	// followed; the zero time for a node that never was.
+	LastProven(ctx context.Context, node string) (time.Time, error)
+
+	// SaveProven records that all of a node's events until at were followed
+	// and are stored.
+	SaveProven(ctx context.Context, node string, at time.Time) error
+}
