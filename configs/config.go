@@ -1,0 +1,225 @@
+package configs
+
+import (
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+	_ "time/tzdata" // the static binary runs on machines without a zone database
+)
+
+// Config is the whole configuration, as Load and Parse return it: complete and
+// without contradictions.
+type Config struct {
+	Database Database `yaml:"database"`
+	Listen   Listen   `yaml:"listen"`
+	// Timezone is the IANA name of the zone in which people here read times;
+	// "Asia/Tokyo" when omitted. What is stored and sent is always UTC.
+	Timezone string `yaml:"timezone"`
+	// Region is the ISO 3166 code of the country whose dialling rules apply to
+	// numbers without a country code; "JP" when omitted.
+	Region string `yaml:"region"`
+	Log    Log    `yaml:"log"`
+	// PBX lists the Asterisk nodes to follow, at least one.
+	PBX            []PBX           `yaml:"pbx"`
+	CallCenters    []CallCenter    `yaml:"call_centers"`
+	RingGroups     []RingGroup     `yaml:"ring_groups"`
+	Terminals      []Terminal      `yaml:"terminals"`
+	BusinessLabels []BusinessLabel `yaml:"business_labels"`
+}
+
+// Location returns the zone that Timezone names. It panics on a name that
+// validation would have refused.
+func (c *Config) Location() *time.Location {
+	loc, err := time.LoadLocation(c.Timezone)
+	if err != nil {
+		panic(fmt.Sprintf("configs: time zone of a Config that was not validated: %v", err))
+	}
+	return loc
+}
+
+// Database says where PostgreSQL is.
+type Database struct {
+	// URL is a postgres:// URL with user and password. It is empty where no
+	// database is configured, which only commands that need none accept.
+	URL Secret `yaml:"url"`
+	// URLFile names a file that holds the URL.
+	URLFile string `yaml:"url_file"`
+}
+
+// Listen says on which addresses callbackd answers.
+type Listen struct {
+	// API is the host:port of the API and the workspace; ":8080" when omitted.
+	API string `yaml:"api"`
+	// Ops is the host:port of metrics and health, for machines and never for
+	// the public; ":9090" when omitted.
+	Ops string `yaml:"ops"`
+	TLS TLS    `yaml:"tls"`
+}
+
+// TLS names the files for serving the API over HTTPS. Without them it is
+// plain HTTP, for a reverse proxy in front.
+type TLS struct {
+	Certificate string `yaml:"certificate"` // PEM, the chain after the leaf
+	Key         string `yaml:"key"`         // PEM
+}
+
+// Enabled reports whether the API is to be served over HTTPS.
+func (t TLS) Enabled() bool { return t.Certificate != "" }
+
+// Log says how callbackd logs to standard error.
+type Log struct {
+	// Format is LogText when omitted.
+	Format LogFormat `yaml:"format"`
+	// Level is the lowest level that is written; info when omitted.
+	Level LogLevel `yaml:"level"`
+}
+
+// LogFormat is how a log record is written.
+type LogFormat string
+
+// The formats of log records.
+const (
+	LogText LogFormat = "text" // key=value, for people
+	LogJSON LogFormat = "json" // one JSON object a line, for log collectors
+)
+
+// UnmarshalText accepts the formats that exist.
+func (f *LogFormat) UnmarshalText(text []byte) error {
+	switch got := LogFormat(text); got {
+	case LogText, LogJSON:
+		*f = got
+		return nil
+	default:
+		return fmt.Errorf("%s is not a log format: write text or json", quote(string(text)))
+	}
+}
+
+// LogLevel is a slog.Level that is written as one of debug, info, warn and
+// error. It is a slog.Leveler.
+type LogLevel struct{ slog.Level }
+
+// UnmarshalText accepts the four names, in small letters.
+func (l *LogLevel) UnmarshalText(text []byte) error {
+	for _, level := range []slog.Level{slog.LevelDebug, slog.LevelInfo, slog.LevelWarn, slog.LevelError} {
+		if strings.ToLower(level.String()) == string(text) {
+			l.Level = level
+			return nil
+		}
+	}
+	return fmt.Errorf("%s is not a log level: write debug, info, warn or error", quote(string(text)))
+}
+
+// PBX is one Asterisk node.
+type PBX struct {
+	// Name is the node's name here. It is part of the request ID of every call
+	// on the node, so changing it later makes known calls strangers.
+	Name string `yaml:"name"`
+	ARI  ARI    `yaml:"ari"`
+	// Trunks are the endpoints that lead outside, as TECH/name. A call is
+	// inbound when it comes from one of them and outbound when it goes to one.
+	Trunks []string `yaml:"trunks"`
+	// Contexts are the dialplan contexts in which dialling a call center's
+	// extension counts; none means any context.
+	Contexts   []string   `yaml:"contexts"`
+	Recordings Recordings `yaml:"recordings"`
+}
+
+// PasswordVariable returns the name of the environment variable that may hold
+// the node's ARI password.
+func (p PBX) PasswordVariable() string {
+	return "CALLBACKD_PBX_" + strings.ToUpper(strings.ReplaceAll(p.Name, "-", "_")) + "_PASSWORD"
+}
+
+// ARI says how to reach a node's REST interface.
+type ARI struct {
+	// URL is the base URL, up to and including "/ari".
+	URL string `yaml:"url"`
+	// Username is the user of ari.conf; "callbackd" when omitted.
+	Username string `yaml:"username"`
+	// Password is that user's password. It is never empty after Load.
+	Password Secret `yaml:"password"`
+	// PasswordFile names a file that holds the password.
+	PasswordFile string `yaml:"password_file"`
+	// Application is the Stasis application name under which callbackd
+	// listens; "callbackd" when omitted. Two programs that use one name on one
+	// Asterisk take the events away from each other.
+	Application string `yaml:"application"`
+	// EventFilter asks Asterisk not to send events that are not needed. It
+	// needs the channelvars line of the sample ari.conf and a user that may
+	// write.
+	EventFilter bool `yaml:"event_filter"`
+}
+
+// Recordings says where a node's recordings lie.
+type Recordings struct {
+	// Directory is the absolute path under which callbackd sees the files that
+	// MixMonitor writes; empty when it cannot see them.
+	Directory string `yaml:"directory"`
+}
+
+// CallCenter is a desk whose calls may become callbacks.
+type CallCenter struct {
+	// ID is the desk's identifier in the API and in CALLBACKD_CALL_CENTER.
+	ID string `yaml:"id"`
+	// Name is what people read.
+	Name string `yaml:"name"`
+	// Extension is the number that is dialled to reach the desk; no pattern,
+	// for it is also shown as the local number of its calls.
+	Extension string `yaml:"extension"`
+	// Queues are the names of its Asterisk queues, at least one. Asterisk does
+	// not distinguish capitals in the name of a queue.
+	Queues []string `yaml:"queues"`
+	// Label is the ID of the business label of its calls when neither the
+	// dialled number nor the dialplan gives one; empty for none.
+	Label string `yaml:"label"`
+}
+
+// RingGroup is an extension that rings several phones; its calls are no
+// call-center calls.
+type RingGroup struct {
+	ID        string `yaml:"id"`
+	Name      string `yaml:"name"`
+	Extension string `yaml:"extension"`
+	// Queues are the queues that merely ring a group of phones; none for a
+	// group that is rung by Dial.
+	Queues []string `yaml:"queues"`
+}
+
+// Terminal is a phone, or all phones that a pattern matches.
+type Terminal struct {
+	// Extension is a number or an Asterisk pattern. An extension that is also
+	// written out at a call center or ring group belongs to that one.
+	Extension Pattern `yaml:"extension"`
+}
+
+// BusinessLabel is a line of business.
+type BusinessLabel struct {
+	// ID is the label's identifier in the API and in CALLBACKD_LABEL.
+	ID   string `yaml:"id"`
+	Name string `yaml:"name"`
+	// DID are the dialled numbers that mean this label, as the trunk sends
+	// them to the dialplan; none when only the dialplan sets the label.
+	DID []string `yaml:"did"`
+}
+
+// defaults returns what a file that says nothing means.
+func defaults() *Config {
+	return &Config{
+		Listen:   Listen{API: ":8080", Ops: ":9090"},
+		Timezone: "Asia/Tokyo",
+		Region:   "JP",
+		Log:      Log{Format: LogText, Level: LogLevel{slog.LevelInfo}},
+	}
+}
+
+// setDefaults fills in what a node left out. It runs after decoding, because
+// before that the list of nodes is empty.
+func (p *PBX) setDefaults() {
+	if p.ARI.Username == "" {
+		p.ARI.Username = "callbackd"
+	}
+	if p.ARI.Application == "" {
+		p.ARI.Application = "callbackd"
+	}
+}

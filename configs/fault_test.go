@@ -1,0 +1,192 @@
+package configs
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var update = flag.Bool("update", false, "write testdata/faults.golden anew")
+
+// Everything that testdata/faults.yaml gets wrong is reported at once, in
+// order, with its place and its line.
+func TestLoad_AllFaultsAtOnce(t *testing.T) {
+	t.Parallel()
+	_, err := Load("testdata/faults.yaml")
+	faults, ok := errors.AsType[*Error](err)
+	if !ok {
+		t.Fatalf("Load = %v, want a *configs.Error", err)
+	}
+	if *update {
+		if err := os.WriteFile("testdata/faults.golden", []byte(err.Error()+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, readErr := os.ReadFile("testdata/faults.golden")
+	if readErr != nil {
+		t.Fatal(readErr)
+	}
+	if diff := cmp.Diff(string(want), err.Error()+"\n"); diff != "" {
+		t.Errorf("faults (-want +got):\n%s", diff)
+	}
+	if strings.Contains(err.Error(), "hunter2") {
+		t.Error("the text of the error shows a secret")
+	}
+	for i, f := range faults.Faults[1:] {
+		if before := faults.Faults[i]; f.Line < before.Line || f.Line == before.Line && f.Column < before.Column {
+			t.Errorf("fault %q comes after %q", f, before)
+		}
+	}
+}
+
+func TestParse_Fault(t *testing.T) {
+	t.Parallel()
+	const node = "pbx: [{name: pbx1, ari: {url: 'http://pbx/ari', password: p}}]\n"
+	tests := []struct{ name, yaml, want string }{
+		{"empty", "# nothing\n", "1:1: the file is empty"},
+		{"not YAML", "pbx:\n  - name: [pbx1\nregion: JP\n", "not YAML"},
+		{"tab", "listen:\n\tapi: ':1'\n", "2:1: not YAML"},
+		{"a list", "- a\n", "1:1: is a list, must be keys with values"},
+		{"two documents", node + "---\n" + node, "3:1: a second YAML document"},
+		{"no node", "region: JP\n", "1:1: pbx: no PBX to follow"},
+		{"empty list of nodes", "region: JP\npbx: []\n", "2:1: pbx: no PBX to follow"},
+		{"merge key", node + "x: &x {a: 1}\nlisten: {<<: *x}\n", "listen.<<: YAML merge keys"},
+		{"anchor", node + "region: &r JP\n", "2:9: region: YAML anchors"},
+		{"tag", node + "region: !!str JP\n", "2:9: region: YAML anchors"},
+		{"no port", node + "listen: {api: 'localhost:'}\n", `2:15: listen.api: "localhost:" is not an address`},
+		{"one port twice", node + "listen: {api: ':9090'}\n", `listen.ops: ":9090" is already the address of listen.api`},
+		{"TLS without key", node + "listen: {tls: {certificate: c.pem}}\n", "2:10: listen.tls.key: is missing"},
+		{"TLS without certificate", node + "listen: {tls: {key: k.pem}}\n", "2:10: listen.tls.certificate: is missing"},
+		{"TLS unreadable", node + "listen: {tls: {certificate: c.pem, key: k.pem}}\n", "2:29: listen.tls.certificate: certificate and key cannot be used: open "},
+		{"URL twice", node + "database: {url: 'postgres://db/a', url_file: f}\n", "2:46: database.url_file: there is also database.url"},
+		{"URL file empty", node + "database: {url_file: empty}\n", `empty" is empty`},
+		{"URL file huge", node + "database: {url_file: huge}\n", "larger than 65536 bytes"},
+		{"URL file missing", node + "database: {url_file: none}\n", "2:22: database.url_file: the secret's file cannot be read: open "},
+		{"URL file is a folder", node + "database: {url_file: .}\n", "cannot be read: read "},
+		{"URL file wrong", node + "database: {url_file: wrong}\n", "2:22: database.url_file: not a PostgreSQL URL"},
+		{"local time", node + "timezone: Local\n", `timezone: "Local" is not a time zone`},
+		{"number for a list", node + "call_centers: 1\n", "2:15: call_centers: is a number, must be a list"},
+		{"query in URL", strings.Replace(node, "ari'", "ari?api_key=a:b'", 1), "has something behind the path"},
+		{"file URL", strings.Replace(node, "http:", "file:", 1), "is not an HTTP URL"},
+		{"no URL", strings.Replace(node, "url: 'http://pbx/ari', ", "", 1), "1:20: pbx[0].ari.url: the ARI URL is missing"},
+	}
+	folder := t.TempDir()
+	for name, text := range map[string]string{"empty": "\n", "huge": strings.Repeat("x", 1<<17), "wrong": "host=db user=callbackd\n"} {
+		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, tt := range tests {
+		_, err := Parse([]byte(tt.yaml), Source{Path: filepath.Join(folder, "c.yaml")})
+		if got := fmt.Sprint(err); !strings.Contains(got, tt.want) {
+			t.Errorf("%s: Parse = %v, want %q", tt.name, got, tt.want)
+		}
+	}
+}
+
+// Two nodes may not follow one Asterisk, however its URL is written.
+func TestParse_OneAsteriskTwice(t *testing.T) {
+	t.Parallel()
+	_, err := Parse([]byte(`pbx:
+- {name: a, ari: {url: "http://PBX:8088/ari", password: p}}
+- {name: b, ari: {url: "http://pbx:8088/ari/", password: p}}
+`), Source{Path: "c.yaml"})
+	want := `1 fault in the configuration:
+c.yaml:3:24: pbx[1].ari.url: "http://pbx:8088/ari/" is already taken by pbx[0].ari.url (line 2): every ARI URL may occur only once
+     3 | - {name: b, ari: {url: "http://pbx:8088/ari/", password: …}}`
+	if got := fmt.Sprint(err); got != want {
+		t.Errorf("Parse =\n%s\nwant\n%s", got, want)
+	}
+}
+
+// A file may be broken in just the place that holds a secret.
+func TestParse_FaultsHideSecrets(t *testing.T) {
+	t.Parallel()
+	for _, yaml := range []string{
+		"pbx: [{ari: {password: hunter2",
+		"password: hunter2: hunter2\n",
+		"pbx:\n - ari:\n    password: 'hunter2\n",
+		"pbx:\n - ari: {'password': \"hunter2\"]\n",
+		"pbx: [{ari: {password: {a: hunter2}}}]",
+		"pbx: [{ari: {password: &hunter2 hunter2}}]",
+		"pbx: [{ari: {passwd: hunter2, urll: 'hunter2'}}]",
+		"pbx: [{ari: {password: |\n    hunter2\n    hunter2\n  }}]",
+		"pbx:\n - ari:\n    password: >\n      hunter2\n      hunter2\n    password: x\n    passsword:\n      - hunter2\n",
+		"pbx: [{ari: hunter2}]\n",
+		"pbx: [{ari: {url: 'ftp://root:hunter2@pbx'}}]\n",
+		"pbx: [{ari: {url: 'http://root:hunter2@pbx:x/'}}]\n",
+		"database: {url: 'postgres://root:hunter2@pbx:x/'}\n",
+		"database: {url: 'postgres://root:hunter2/@pbx/'}\n",
+		"database: {url: [postgres://root:hunter2@pbx/]\n",
+		"listen: {password: hunter2}\n",
+		"terminals: [password: hunter2]\n",
+		"listen: {password: true, <<: {a: hunter2}}\n",
+	} {
+		_, err := Parse([]byte(yaml), Source{Path: "c.yaml"})
+		if err == nil || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("Parse(%q) = %v, want an error without the secret", yaml, err)
+		}
+	}
+}
+
+func TestFault_Excerpt(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("長", 200)
+	_, err := Parse([]byte("a\x1b[31m: "+long+"\r\nregion:\tXX\r\n# "+long+"\n"+strings.Repeat(" ", 200)+"log: 1"), Source{Path: "c.yaml"})
+	faults, ok := errors.AsType[*Error](err)
+	if !ok {
+		t.Fatalf("Parse = %v, want a *configs.Error", err)
+	}
+	for _, f := range faults.Faults {
+		if n := utf8.RuneCountInString(f.Excerpt); n > 122 || strings.ContainsAny(f.Excerpt, "\x1b\r\t") {
+			t.Errorf("excerpt of %d characters %q, want at most 122 and all visible", n, f.Excerpt)
+		}
+	}
+}
+
+// FuzzParse checks that no text makes Parse panic, that every fault has a
+// place in the file, and that what Parse accepts keeps its promises.
+func FuzzParse(f *testing.F) {
+	for _, name := range []string{"callbackd.yaml", "testdata/faults.yaml", "testdata/traces.yaml"} {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data)
+	}
+	f.Add([]byte("pbx: [{name: a, ari: {url: 'http://a/ari', password: |\n  b\n}}]\nterminals: [{extension: 1}]"))
+	f.Add([]byte("? a\n: b\n--- \n&a *a !!x <<: %"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		// A _file key must not make the fuzzer read what it finds on the machine.
+		if strings.Contains(string(data), "_file") || strings.Contains(string(data), "tls") {
+			return
+		}
+		cfg, err := Parse(data, Source{Path: "fuzz.yaml"})
+		if err == nil {
+			cfg.Location()
+			for _, p := range cfg.PBX {
+				if p.Name == "" || p.ARI.URL == "" || p.ARI.Password.IsZero() {
+					t.Errorf("accepted a node without name, URL or password: %v", p)
+				}
+			}
+			return
+		}
+		faults, ok := errors.AsType[*Error](err)
+		if !ok {
+			t.Fatalf("Parse = %v, want a *configs.Error", err)
+		}
+		lines := strings.Count(lineEnds.Replace(string(data)), "\n") + 1
+		for _, f := range faults.Faults {
+			if f.Line < 1 || f.Line > lines || f.Column < 1 || f.Problem == "" {
+				t.Errorf("fault without a place in a file of %d lines: %s", lines, f)
+			}
+		}
+	})
+}
