@@ -1,0 +1,390 @@
+package sip
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/emiago/sipgo"
+	sipmsg "github.com/emiago/sipgo/sip"
+)
+
+const (
+	// requestTimeout bounds a request and its response within a call.
+	requestTimeout = 5 * time.Second
+	// closeTimeout bounds the polite part of Close.
+	closeTimeout = 3 * time.Second
+	// ringTimeout bounds how long a phone rings or lets ring, as timer C of
+	// RFC 3261 does for proxies.
+	ringTimeout = 3 * time.Minute
+	// incomingQueue is how many calls may wait on [Phone.Incoming].
+	incomingQueue = 64
+)
+
+// PhoneOptions say who a phone is and how it behaves.
+type PhoneOptions struct {
+	Username    string // user part of its address, and for authentication
+	Password    string // for digest authentication; empty: none is tried
+	DisplayName string
+
+	// Server is the host:port of the PBX, for registration and for numbers to
+	// call. Without it every call needs a whole SIP URI.
+	Server string
+	// Listen is the address to listen at, by UDP; 127.0.0.1:0 when empty. It
+	// must name one interface, since it is told to others.
+	Listen string
+	// Headers are put on each INVITE, such as the one by which the PBX
+	// recognises a trunk.
+	Headers map[string]string
+
+	Behaviour Behaviour    // for incoming calls
+	Sound     Sound        // what it says in calls; nil is [Silence]
+	Logger    *slog.Logger // nil logs nothing
+}
+
+// A Phone is a telephone on UDP.
+type Phone struct {
+	options PhoneOptions
+	address netip.AddrPort
+	log     *slog.Logger
+
+	agent  *sipgo.UserAgent
+	client *sipgo.Client
+	conn   net.PacketConn
+	served chan struct{} // closed when the socket's reader is gone
+
+	life      context.Context // ends with Close, when the polite part is over
+	end       context.CancelFunc
+	closeOnce sync.Once
+	closeErr  error
+	running   sync.WaitGroup // handlers and goroutines of calls
+
+	registrar registrar
+	incoming  chan *Call
+
+	mu        sync.Mutex
+	behaviour Behaviour
+	calls     map[dialogKey]*Call
+	closing   bool // takes and makes no more calls
+	closed    bool // starts nothing at all
+}
+
+// OpenPhone starts to listen. The phone is at a static address until
+// [Phone.Register] is called. ctx bounds only the opening.
+func OpenPhone(ctx context.Context, options PhoneOptions) (*Phone, error) {
+	if err := options.complete(); err != nil {
+		return nil, fmt.Errorf("open phone: %w", err)
+	}
+	var config net.ListenConfig
+	conn, err := config.ListenPacket(ctx, "udp", options.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("open phone: %w", err)
+	}
+	local := conn.LocalAddr().(*net.UDPAddr).AddrPort()
+	life, end := context.WithCancel(context.WithoutCancel(ctx))
+	p := &Phone{
+		options:   options,
+		address:   netip.AddrPortFrom(local.Addr().Unmap(), local.Port()),
+		log:       options.Logger,
+		conn:      conn,
+		served:    make(chan struct{}),
+		life:      life,
+		end:       end,
+		incoming:  make(chan *Call, incomingQueue),
+		behaviour: options.Behaviour,
+		calls:     map[dialogKey]*Call{},
+	}
+	if err := p.serve(ctx); err != nil {
+		end()
+		conn.Close()
+		return nil, fmt.Errorf("open phone: %w", err)
+	}
+	return p, nil
+}
+
+func (o *PhoneOptions) complete() error {
+	var faults []error
+	if o.Username == "" {
+		faults = append(faults, errors.New("no username"))
+	}
+	if o.Listen == "" {
+		o.Listen = "127.0.0.1:0"
+	}
+	if listen, err := netip.ParseAddrPort(o.Listen); err != nil {
+		faults = append(faults, fmt.Errorf("listen address: %w", err))
+	} else if listen.Addr().IsUnspecified() {
+		faults = append(faults, fmt.Errorf("listen address %s names no interface", o.Listen))
+	}
+	if o.Server != "" {
+		if _, _, err := sipmsg.ParseAddr(o.Server); err != nil {
+			faults = append(faults, fmt.Errorf("server: %w", err))
+		}
+	}
+	faults = append(faults, o.Behaviour.check())
+	if o.Sound == nil {
+		o.Sound = Silence()
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	return errors.Join(faults...)
+}
+
+// serve wires sipgo's layers to our socket. Its logs are dropped: they hold
+// whole start lines, and so numbers.
+func (p *Phone) serve(ctx context.Context) error {
+	quiet := slog.New(slog.DiscardHandler)
+	agent, err := sipgo.NewUA(
+		sipgo.WithUserAgent(p.options.Username),
+		sipgo.WithUserAgentHostname(p.address.Addr().String()),
+		sipgo.WithUserAgentTransportLayerOptions(sipmsg.WithTransportLayerLogger(quiet)),
+		sipgo.WithUserAgentTransactionLayerOptions(
+			sipmsg.WithTransactionLayerLogger(quiet),
+			sipmsg.WithTransactionLayerUnhandledResponseHandler(func(*sipmsg.Response) {}),
+		),
+	)
+	if err != nil {
+		return err
+	}
+	server, err := sipgo.NewServer(agent, sipgo.WithServerLogger(quiet))
+	if err != nil {
+		return errors.Join(err, agent.Close())
+	}
+	client, err := sipgo.NewClient(agent,
+		sipgo.WithClientLogger(quiet),
+		sipgo.WithClientAddr(p.address.String()),
+		sipgo.WithClientConnectionAddr(p.address.String()),
+		sipgo.WithClientNAT(),
+	)
+	if err != nil {
+		return errors.Join(err, agent.Close())
+	}
+	p.agent, p.client = agent, client
+	p.route(server)
+
+	reading := &announcedConn{PacketConn: p.conn, reading: make(chan struct{})}
+	go func() {
+		defer close(p.served)
+		if err := server.ServeUDP(reading); err != nil {
+			p.log.Error("phone stopped listening", "err", err)
+		}
+	}()
+	select {
+	case <-reading.reading:
+		return nil
+	case <-ctx.Done():
+		return errors.Join(context.Cause(ctx), agent.Close())
+	}
+}
+
+// announcedConn tells of the first read. By then sipgo has put the socket
+// into its pool; a request sent earlier would open a second one.
+type announcedConn struct {
+	net.PacketConn
+	once    sync.Once
+	reading chan struct{}
+}
+
+func (c *announcedConn) ReadFrom(buffer []byte) (int, net.Addr, error) {
+	c.once.Do(func() { close(c.reading) })
+	return c.PacketConn.ReadFrom(buffer)
+}
+
+const allowedMethods = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO, NOTIFY, REFER"
+
+func (p *Phone) route(server *sipgo.Server) {
+	handlers := map[sipmsg.RequestMethod]sipgo.RequestHandler{
+		sipmsg.INVITE:  p.onInvite,
+		sipmsg.ACK:     p.onAck,
+		sipmsg.BYE:     p.onBye,
+		sipmsg.UPDATE:  p.onUpdate,
+		sipmsg.REFER:   p.onRefer,
+		sipmsg.NOTIFY:  p.onNotify,
+		sipmsg.INFO:    p.onInfo,
+		sipmsg.OPTIONS: p.onOptions,
+		// A CANCEL that matches a call never comes here, sipgo answers it.
+		sipmsg.CANCEL: p.onStray,
+	}
+	for method, handler := range handlers {
+		server.OnRequest(method, func(req *sipmsg.Request, tx sipmsg.ServerTransaction) {
+			if !p.begin() {
+				return
+			}
+			defer p.running.Done()
+			handler(req, tx)
+		})
+	}
+}
+
+// begin counts one more running goroutine, unless the phone is closed.
+func (p *Phone) begin() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return false
+	}
+	p.running.Add(1)
+	return true
+}
+
+// spawn runs f in the background; Close waits for it.
+func (p *Phone) spawn(f func()) {
+	if !p.begin() {
+		return
+	}
+	go func() {
+		defer p.running.Done()
+		f()
+	}()
+}
+
+// Addr is the address at which the phone listens, by UDP.
+func (p *Phone) Addr() netip.AddrPort { return p.address }
+
+// URI is the phone's own SIP address, at which others can call it without a
+// PBX between.
+func (p *Phone) URI() string { return p.contact().Address.Addr() }
+
+// Incoming delivers the calls that reach the phone, as they begin to ring. A
+// call goes its way whether it is taken from here or not; when 64 calls wait,
+// the oldest is left out. The channel is closed by Close.
+func (p *Phone) Incoming() <-chan *Call { return p.incoming }
+
+// Calls lists the calls that are not over, in no order: placed, received, and
+// those that the far end of another call asked for by REFER.
+func (p *Phone) Calls() []*Call {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Collect(maps.Values(p.calls))
+}
+
+// Close hangs up what is running, takes back the registration and stops. It
+// returns within a few seconds even when nobody answers any more.
+func (p *Phone) Close() error {
+	p.closeOnce.Do(func() { p.closeErr = p.shutDown() })
+	return p.closeErr
+}
+
+func (p *Phone) shutDown() error {
+	p.mu.Lock()
+	p.closing = true
+	p.mu.Unlock()
+
+	ctx, cancel := context.WithTimeout(p.life, closeTimeout)
+	defer cancel()
+	var leaving sync.WaitGroup
+	for _, call := range p.Calls() {
+		leaving.Go(func() { _ = call.Hangup(ctx) }) // who does not answer is left
+	}
+	leaving.Wait()
+	err := p.Unregister(ctx)
+	p.registrar.stop()
+
+	p.mu.Lock()
+	p.closed = true
+	p.mu.Unlock()
+	p.end()
+	for _, call := range p.Calls() {
+		call.finish(ErrClosed)
+	}
+	err = errors.Join(err, p.agent.Close(), p.conn.Close())
+	<-p.served
+	p.running.Wait()
+	close(p.incoming)
+	if err != nil {
+		return fmt.Errorf("close phone: %w", err)
+	}
+	return nil
+}
+
+// enter makes a call one of the phone's.
+func (p *Phone) enter(c *Call) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closing {
+		return ErrClosed
+	}
+	p.calls[c.dialog.key] = c
+	return nil
+}
+
+func (p *Phone) leave(c *Call) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.calls[c.dialog.key] == c {
+		delete(p.calls, c.dialog.key)
+	}
+}
+
+// deliver puts a call on the channel of incoming calls.
+func (p *Phone) deliver(c *Call) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for {
+		select {
+		case p.incoming <- c:
+			return
+		default:
+		}
+		select {
+		case <-p.incoming:
+		default:
+		}
+	}
+}
+
+// find returns the call that a request within a dialog belongs to, or nil.
+func (p *Phone) find(req *sipmsg.Request) *Call {
+	if req.CallID() == nil || req.To() == nil {
+		return nil
+	}
+	tag, _ := req.To().Params.Get("tag")
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.calls[dialogKey{callID: req.CallID().Value(), localTag: tag}]
+}
+
+func (p *Phone) contact() *sipmsg.ContactHeader {
+	return &sipmsg.ContactHeader{Address: sipmsg.Uri{
+		Scheme: "sip",
+		User:   escapeUser(p.options.Username),
+		Host:   p.address.Addr().String(),
+		Port:   int(p.address.Port()),
+	}}
+}
+
+// do sends a request and returns its final response, after authentication if
+// that is asked for.
+func (p *Phone) do(ctx context.Context, req *sipmsg.Request) (*sipmsg.Response, error) {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	defer context.AfterFunc(p.life, cancel)()
+	res, err := p.client.Do(ctx, req)
+	if err == nil && p.challenged(res) {
+		// A clone, because the first transaction still owns the request.
+		res, err = p.client.DoDigestAuth(ctx, req.Clone(), res, p.credentials())
+	}
+	if err != nil {
+		return nil, fmt.Errorf("send %s: %w", req.Method, err)
+	}
+	if !res.IsSuccess() {
+		return res, fmt.Errorf("send %s: %w", req.Method, &RefusedError{Status: res.StatusCode, Reason: res.Reason})
+	}
+	return res, nil
+}
+
+func (p *Phone) challenged(res *sipmsg.Response) bool {
+	return p.options.Password != "" &&
+		(res.StatusCode == sipmsg.StatusUnauthorized || res.StatusCode == sipmsg.StatusProxyAuthRequired)
+}
+
+func (p *Phone) credentials() sipgo.DigestAuth {
+	return sipgo.DigestAuth{Username: p.options.Username, Password: p.options.Password}
+}

@@ -1,0 +1,475 @@
+package sip_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"callbackd/sip"
+)
+
+func TestPhone_TonesArriveBothWays(t *testing.T) {
+	t.Parallel()
+	caller := open(t, sip.PhoneOptions{Username: "2001", DisplayName: `Ann "A" \ 田中`, Sound: sip.Tone(440)})
+	callee := open(t, sip.PhoneOptions{Username: "2002", Sound: sip.Tone(1000), Headers: map[string]string{}})
+
+	call := place(t, caller, callee.URI(), sip.CallOptions{Headers: map[string]string{"X-Reason": "test"}})
+	answered(t, call)
+	other := next(t, callee)
+	answered(t, other)
+
+	got := map[string]string{
+		"number": other.Number(), "caller number": other.CallerNumber(), "caller name": other.CallerName(),
+		"header": other.Header("x-reason"), "call": other.ID(),
+	}
+	want := map[string]string{
+		"number": "2002", "caller number": "2001", "caller name": `Ann "A" \ 田中`,
+		"header": "test", "call": call.ID(),
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("incoming call (-want +got):\n%s", diff)
+	}
+	eventually(t, "each hears the other's tone", func() bool {
+		return other.ToneLevel(440) > 0.9 && call.ToneLevel(1000) > 0.9
+	})
+	if hertz, level := other.DominantTone(); hertz != 440 {
+		t.Errorf("callee hears %v Hz at %.2f, want 440 Hz", hertz, level)
+	}
+	call.Play(sip.Tone(700))
+	eventually(t, "the callee hears the new tone", func() bool { return other.ToneLevel(700) > 0.9 })
+
+	begin, before := time.Now(), other.Heard()
+	eventually(t, "half a second more is heard", func() bool {
+		return other.Heard().Audio-before.Audio >= 500*time.Millisecond
+	})
+	// Twice the time leaves room for a busy machine.
+	if took := time.Since(begin); took > time.Second {
+		t.Errorf("500 ms of audio took %v", took)
+	}
+	if lost := other.Heard().Lost; lost != 0 {
+		t.Errorf("lost %d packets on loopback, want none", lost)
+	}
+
+	hangUp(t, call)
+	ended(t, other)
+	for name, c := range map[string]*sip.Call{"caller": call, "callee": other} {
+		if err := c.Err(); err != nil {
+			t.Errorf("%s: call ended with %v, want a normal end", name, err)
+		}
+		if err := c.Hangup(t.Context()); err != nil {
+			t.Errorf("%s: second hang-up: %v", name, err)
+		}
+	}
+	if calls := len(caller.Calls()) + len(callee.Calls()); calls != 0 {
+		t.Errorf("%d calls left after the end", calls)
+	}
+}
+
+func TestPhone_RingsBeforeItAnswers(t *testing.T) {
+	t.Parallel()
+	caller := open(t, sip.PhoneOptions{Username: "2001"})
+	callee := open(t, sip.PhoneOptions{Username: "2002", Behaviour: sip.Behaviour{RingFor: 200 * time.Millisecond}})
+	call := place(t, caller, callee.URI(), sip.CallOptions{})
+	if err := call.Ringing(timeout(t)); err != nil {
+		t.Fatal(err)
+	}
+	begin := time.Now()
+	answered(t, call)
+	// The ringing response took a moment to arrive, so a little less remains.
+	if rang := time.Since(begin); rang < 100*time.Millisecond {
+		t.Errorf("answered %v after it rang, want about 200 ms", rang)
+	}
+}
+
+func TestPhone_Refuses(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		status int
+		busy   bool
+	}{{486, true}, {480, false}, {600, true}, {603, false}}
+	caller := open(t, sip.PhoneOptions{Username: "2001"})
+	for _, test := range tests {
+		t.Run(fmt.Sprint(test.status), func(t *testing.T) {
+			t.Parallel()
+			callee := open(t, sip.PhoneOptions{Username: "2002", Behaviour: sip.Behaviour{Refuse: test.status}})
+			call := place(t, caller, callee.URI(), sip.CallOptions{})
+			err := call.Answered(timeout(t))
+			refused, ok := errors.AsType[*sip.RefusedError](err)
+			if !ok || refused.Status != test.status {
+				t.Fatalf("Answered = %v, want refused with %d", err, test.status)
+			}
+			if got := sip.IsBusy(err); got != test.busy {
+				t.Errorf("IsBusy(%v) = %t, want %t", err, got, test.busy)
+			}
+			ended(t, next(t, callee))
+		})
+	}
+}
+
+func TestPhone_BehaviourChangesAtRunTime(t *testing.T) {
+	t.Parallel()
+	caller := open(t, sip.PhoneOptions{Username: "2001"})
+	callee := open(t, sip.PhoneOptions{Username: "2002", Behaviour: sip.Behaviour{Refuse: 486}})
+	if err := place(t, caller, callee.URI(), sip.CallOptions{}).Answered(timeout(t)); !sip.IsBusy(err) {
+		t.Fatalf("Answered = %v, want busy", err)
+	}
+	if err := callee.SetBehaviour(sip.Behaviour{HangUpAfter: 50 * time.Millisecond}); err != nil {
+		t.Fatal(err)
+	}
+	call := place(t, caller, callee.URI(), sip.CallOptions{})
+	answered(t, call)
+	ended(t, call)
+	if err := call.Err(); err != nil {
+		t.Errorf("call ended with %v, want hung up by the callee", err)
+	}
+	if err := callee.SetBehaviour(sip.Behaviour{Refuse: 200, RingFor: -1}); err == nil {
+		t.Error("SetBehaviour took a status that does not refuse and a negative time")
+	}
+}
+
+func TestPhone_AnswersAndRefusesOnDemand(t *testing.T) {
+	t.Parallel()
+	caller := open(t, sip.PhoneOptions{Username: "2001"})
+	callee := open(t, sip.PhoneOptions{Username: "2002", Behaviour: sip.Behaviour{Ignore: true}})
+
+	first := place(t, caller, callee.URI(), sip.CallOptions{})
+	if err := next(t, callee).Answer(timeout(t)); err != nil {
+		t.Fatal(err)
+	}
+	answered(t, first)
+	if err := first.Cancel(t.Context()); !errors.Is(err, sip.ErrAnswered) {
+		t.Errorf("Cancel of an answered call = %v, want %v", err, sip.ErrAnswered)
+	}
+
+	second := place(t, caller, callee.URI(), sip.CallOptions{})
+	if err := next(t, callee).Refuse(timeout(t), 480); err != nil {
+		t.Fatal(err)
+	}
+	if refused, ok := errors.AsType[*sip.RefusedError](second.Answered(timeout(t))); !ok || refused.Status != 480 {
+		t.Errorf("Answered = %v, want refused with 480", refused)
+	}
+
+	third := place(t, caller, callee.URI(), sip.CallOptions{})
+	hangUp(t, next(t, callee))
+	if refused, ok := errors.AsType[*sip.RefusedError](third.Answered(timeout(t))); !ok || refused.Status != 603 {
+		t.Errorf("Answered = %v, want declined", refused)
+	}
+}
+
+func TestPhone_CallerCancels(t *testing.T) {
+	t.Parallel()
+	caller := open(t, sip.PhoneOptions{Username: "2001"})
+	callee := open(t, sip.PhoneOptions{Username: "2002", Behaviour: sip.Behaviour{Ignore: true}})
+	call := place(t, caller, callee.URI(), sip.CallOptions{})
+	other := next(t, callee)
+	if err := call.Cancel(timeout(t)); err != nil {
+		t.Fatal(err)
+	}
+	ended(t, other)
+	for name, c := range map[string]*sip.Call{"caller": call, "callee": other} {
+		if err := c.Err(); !errors.Is(err, sip.ErrCancelled) {
+			t.Errorf("%s: call ended with %v, want %v", name, err, sip.ErrCancelled)
+		}
+		if err := c.Answered(t.Context()); !errors.Is(err, sip.ErrCancelled) {
+			t.Errorf("%s: Answered = %v, want %v", name, err, sip.ErrCancelled)
+		}
+	}
+	if err := call.SendDTMF(t.Context(), "1"); !errors.Is(err, sip.ErrNotAnswered) {
+		t.Errorf("SendDTMF = %v, want %v", err, sip.ErrNotAnswered)
+	}
+}
+
+// The answer and the CANCEL race; both orders are right, but a call that goes
+// on for one side only is not.
+func TestPhone_CancelCrossesTheAnswer(t *testing.T) {
+	t.Parallel()
+	caller := open(t, sip.PhoneOptions{Username: "2001"})
+	callee := open(t, sip.PhoneOptions{Username: "2002"})
+	for range 30 {
+		call := place(t, caller, callee.URI(), sip.CallOptions{})
+		if err := call.Cancel(timeout(t)); err != nil && !errors.Is(err, sip.ErrAnswered) {
+			t.Fatal(err)
+		} else if err != nil {
+			hangUp(t, call)
+		}
+		ended(t, call)
+	}
+	eventually(t, "the callee has no call left", func() bool { return len(callee.Calls()) == 0 })
+}
+
+func TestPhone_DTMF(t *testing.T) {
+	t.Parallel()
+	caller := open(t, sip.PhoneOptions{Username: "2001", Sound: sip.Tone(440)})
+	callee := open(t, sip.PhoneOptions{Username: "2002"})
+	call := place(t, caller, callee.URI(), sip.CallOptions{})
+	answered(t, call)
+	other := next(t, callee)
+	answered(t, other)
+	if err := call.SendDTMF(timeout(t), "1199*#D"); err != nil {
+		t.Fatal(err)
+	}
+	if err := other.SendDTMF(timeout(t), "0"); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the keys arrive", func() bool { return other.Digits() == "1199*#D" && call.Digits() == "0" })
+	eventually(t, "the tone goes on", func() bool { return other.ToneLevel(440) > 0.9 })
+	if lost := other.Heard().Lost; lost != 0 {
+		t.Errorf("%d packets seem lost around the keys, want none", lost)
+	}
+	if err := call.SendDTMF(timeout(t), "1x"); err == nil {
+		t.Error("SendDTMF pressed a key x")
+	}
+	hangUp(t, other)
+	ended(t, call)
+	if err := call.SendDTMF(timeout(t), "1"); !errors.Is(err, sip.ErrEnded) {
+		t.Errorf("SendDTMF after the end = %v, want %v", err, sip.ErrEnded)
+	}
+}
+
+func TestPhone_BlindTransfer(t *testing.T) {
+	t.Parallel()
+	customer := open(t, sip.PhoneOptions{Username: "customer", Sound: sip.Tone(440)})
+	agent := open(t, sip.PhoneOptions{Username: "2001"})
+	target := open(t, sip.PhoneOptions{Username: "2002", Behaviour: sip.Behaviour{Refuse: 486}})
+
+	call := place(t, customer, agent.URI(), sip.CallOptions{})
+	answered(t, call)
+	agents := next(t, agent)
+	answered(t, agents)
+
+	if err := agents.Transfer(timeout(t), target.URI()); !sip.IsBusy(err) {
+		t.Fatalf("Transfer to a busy phone = %v, want busy", err)
+	}
+	select {
+	case <-agents.Done():
+		t.Fatal("a transfer that failed ended the call")
+	default:
+	}
+	next(t, target)
+
+	if err := target.SetBehaviour(sip.Behaviour{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := agents.Transfer(timeout(t), target.URI()); err != nil {
+		t.Fatal(err)
+	}
+	ended(t, agents)
+	ended(t, call)
+	transferred := next(t, target)
+	answered(t, transferred)
+	if got := transferred.CallerNumber(); got != "customer" {
+		t.Errorf("transferred call comes from %q, want the customer", got)
+	}
+	eventually(t, "the target hears the customer", func() bool { return transferred.ToneLevel(440) > 0.9 })
+}
+
+func TestPhone_WithheldNumber(t *testing.T) {
+	t.Parallel()
+	caller := open(t, sip.PhoneOptions{Username: "2001", DisplayName: "Ann"})
+	callee := open(t, sip.PhoneOptions{Username: "2002"})
+	answered(t, place(t, caller, callee.URI(), sip.CallOptions{Withheld: true}))
+	other := next(t, callee)
+	if !other.Withheld() || other.CallerNumber() != "anonymous" || other.CallerName() != "Anonymous" || other.Header("Privacy") != "id" {
+		t.Errorf("withheld = %t, number %q, name %q, privacy %q", other.Withheld(), other.CallerNumber(), other.CallerName(), other.Header("Privacy"))
+	}
+}
+
+func TestPhone_CloseEndsEverything(t *testing.T) {
+	// Not parallel: it counts goroutines.
+	before := runtime.NumGoroutine()
+	caller := open(t, sip.PhoneOptions{Username: "2001"})
+	callee := open(t, sip.PhoneOptions{Username: "2002"})
+	ignorant := open(t, sip.PhoneOptions{Username: "2003", Behaviour: sip.Behaviour{Ignore: true}})
+	talking := place(t, caller, callee.URI(), sip.CallOptions{})
+	answered(t, talking)
+	ringing := place(t, caller, ignorant.URI(), sip.CallOptions{})
+	atCallee, atIgnorant := next(t, callee), next(t, ignorant)
+
+	if err := caller.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []*sip.Call{talking, ringing, atCallee, atIgnorant} {
+		ended(t, c)
+	}
+	if _, err := caller.Call(t.Context(), callee.URI(), sip.CallOptions{}); !errors.Is(err, sip.ErrClosed) {
+		t.Errorf("Call after Close = %v, want %v", err, sip.ErrClosed)
+	}
+	for _, phone := range []*sip.Phone{caller, callee, ignorant} {
+		if err := phone.Close(); err != nil {
+			t.Errorf("Close: %v", err)
+		}
+		if _, open := <-phone.Incoming(); open {
+			t.Error("Incoming is still open, or an old call waits there")
+		}
+	}
+	noGoroutineLeft(t, before)
+}
+
+// Close returns in time when the far end has vanished.
+func TestPhone_CloseWithoutFarEnd(t *testing.T) {
+	// Not parallel: it counts goroutines.
+	before := runtime.NumGoroutine()
+	caller := open(t, sip.PhoneOptions{Username: "2001"})
+	silent := listen(t)
+	call := place(t, caller, silent.uri("2002"), sip.CallOptions{})
+	begin := time.Now()
+	if err := caller.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if took := time.Since(begin); took > 5*time.Second {
+		t.Errorf("Close took %v, want a few seconds", took)
+	}
+	ended(t, call)
+	if err := call.Err(); !errors.Is(err, sip.ErrClosed) {
+		t.Errorf("call ended with %v, want %v", err, sip.ErrClosed)
+	}
+	silent.conn.Close()
+	noGoroutineLeft(t, before)
+}
+
+func TestPhone_TwentyCallsAtOnce(t *testing.T) {
+	t.Parallel()
+	var phones [10]*sip.Phone
+	for i := range phones {
+		phones[i] = open(t, sip.PhoneOptions{Username: fmt.Sprint(2001 + i), Sound: sip.Tone(400 + 100*float64(i))})
+	}
+	var placing sync.WaitGroup
+	for i := range 20 {
+		from, to := i%10, (i+1+i/10)%10
+		placing.Go(func() {
+			call, err := phones[from].Call(t.Context(), phones[to].URI(), sip.CallOptions{})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if err := call.Answered(timeout(t)); err != nil {
+				t.Error(err)
+				return
+			}
+			wait(t, "the tone of the other phone", func() bool { return call.ToneLevel(400+100*float64(to)) > 0.9 })
+			wait(t, "a second of audio", func() bool { return call.Heard().Audio > time.Second })
+			if heard := call.Heard(); heard.Lost > 0 {
+				t.Errorf("lost %d of %d packets", heard.Lost, heard.Packets)
+			}
+			if err := call.Hangup(timeout(t)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	placing.Wait()
+}
+
+func TestOpenPhone_AllFaultsAtOnce(t *testing.T) {
+	t.Parallel()
+	_, err := sip.OpenPhone(t.Context(), sip.PhoneOptions{Listen: "0.0.0.0:0", Server: "nowhere", Behaviour: sip.Behaviour{Refuse: 180}})
+	if err == nil {
+		t.Fatal("OpenPhone took bad options")
+	}
+	for _, want := range []string{"username", "0.0.0.0:0", "server", "180"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("error %q does not mention %q", err, want)
+		}
+	}
+}
+
+func open(t *testing.T, options sip.PhoneOptions) *sip.Phone {
+	t.Helper()
+	phone, err := sip.OpenPhone(t.Context(), options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := phone.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return phone
+}
+
+func place(t *testing.T, from *sip.Phone, number string, options sip.CallOptions) *sip.Call {
+	t.Helper()
+	call, err := from.Call(t.Context(), number, options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return call
+}
+
+func next(t *testing.T, phone *sip.Phone) *sip.Call {
+	t.Helper()
+	select {
+	case call := <-phone.Incoming():
+		return call
+	case <-timeout(t).Done():
+		t.Fatal("no call reached the phone")
+		return nil
+	}
+}
+
+func answered(t *testing.T, call *sip.Call) {
+	t.Helper()
+	if err := call.Answered(timeout(t)); err != nil {
+		t.Fatalf("call was not answered: %v", err)
+	}
+}
+
+func ended(t *testing.T, call *sip.Call) {
+	t.Helper()
+	select {
+	case <-call.Done():
+	case <-timeout(t).Done():
+		t.Fatal("call did not end")
+	}
+}
+
+func hangUp(t *testing.T, call *sip.Call) {
+	t.Helper()
+	if err := call.Hangup(timeout(t)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// timeout is what a busy machine needs at most for any one step.
+func timeout(t *testing.T) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// wait polls and reports in the test, without ending it: it is for any goroutine.
+func wait(t *testing.T, what string, done func() bool) bool {
+	t.Helper()
+	ctx := timeout(t)
+	for !done() {
+		select {
+		case <-time.After(10 * time.Millisecond):
+		case <-ctx.Done():
+			t.Errorf("waited in vain: %s", what)
+			return false
+		}
+	}
+	return true
+}
+
+func eventually(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	if !wait(t, what, done) {
+		t.FailNow()
+	}
+}
+
+func noGoroutineLeft(t *testing.T, before int) {
+	t.Helper()
+	if !wait(t, "goroutines end", func() bool { return runtime.NumGoroutine() <= before }) {
+		stacks := make([]byte, 1<<20)
+		t.Logf("%s", stacks[:runtime.Stack(stacks, true)])
+	}
+}
