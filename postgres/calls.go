@@ -1,0 +1,260 @@
+package postgres
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"callbackd/callbacks"
+	"callbackd/callcenter"
+)
+
+// Calls stores calls, gaps and what is proven about nodes.
+type Calls struct{ db *DB }
+
+var _ callcenter.Store = (*Calls)(nil)
+
+// Calls returns the store of calls.
+func (db *DB) Calls() *Calls { return &Calls{db: db} }
+
+// ActiveCalls implements callcenter.Store.
+func (c *Calls) ActiveCalls(ctx context.Context, node string) ([]callcenter.Call, error) {
+	rows, err := collect[callRow](ctx, c.db.pool, `
+		SELECT `+callColumns+`
+		FROM calls
+		WHERE node = @node AND state = 'active'
+		ORDER BY started_at DESC, request_id DESC`, pgx.StrictNamedArgs{"node": node})
+	if err != nil {
+		return nil, fmt.Errorf("read active calls of node %q: %w", node, err)
+	}
+	return toCalls(rows), nil
+}
+
+// SaveCalls implements callcenter.Store. Text that PostgreSQL cannot hold is
+// repaired, and text that the schema bounds is cut off: one hostile caller ID
+// must not keep a batch from being stored.
+func (c *Calls) SaveCalls(ctx context.Context, calls []callcenter.Call) error {
+	if len(calls) == 0 {
+		return nil
+	}
+	batch, err := json.Marshal(newCallRows(calls))
+	if err != nil {
+		return fmt.Errorf("save %d calls: %w", len(calls), err)
+	}
+	err = pgx.BeginFunc(ctx, c.db.pool, func(tx pgx.Tx) error {
+		changed, err := upsertCalls(ctx, tx, batch)
+		if err != nil || len(changed) == 0 {
+			return err
+		}
+		return logCalls(ctx, tx, changed)
+	})
+	if err != nil {
+		return fmt.Errorf("save %d calls: %w", len(calls), err)
+	}
+	return nil
+}
+
+// newCallRows returns the rows of calls in order of their request IDs, so
+// that two batches that share calls lock them in the same order. Of several
+// states of one call the last counts: a statement can write a row only once.
+func newCallRows(calls []callcenter.Call) []callRow {
+	rows := make([]callRow, 0, len(calls))
+	for i := range calls {
+		rows = append(rows, newCallRow(&calls[i]))
+	}
+	slices.SortStableFunc(rows, func(a, b callRow) int { return cmp.Compare(a.RequestID, b.RequestID) })
+	last := rows[:0]
+	for i, row := range rows {
+		if i+1 == len(rows) || rows[i+1].RequestID != row.RequestID {
+			last = append(last, row)
+		}
+	}
+	return last
+}
+
+// upsertCalls inserts or replaces rows, given as a JSON array, and returns
+// the request IDs of those that were new or differed.
+func upsertCalls(ctx context.Context, tx pgx.Tx, batch json.RawMessage) ([]string, error) {
+	rows, err := tx.Query(ctx, `
+		INSERT INTO calls AS c (`+callColumns+`)
+		SELECT `+callColumns+`
+		FROM json_to_recordset(@batch::json) AS r (
+			request_id text, node text, linked_id text, kind text, direction text,
+			call_center text, call_centers text[], business_label text,
+			remote_number text, local_number text, agent text, agents text[],
+			state text, result text, reason text,
+			started_at timestamptz, answered_at timestamptz, ended_at timestamptz,
+			recordings text[], receipt jsonb, legs jsonb,
+			merged_into text, last_event_at timestamptz)
+		ON CONFLICT (request_id) DO UPDATE SET
+			-- A call-center call stays one, with what says so: a tracker that
+			-- knows less of a call than was stored, after a restart or a gap,
+			-- must not take away its callback.
+			kind         = CASE WHEN c.kind = 'call_center' AND excluded.kind <> 'call_center' THEN c.kind         ELSE excluded.kind         END,
+			call_center  = CASE WHEN c.kind = 'call_center' AND excluded.kind <> 'call_center' THEN c.call_center  ELSE excluded.call_center  END,
+			call_centers = CASE WHEN c.kind = 'call_center' AND excluded.kind <> 'call_center' THEN c.call_centers ELSE excluded.call_centers END,
+			receipt      = CASE WHEN c.kind = 'call_center' AND excluded.kind <> 'call_center' THEN c.receipt      ELSE excluded.receipt      END,
+			direction = excluded.direction, business_label = excluded.business_label,
+			remote_number = excluded.remote_number, local_number = excluded.local_number,
+			agent = excluded.agent, agents = excluded.agents,
+			state = excluded.state, result = excluded.result, reason = excluded.reason,
+			started_at = excluded.started_at, answered_at = excluded.answered_at, ended_at = excluded.ended_at,
+			recordings = excluded.recordings, legs = excluded.legs,
+			merged_into = excluded.merged_into, last_event_at = excluded.last_event_at,
+			stored_at = now()
+		-- A row that would stay as it is is not written, and not logged.
+		WHERE (c.direction, c.business_label, c.remote_number, c.local_number, c.agent, c.agents,
+				c.state, c.result, c.reason, c.started_at, c.answered_at, c.ended_at,
+				c.recordings, c.legs, c.merged_into, c.last_event_at)
+			IS DISTINCT FROM (excluded.direction, excluded.business_label, excluded.remote_number,
+				excluded.local_number, excluded.agent, excluded.agents,
+				excluded.state, excluded.result, excluded.reason,
+				excluded.started_at, excluded.answered_at, excluded.ended_at,
+				excluded.recordings, excluded.legs, excluded.merged_into, excluded.last_event_at)
+		OR (c.kind, c.call_center, c.call_centers, c.receipt)
+			IS DISTINCT FROM (excluded.kind, excluded.call_center, excluded.call_centers, excluded.receipt)
+			AND NOT (c.kind = 'call_center' AND excluded.kind <> 'call_center')
+		RETURNING request_id`, pgx.StrictNamedArgs{"batch": string(batch)})
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[string])
+}
+
+// logCalls writes an entry of the change log for each call. It must be the
+// transaction's last statement: from here on all other writers wait.
+func logCalls(ctx context.Context, tx pgx.Tx, requestIDs []string) error {
+	_, err := tx.Exec(ctx, `
+		INSERT INTO changes (kind, request_id, call_centers)
+		SELECT 'call', request_id, call_centers
+		FROM calls
+		WHERE request_id = ANY (@request_ids)
+		ORDER BY last_event_at, request_id`, pgx.StrictNamedArgs{"request_ids": requestIDs})
+	if err != nil {
+		return fmt.Errorf("log changes: %w", err)
+	}
+	return nil
+}
+
+// Get returns a call, or callcenter.ErrNotFound.
+func (c *Calls) Get(ctx context.Context, id callcenter.RequestID) (callcenter.Call, error) {
+	call, err := getCall(ctx, c.db.pool, id, "")
+	if err != nil {
+		return callcenter.Call{}, fmt.Errorf("get call %q: %w", id, err)
+	}
+	return call, nil
+}
+
+// getCall reads one call; lock is a locking clause or empty.
+func getCall(ctx context.Context, q querier, id callcenter.RequestID, lock string) (callcenter.Call, error) {
+	if !storable(string(id)) {
+		return callcenter.Call{}, callcenter.ErrNotFound
+	}
+	row, err := collectOne[callRow](ctx, q, `
+		SELECT `+callColumns+`
+		FROM calls
+		WHERE request_id = @request_id `+lock, pgx.StrictNamedArgs{"request_id": string(id)})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return callcenter.Call{}, callcenter.ErrNotFound
+	}
+	if err != nil {
+		return callcenter.Call{}, err
+	}
+	return row.call(), nil
+}
+
+// CallbackOf returns the callbacks of those of the calls that have one.
+func (c *Calls) CallbackOf(ctx context.Context, ids []callcenter.RequestID) (map[callcenter.RequestID]callbacks.ID, error) {
+	type pair struct {
+		RequestID string `db:"request_id"`
+		ID        int64  `db:"id"`
+	}
+	texts := make([]string, 0, len(ids))
+	for _, id := range ids {
+		if storable(string(id)) {
+			texts = append(texts, string(id))
+		}
+	}
+	rows, err := collect[pair](ctx, c.db.pool, `
+		SELECT request_id, id
+		FROM callbacks
+		WHERE request_id = ANY (@request_ids)`, pgx.StrictNamedArgs{"request_ids": texts})
+	if err != nil {
+		return nil, fmt.Errorf("read callbacks of %d calls: %w", len(ids), err)
+	}
+	found := make(map[callcenter.RequestID]callbacks.ID, len(rows))
+	for _, row := range rows {
+		found[callcenter.RequestID(row.RequestID)] = callbacks.ID(row.ID)
+	}
+	return found, nil
+}
+
+// SaveGap implements callcenter.Store.
+func (c *Calls) SaveGap(ctx context.Context, gap callcenter.Gap) error {
+	_, err := c.db.pool.Exec(ctx, `
+		INSERT INTO gaps (node, from_at, to_at, why)
+		VALUES (@node, @from, @to, @why)
+		ON CONFLICT (node, from_at) DO UPDATE SET to_at = excluded.to_at`,
+		pgx.StrictNamedArgs{"node": gap.Node, "from": gap.From, "to": gap.To, "why": gap.Why})
+	if err != nil {
+		return fmt.Errorf("save gap of node %q: %w", gap.Node, err)
+	}
+	return nil
+}
+
+// Gaps returns the newest gaps of a node, newest first.
+func (c *Calls) Gaps(ctx context.Context, node string, limit int) ([]callcenter.Gap, error) {
+	type gapRow struct {
+		Node string     `db:"node"`
+		From time.Time  `db:"from_at"`
+		To   *time.Time `db:"to_at"`
+		Why  string     `db:"why"`
+	}
+	rows, err := collect[gapRow](ctx, c.db.pool, `
+		SELECT node, from_at, to_at, why
+		FROM gaps
+		WHERE node = @node
+		ORDER BY from_at DESC
+		LIMIT @limit`, pgx.StrictNamedArgs{"node": node, "limit": limit})
+	if err != nil {
+		return nil, fmt.Errorf("read gaps of node %q: %w", node, err)
+	}
+	gaps := make([]callcenter.Gap, len(rows))
+	for i, row := range rows {
+		gaps[i] = callcenter.Gap(row)
+	}
+	return gaps, nil
+}
+
+// LastProven implements callcenter.Store.
+func (c *Calls) LastProven(ctx context.Context, node string) (time.Time, error) {
+	at, err := scalar[time.Time](ctx, c.db.pool, `
+		SELECT proven_at FROM nodes WHERE name = @node`, pgx.StrictNamedArgs{"node": node})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return time.Time{}, nil
+	}
+	if err != nil {
+		return time.Time{}, fmt.Errorf("read until when node %q is proven: %w", node, err)
+	}
+	return at, nil
+}
+
+// SaveProven implements callcenter.Store. What was proven stays proven: an
+// earlier time than the stored one changes nothing.
+func (c *Calls) SaveProven(ctx context.Context, node string, at time.Time) error {
+	_, err := c.db.pool.Exec(ctx, `
+		INSERT INTO nodes AS n (name, proven_at)
+		VALUES (@node, @at)
+		ON CONFLICT (name) DO UPDATE SET proven_at = greatest(n.proven_at, excluded.proven_at)`,
+		pgx.StrictNamedArgs{"node": node, "at": at})
+	if err != nil {
+		return fmt.Errorf("save until when node %q is proven: %w", node, err)
+	}
+	return nil
+}

@@ -1,0 +1,152 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgtype"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+const (
+	// connectTimeout bounds each attempt to connect, unless the URL says
+	// otherwise (connect_timeout).
+	connectTimeout = 5 * time.Second
+
+	// maxConnections is how many connections the pool may open, unless the
+	// URL says otherwise (pool_max_conns).
+	maxConnections = 16
+)
+
+// serving are the settings of the connections that serve, unless the URL says
+// otherwise. Contexts end statements too; these end what a program that was
+// cut off left behind, before its locks hold up everybody else.
+func serving() map[string]string {
+	return map[string]string{
+		"application_name":                    "callbackd",
+		"statement_timeout":                   "30s",
+		"idle_in_transaction_session_timeout": "60s",
+		"tcp_keepalives_idle":                 "15",
+		"tcp_keepalives_interval":             "5",
+		"tcp_keepalives_count":                "3",
+	}
+}
+
+// Options are optional settings of Open.
+type Options struct {
+	// Log is told about trouble of the notification loop; nil for nowhere.
+	Log *slog.Logger
+}
+
+// DB is the database. It is safe for concurrent use.
+type DB struct {
+	pool *pgxpool.Pool
+	log  *slog.Logger
+}
+
+// Open connects to the database and checks its schema: it returns a
+// *SchemaError when the schema is not the program's. The URL may be anything
+// that libpq takes, with the parameters of pgxpool such as pool_max_conns.
+func Open(ctx context.Context, url string, options Options) (*DB, error) {
+	log := options.Log
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	pool, err := openPool(ctx, url, serving())
+	if err != nil {
+		return nil, err
+	}
+	db := &DB{pool: pool, log: log}
+	if err := db.Ready(ctx); err != nil {
+		pool.Close()
+		return nil, fmt.Errorf("open database: %w", err)
+	}
+	return db, nil
+}
+
+// Close waits for what runs and closes all connections.
+func (db *DB) Close() { db.pool.Close() }
+
+// Ready reports why the database cannot be used: it does not answer, or its
+// schema is not the program's (*SchemaError).
+func (db *DB) Ready(ctx context.Context) error { return checkSchema(ctx, db.pool) }
+
+func openPool(ctx context.Context, url string, settings map[string]string) (*pgxpool.Pool, error) {
+	config, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		// The error names what is wrong without showing the password.
+		return nil, fmt.Errorf("parse database URL: %w", err)
+	}
+	for name, value := range settings {
+		if _, set := config.ConnConfig.RuntimeParams[name]; !set {
+			config.ConnConfig.RuntimeParams[name] = value
+		}
+	}
+	if config.ConnConfig.ConnectTimeout == 0 {
+		config.ConnConfig.ConnectTimeout = connectTimeout
+	}
+	// ParseConfig does not tell its default from a number that was asked for.
+	if !strings.Contains(url, "pool_max_conns") {
+		config.MaxConns = maxConnections
+	}
+	config.AfterConnect = func(_ context.Context, conn *pgx.Conn) error {
+		conn.TypeMap().RegisterType(&pgtype.Type{
+			Name: "timestamptz", OID: pgtype.TimestamptzOID,
+			Codec: &pgtype.TimestamptzCodec{ScanLocation: time.UTC},
+		})
+		return nil
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return nil, fmt.Errorf("open database: %w", err)
+	}
+	return pool, nil
+}
+
+// querier is what the pool and a transaction have in common.
+type querier interface {
+	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+}
+
+// collect runs a query and returns its rows as structs, whose db tags must
+// name exactly the columns.
+func collect[T any](ctx context.Context, q querier, sql string, args pgx.StrictNamedArgs) ([]T, error) {
+	rows, err := q.Query(ctx, sql, args)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowToStructByName[T])
+}
+
+// collectOne is collect for a query that gives one row, or pgx.ErrNoRows.
+func collectOne[T any](ctx context.Context, q querier, sql string, args pgx.StrictNamedArgs) (T, error) {
+	rows, err := q.Query(ctx, sql, args)
+	if err != nil {
+		var none T
+		return none, err
+	}
+	return pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[T])
+}
+
+// scalar runs a query that gives one value, or pgx.ErrNoRows.
+func scalar[T any](ctx context.Context, q querier, sql string, args pgx.StrictNamedArgs) (T, error) {
+	rows, err := q.Query(ctx, sql, args)
+	if err != nil {
+		var none T
+		return none, err
+	}
+	return pgx.CollectExactlyOneRow(rows, pgx.RowTo[T])
+}
+
+// violates reports whether err is a violation of the constraint.
+func violates(err error, constraint string) bool {
+	pgErr, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && pgErr.ConstraintName == constraint
+}
