@@ -1,0 +1,387 @@
+package callcenter
+
+import (
+	"slices"
+	"strings"
+	"time"
+)
+
+// call works out from the facts what the call is.
+func (c *call) call(node string, plan *classifier) Call {
+	out := Call{
+		RequestID: c.requestID, Node: node, LinkedID: c.linkedID,
+		Kind: c.kind(), Direction: c.direction(), CallCenters: c.callCenters(),
+		State: StateActive, StartedAt: c.startedAt(), AnsweredAt: c.answeredAt(),
+		Recordings: slices.Clone(c.recordings), Receipt: slices.Clone(c.receipt),
+		MergedInto: c.mergedInto, LastEventAt: c.lastEventAt,
+	}
+	for _, l := range c.legs {
+		out.Legs = append(out.Legs, l.clone())
+	}
+	if out.Kind == KindCallCenter {
+		out.CallCenter = c.callCenter()
+	}
+	out.Agent, out.Agents = c.agents(out.Direction)
+	out.RemoteNumber = c.remoteNumber(out.Direction)
+	out.LocalNumber = c.localNumber(&out, plan)
+	out.BusinessLabel = c.businessLabel(&out, plan)
+	if c.live == 0 {
+		out.State = StateEnded
+		ended := c.endedAt()
+		out.EndedAt = &ended
+		out.Outcome = c.outcome()
+	}
+	return out
+}
+
+func (l *leg) clone() Leg {
+	out := l.Leg
+	for _, t := range []**time.Time{&out.RingingAt, &out.AnsweredAt, &out.EndedAt, &out.HungUpAt} {
+		if *t != nil {
+			at := **t
+			*t = &at
+		}
+	}
+	return out
+}
+
+func (c *Call) clone() Call {
+	out := *c
+	out.Receipt = slices.Clone(c.Receipt)
+	out.Recordings = slices.Clone(c.Recordings)
+	out.Legs = slices.Clone(c.Legs)
+	return out
+}
+
+// kind is the strongest that a signal speaks for. Having met an IVR counts
+// only for calls that met nothing else.
+func (c *call) kind() Kind {
+	kind := KindUnknown
+	for _, s := range c.receipt {
+		if s.Kind == KindIVR && c.has(RuleUnknownQueue) {
+			continue
+		}
+		if slices.Index(Kinds, s.Kind) < slices.Index(Kinds, kind) {
+			kind = s.Kind
+		}
+	}
+	return kind
+}
+
+// root is the leg that began the call: the first that Asterisk did not dial,
+// or else the first.
+func (c *call) root() *leg {
+	for _, l := range c.legs {
+		if !l.Dialled && !l.local() {
+			return l
+		}
+	}
+	return c.legs[0]
+}
+
+func (l *leg) local() bool { return strings.HasPrefix(l.Endpoint, "Local/") }
+
+func (c *call) direction() Direction {
+	if root := c.root(); root.Trunk && !root.Dialled {
+		return DirectionInbound
+	}
+	if slices.ContainsFunc(c.legs, func(l *leg) bool { return l.Trunk && l.Dialled }) {
+		return DirectionOutbound
+	}
+	return DirectionInternal
+}
+
+// callCenters are all that were visited, in the order of the first visit.
+func (c *call) callCenters() []string {
+	var ids []string
+	for _, s := range c.receipt {
+		if s.CallCenter != "" && !slices.Contains(ids, s.CallCenter) {
+			ids = append(ids, s.CallCenter)
+		}
+	}
+	return ids
+}
+
+// callCenter is the one that the call counts for: the last whose agent
+// answered, or else the last it entered.
+func (c *call) callCenter() string {
+	if l := c.lastAnswered(func(l *leg) bool { return l.CallCenter != "" }); l != nil {
+		return l.CallCenter
+	}
+	var last Signal
+	for _, s := range c.receipt {
+		if s.CallCenter != "" && !s.At.Before(last.At) {
+			last = s
+		}
+	}
+	return last.CallCenter
+}
+
+// lastAnswered returns the leg that was answered last among those that match.
+func (c *call) lastAnswered(match func(*leg) bool) *leg {
+	var last *leg
+	for _, l := range c.legs {
+		if l.AnsweredAt != nil && match(l) && (last == nil || l.AnsweredAt.After(*last.AnsweredAt)) {
+			last = l
+		}
+	}
+	return last
+}
+
+// agents returns the endpoint that the call counts for and all that took
+// part: the phone that placed the call and those that answered.
+func (c *call) agents(direction Direction) (agent string, all []string) {
+	phone := func(l *leg) bool { return !l.Trunk && !l.local() }
+	if root := c.root(); phone(root) && !root.Dialled {
+		all = append(all, root.Endpoint)
+		if direction == DirectionOutbound {
+			agent = root.Endpoint
+		}
+	}
+	answered := slices.DeleteFunc(slices.Clone(c.legs), func(l *leg) bool { return l.AnsweredAt == nil || !phone(l) })
+	slices.SortStableFunc(answered, func(a, b *leg) int { return a.AnsweredAt.Compare(*b.AnsweredAt) })
+	for _, l := range answered {
+		if !slices.Contains(all, l.Endpoint) {
+			all = append(all, l.Endpoint)
+		}
+	}
+	if agent != "" {
+		return agent, all
+	}
+	// Of a Local channel's two sides only the phone's is a person's; both
+	// carry the call center.
+	last := c.lastAnswered(func(l *leg) bool { return phone(l) && l.CallCenter != "" })
+	if last == nil {
+		last = c.lastAnswered(phone)
+	}
+	if last != nil {
+		agent = last.Endpoint
+	}
+	return agent, all
+}
+
+func (c *call) startedAt() time.Time { return c.legs[0].StartedAt }
+
+// answeredAt is when a person answered first: a leg that was dialled and is
+// not half of a Local channel.
+func (c *call) answeredAt() *time.Time {
+	var first *time.Time
+	for _, l := range c.legs {
+		if l.AnsweredAt != nil && !l.local() && (first == nil || l.AnsweredAt.Before(*first)) {
+			at := *l.AnsweredAt
+			first = &at
+		}
+	}
+	return first
+}
+
+func (c *call) endedAt() time.Time {
+	var last time.Time
+	for _, l := range c.legs {
+		if l.EndedAt != nil && l.EndedAt.After(last) {
+			last = *l.EndedAt
+		}
+	}
+	return last
+}
+
+// remoteNumber is the other party's: of an outgoing call the number sent to
+// the trunk, of all others the caller's.
+func (c *call) remoteNumber(direction Direction) string {
+	number := ""
+	if direction == DirectionOutbound {
+		answered := false
+		for _, l := range c.legs {
+			if n := numberOfDialString(l.dialString); l.Trunk && n != "" && !answered {
+				number, answered = n, l.AnsweredAt != nil
+			}
+		}
+	} else {
+		number = presentedNumber(c.root().number)
+	}
+	if number == "" && c.restored != nil {
+		return c.restored.RemoteNumber
+	}
+	return number
+}
+
+// localNumber is our side's: the extension of the call center or ring group,
+// the phone's number of a plain outgoing call, or else what was dialled.
+func (c *call) localNumber(out *Call, plan *classifier) string {
+	number := ""
+	switch {
+	case out.Kind == KindCallCenter:
+		if cc := plan.centers[out.CallCenter]; cc != nil {
+			number = cc.Extension
+		}
+	case out.Direction == DirectionOutbound:
+		number = c.root().number
+	case out.Kind == KindRingGroup:
+		number = c.ringGroupExtension(plan)
+	case out.Kind == KindTerminal:
+		for _, s := range c.receipt {
+			if s.Rule == RuleTerminalExtension {
+				number = s.Value
+			}
+		}
+		number = firstOf(number, c.dialledExten)
+	}
+	if number == "" && c.restored != nil {
+		number = c.restored.LocalNumber
+	}
+	return firstOf(number, c.firstExten)
+}
+
+func (c *call) ringGroupExtension(plan *classifier) string {
+	number := ""
+	for _, s := range c.receipt {
+		switch s.Rule {
+		case RuleRingGroupExtension:
+			number = s.Value
+		case RuleRingGroupQueue:
+			if g := plan.byQueue[s.Value].group; g != nil {
+				number = g.Extension
+			}
+		}
+	}
+	return firstOf(number, c.dialledExten)
+}
+
+func firstOf(values ...string) string {
+	for _, v := range values {
+		if v != "" {
+			return v
+		}
+	}
+	return ""
+}
+
+// businessLabel is what the dialplan set, or else what the number dialled
+// stands for, or else the call center's.
+func (c *call) businessLabel(out *Call, plan *classifier) string {
+	if c.label != "" {
+		return c.label
+	}
+	if out.Direction == DirectionInbound {
+		if id := plan.byDID[digits(c.firstExten)]; id != "" {
+			return id
+		}
+	}
+	if cc := plan.centers[out.CallCenter]; cc != nil {
+		return cc.Label
+	}
+	return ""
+}
+
+// The reasons of outcomes. Each belongs to the results that are named.
+const (
+	reasonCallerHungUp   = "caller-hung-up"    // answered, abandoned
+	reasonAnswererHungUp = "answerer-hung-up"  // answered
+	reasonCleared        = "cleared"           // answered: Asterisk ended it
+	reasonMerged         = "merged"            // answered, abandoned: went on in another call
+	reasonCallerLeft     = "caller-left-queue" // abandoned
+	reasonLeftIVR        = "caller-left-ivr"   // abandoned
+	reasonQueueTimeout   = "queue-timeout"     // missed
+	reasonQueueFull      = "queue-full"        // missed
+	reasonNoAgents       = "no-agents"         // missed: nobody is logged in or available
+	reasonNoAnswer       = "no-answer"         // missed
+	reasonDialplanEnded  = "dialplan-ended"    // missed: nobody was ever called
+	reasonBusy           = "busy"              // busy
+	reasonUnreachable    = "unreachable"       // failed
+	reasonCongestion     = "congestion"        // failed
+	reasonEndNotSeen     = "end-not-seen"      // unknown
+)
+
+// Reasons are all reasons of outcomes.
+var Reasons = []string{
+	reasonCallerHungUp, reasonAnswererHungUp, reasonCleared, reasonMerged, reasonCallerLeft, reasonLeftIVR,
+	reasonQueueTimeout, reasonQueueFull, reasonNoAgents, reasonNoAnswer, reasonDialplanEnded, reasonBusy,
+	reasonUnreachable, reasonCongestion, reasonEndNotSeen,
+}
+
+// outcome is how the call, which has ended, ended.
+func (c *call) outcome() Outcome {
+	root := c.root()
+	merged := c.mergedInto != ""
+	switch {
+	case c.endNotSeen():
+		return Outcome{ResultUnknown, reasonEndNotSeen}
+	case c.answeredAt() != nil:
+		return Outcome{ResultAnswered, c.answeredReason(root, merged)}
+	case merged:
+		return Outcome{ResultAbandoned, reasonMerged}
+	}
+	queued := c.has(RuleCallCenterQueue, RuleRingGroupQueue, RuleUnknownQueue)
+	statuses := map[string]bool{}
+	rang := false
+	for _, l := range c.legs {
+		statuses[l.DialStatus] = true
+		rang = rang || l.RingingAt != nil || l.DialStatus == "NOANSWER"
+	}
+	// A caller who hangs up on a busy tone did not leave before his time: the
+	// call was over already.
+	if !queued && !statuses["CANCEL"] && !statuses["NOANSWER"] {
+		switch {
+		case statuses["BUSY"]:
+			return Outcome{ResultBusy, reasonBusy}
+		case statuses["CONGESTION"]:
+			return Outcome{ResultFailed, reasonCongestion}
+		case statuses["CHANUNAVAIL"] || statuses["INVALIDARGS"]:
+			return Outcome{ResultFailed, reasonUnreachable}
+		}
+	}
+	if root.HungUpAt != nil {
+		switch {
+		case queued:
+			return Outcome{ResultAbandoned, reasonCallerLeft}
+		case c.kind() == KindIVR:
+			return Outcome{ResultAbandoned, reasonLeftIVR}
+		}
+		return Outcome{ResultAbandoned, reasonCallerHungUp}
+	}
+	return Outcome{ResultMissed, c.missedReason(queued, rang)}
+}
+
+// endNotSeen reports whether the leg that ended last, or the one that began
+// the call, vanished in a gap.
+func (c *call) endNotSeen() bool {
+	if c.root().Lost {
+		return true
+	}
+	return slices.ContainsFunc(c.legs, func(l *leg) bool { return l.Lost && l.EndedAt.Equal(c.endedAt()) })
+}
+
+func (c *call) answeredReason(root *leg, merged bool) string {
+	var first *leg
+	for _, l := range c.legs {
+		if l.HungUpAt != nil && (first == nil || l.HungUpAt.Before(*first.HungUpAt)) {
+			first = l
+		}
+	}
+	switch {
+	case root.HungUpAt != nil && first == root:
+		return reasonCallerHungUp
+	case first != nil:
+		return reasonAnswererHungUp
+	case merged:
+		return reasonMerged
+	}
+	return reasonCleared
+}
+
+func (c *call) missedReason(queued, rang bool) string {
+	if queued {
+		switch c.queueStatus {
+		case "TIMEOUT":
+			return reasonQueueTimeout
+		case "FULL":
+			return reasonQueueFull
+		case "JOINEMPTY", "LEAVEEMPTY", "JOINUNAVAIL", "LEAVEUNAVAIL":
+			return reasonNoAgents
+		}
+	}
+	if queued || rang {
+		return reasonNoAnswer
+	}
+	return reasonDialplanEnded
+}

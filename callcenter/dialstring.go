@@ -1,0 +1,102 @@
+package callcenter
+
+import "strings"
+
+// endpointOfChannel returns technology and resource of a channel's name:
+// PJSIP/2001-0000001f → PJSIP/2001, Local/2003@agents-00000004;1 →
+// Local/2003@agents. A resource may hold dashes itself.
+func endpointOfChannel(name string) string {
+	name, _, _ = strings.Cut(name, ";")
+	if i := strings.LastIndexByte(name, '-'); i > 0 {
+		name = name[:i]
+	}
+	return name
+}
+
+// localPair returns what the two halves of a Local channel have in common
+// and which half this is, 1 or 2; 0 for other channels.
+func localPair(name string) (common string, half int) {
+	if !strings.HasPrefix(name, "Local/") {
+		return "", 0
+	}
+	common, side, ok := strings.Cut(name, ";")
+	switch {
+	case ok && side == "1":
+		return common, 1
+	case ok && side == "2":
+		return common, 2
+	}
+	return "", 0
+}
+
+// endpointOfDevice returns technology and resource of one of Dial's devices:
+// PJSIP/2001, PJSIP/2001/sip:2001@192.0.2.1 → PJSIP/2001,
+// PJSIP/0312345678@trunk → PJSIP/trunk, Local/2003@agents/n →
+// Local/2003@agents, DAHDI/g0/0312345678 → DAHDI/g0.
+func endpointOfDevice(device string) string {
+	tech, rest, ok := strings.Cut(strings.TrimSpace(device), "/")
+	if !ok || rest == "" {
+		return ""
+	}
+	resource, _, _ := strings.Cut(rest, "/")
+	if tech != "Local" {
+		if i := strings.LastIndexByte(resource, '@'); i >= 0 {
+			resource = resource[i+1:]
+		}
+	}
+	return tech + "/" + resource
+}
+
+// numberOfDialString returns the number that a Dial event's dial string
+// sends to a trunk: trunk/sip:0312345678@192.0.2.1 (PJSIP with a URI),
+// 0312345678@trunk (PJSIP), trunk/0312345678 (SIP, DAHDI, IAX2) →
+// 0312345678. It is empty when the string names no number.
+func numberOfDialString(s string) string {
+	for _, scheme := range [...]string{"sip:", "sips:", "tel:"} {
+		if _, uri, ok := strings.Cut(s, scheme); ok {
+			if scheme == "tel:" {
+				return userPart(uri)
+			}
+			user, _, hasUser := strings.Cut(uri, "@")
+			if !hasUser {
+				return ""
+			}
+			return userPart(user)
+		}
+	}
+	if user, _, ok := strings.Cut(s, "@"); ok && !strings.Contains(user, "/") {
+		return userPart(user)
+	}
+	if i := strings.LastIndexByte(s, '/'); i >= 0 {
+		return userPart(s[i+1:])
+	}
+	return ""
+}
+
+// userPart cuts a URI's user off its parameters and takes it only when it
+// can be dialled.
+func userPart(s string) string {
+	s, _, _ = strings.Cut(s, ";")
+	s, _, _ = strings.Cut(s, ":")
+	if s == "" || strings.Trim(s, "+0123456789*#-.()") != "" {
+		return ""
+	}
+	return s
+}
+
+// firstArgument returns an application's first argument.
+func firstArgument(data string) string {
+	first, _, _ := strings.Cut(data, ",")
+	return strings.TrimSpace(first)
+}
+
+// presentedNumber returns a caller's number, empty when it is withheld. The
+// words are those that Asterisk and carriers put in a withheld number's
+// place (RFC 3323 has "anonymous").
+func presentedNumber(number string) string {
+	switch strings.ToLower(number) {
+	case "anonymous", "restricted", "private", "unavailable", "withheld", "unknown", "asterisk", "s", "<unknown>":
+		return ""
+	}
+	return number
+}

@@ -1,0 +1,201 @@
+package callcenter
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// CallCenter is a desk with a name, an extension and queues of its own
+// (コールセンター).
+type CallCenter struct {
+	ID        string
+	Name      string
+	Extension string
+	Queues    []string
+	// Label is the id of the business label of its calls that have no other;
+	// empty for none.
+	Label string
+}
+
+// RingGroup is an extension that rings several phones (着信グループ). One
+// that is a queue on the PBX lists it.
+type RingGroup struct {
+	ID        string
+	Name      string
+	Extension string
+	Queues    []string
+}
+
+// Label is a line of business (業務ラベル). Calls dialled to one of its DIDs
+// have it, unless the dialplan gives them another by CALLBACKD_LABEL.
+type Label struct {
+	ID   string
+	Name string
+	DIDs []string
+}
+
+// Extension matches extensions; configs.Pattern is one.
+type Extension interface{ Match(exten string) bool }
+
+// Plan is what a site's configuration says about its dialplan: what call
+// classification goes by. It is not changed once it is in use.
+type Plan struct {
+	CallCenters []CallCenter
+	RingGroups  []RingGroup
+	Terminals   []Extension
+	Labels      []Label
+	// Trunks are the endpoints that lead outside, such as PJSIP/trunk.
+	Trunks []string
+	// Contexts are the dialplan contexts in which an extension counts as
+	// dialled; empty for any.
+	Contexts []string
+}
+
+// classifier is a Plan made ready for look-ups.
+type classifier struct {
+	centers    map[string]*CallCenter // by id
+	groups     map[string]*RingGroup  // by id
+	byQueue    map[string]target
+	byExten    map[string]target
+	byVariable map[string]string // call center's id or extension → id
+	labels     map[string]bool
+	byDID      map[string]string // digits of a DID → label id
+	terminals  []Extension
+	trunks     map[string]bool
+	contexts   map[string]bool
+}
+
+// target is what a queue or an extension belongs to; just one is set.
+type target struct {
+	center *CallCenter
+	group  *RingGroup
+}
+
+func newClassifier(p *Plan) (*classifier, error) {
+	c := &classifier{
+		centers: map[string]*CallCenter{}, groups: map[string]*RingGroup{},
+		byQueue: map[string]target{}, byExten: map[string]target{}, byVariable: map[string]string{},
+		labels: map[string]bool{}, byDID: map[string]string{},
+		terminals: slices.Clone(p.Terminals), trunks: map[string]bool{}, contexts: map[string]bool{},
+	}
+	for i := range p.CallCenters {
+		cc := &p.CallCenters[i]
+		c.centers[cc.ID] = cc
+		c.byVariable[cc.ID] = cc.ID
+		c.byVariable[cc.Extension] = cc.ID
+		if err := c.claim(cc.Extension, cc.Queues, target{center: cc}); err != nil {
+			return nil, fmt.Errorf("call center %q: %w", cc.ID, err)
+		}
+	}
+	for i := range p.RingGroups {
+		g := &p.RingGroups[i]
+		c.groups[g.ID] = g
+		if err := c.claim(g.Extension, g.Queues, target{group: g}); err != nil {
+			return nil, fmt.Errorf("ring group %q: %w", g.ID, err)
+		}
+	}
+	for _, l := range p.Labels {
+		c.labels[l.ID] = true
+		for _, did := range l.DIDs {
+			c.byDID[digits(did)] = l.ID
+		}
+	}
+	for _, t := range p.Trunks {
+		c.trunks[t] = true
+	}
+	for _, name := range p.Contexts {
+		c.contexts[name] = true
+	}
+	return c, nil
+}
+
+// claim notes whose an extension and queues are. One that belonged to two
+// would make a call of one count for the other.
+func (c *classifier) claim(exten string, queues []string, t target) error {
+	if exten != "" {
+		if _, taken := c.byExten[exten]; taken {
+			return fmt.Errorf("extension %q is taken", exten)
+		}
+		c.byExten[exten] = t
+	}
+	for _, q := range queues {
+		if _, taken := c.byQueue[q]; taken {
+			return fmt.Errorf("queue %q is taken", q)
+		}
+		c.byQueue[q] = t
+	}
+	return nil
+}
+
+// queue says what entering a queue means.
+func (c *classifier) queue(name string) Signal {
+	switch t := c.byQueue[name]; {
+	case t.center != nil:
+		return Signal{Rule: RuleCallCenterQueue, Kind: KindCallCenter, CallCenter: t.center.ID, Value: name}
+	case t.group != nil:
+		return Signal{Rule: RuleRingGroupQueue, Kind: KindRingGroup, Value: name}
+	}
+	return Signal{Rule: RuleUnknownQueue, Kind: KindUnknown, Value: name}
+}
+
+// extension says what being dialled to an extension means; ok is false when
+// it means nothing.
+func (c *classifier) extension(context, exten string) (s Signal, ok bool) {
+	if exten == "" || len(c.contexts) > 0 && !c.contexts[context] {
+		return Signal{}, false
+	}
+	switch t := c.byExten[exten]; {
+	case t.center != nil:
+		return Signal{Rule: RuleCallCenterExtension, Kind: KindCallCenter, CallCenter: t.center.ID, Value: exten}, true
+	case t.group != nil:
+		return Signal{Rule: RuleRingGroupExtension, Kind: KindRingGroup, Value: exten}, true
+	}
+	if slices.ContainsFunc(c.terminals, func(t Extension) bool { return t.Match(exten) }) {
+		return Signal{Rule: RuleTerminalExtension, Kind: KindTerminal, Value: exten}, true
+	}
+	return Signal{}, false
+}
+
+// variable says what a value of CALLBACKD_CALL_CENTER means.
+func (c *classifier) variable(value string) Signal {
+	if id, ok := c.byVariable[value]; ok {
+		return Signal{Rule: RuleCallCenterVariable, Kind: KindCallCenter, CallCenter: id, Value: value}
+	}
+	return Signal{Rule: RuleUnknownVariable, Kind: KindUnknown, Value: value}
+}
+
+// dial says what running Dial with the given devices means. Several contacts
+// of one endpoint are one device; trunks lead outside and are none.
+func (c *classifier) dial(devices string) Signal {
+	distinct := map[string]bool{}
+	for device := range strings.SplitSeq(devices, "&") {
+		if e := endpointOfDevice(device); e != "" && !c.trunks[e] {
+			distinct[e] = true
+		}
+	}
+	if len(distinct) > 1 {
+		return Signal{Rule: RuleRingGroupDial, Kind: KindRingGroup, Value: devices}
+	}
+	return Signal{Rule: RuleTerminalDial, Kind: KindTerminal, Value: devices}
+}
+
+// ivrApplications speak to the caller or listen for keys. Answer, NoOp, Set,
+// Goto and their like say nothing.
+var ivrApplications = map[string]bool{
+	"background": true, "backgrounddetect": true, "waitexten": true, "read": true, "readexten": true,
+	"playback": true, "controlplayback": true, "playtones": true, "musiconhold": true, "mp3player": true,
+	"saydigits": true, "saynumber": true, "sayalpha": true, "sayphonetic": true, "sayunixtime": true, "datetime": true,
+	"record": true, "voicemail": true, "voicemailmain": true, "directory": true, "dictate": true, "echo": true,
+	"speechbackground": true, "festival": true, "agi": true, "eagi": true, "minivmgreet": true, "amd": true,
+}
+
+// digits returns the digits of a number, so that spellings compare equal.
+func digits(number string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= '0' && r <= '9' {
+			return r
+		}
+		return -1
+	}, number)
+}

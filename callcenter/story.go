@@ -1,0 +1,304 @@
+package callcenter
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"callbackd/ari"
+)
+
+// call is what the tracker knows of one call: facts only, each of which may
+// come more than once and late. What follows from them is worked out when
+// the call is handed out (see derive.go).
+type call struct {
+	requestID RequestID
+	linkedID  string
+	// provisional calls are of channels of which it is not known yet whose
+	// they are; nobody sees them.
+	provisional bool
+	settled     bool // among Tracker.ended
+	dirty       bool // among Tracker.dirty
+	live        int  // channels that have not ended
+
+	legs       []*leg
+	receipt    []Signal
+	recordings []string
+	mergedInto RequestID
+
+	firstExten    string // what was dialled first
+	dialledExten  string // what was dialled when Dial ran first
+	label         string
+	labelAt       time.Time
+	queueStatus   string
+	queueStatusAt time.Time
+	lastEventAt   time.Time
+
+	// restored is the call as it was stored before a restart: what of it
+	// cannot be seen any more is taken from there.
+	restored *Call
+}
+
+// leg is a Leg and what is needed beside it.
+type leg struct {
+	Leg
+	// number is the calling number of the leg's channel.
+	number   string
+	numberAt time.Time
+	// formerNumber is what number was before it became what it is.
+	formerNumber string
+	// dialString is Dial's, of a leg that was dialled.
+	dialString string
+	// moved says that the leg did not end: its channel went on in another
+	// call.
+	moved bool
+}
+
+// renumber takes in another calling number, unless it is older than what is
+// known. Times tie: of two numbers within a millisecond the one that was
+// there before does not come back.
+func (l *leg) renumber(number string, at time.Time) bool {
+	if at.Before(l.numberAt) || at.Equal(l.numberAt) && number == l.formerNumber {
+		return false
+	}
+	l.formerNumber, l.number, l.numberAt = l.number, strings.Clone(number), at
+	return true
+}
+
+// earliest sets *t to at when that is earlier than what is there, so that
+// late and repeated events make no difference.
+func (l *leg) earliest(t **time.Time, at time.Time) bool {
+	if *t != nil && !at.Before(**t) {
+		return false
+	}
+	*t = &at
+	return true
+}
+
+// dialStatus takes in a Dial event's status.
+func (l *leg) dialStatus(status string, at time.Time) bool {
+	switch status {
+	case "", "PROGRESS", "PROCEEDING":
+		return false
+	case "RINGING":
+		return l.earliest(&l.RingingAt, at)
+	case "ANSWER":
+		changed := l.earliest(&l.AnsweredAt, at)
+		if l.DialStatus != "ANSWER" {
+			l.DialStatus, changed = "ANSWER", true
+		}
+		return changed
+	}
+	if l.DialStatus != "" {
+		return false
+	}
+	l.DialStatus = strings.Clone(status)
+	return true
+}
+
+// add takes a leg in, in the order of starting.
+func (c *call) add(l *leg) {
+	i := len(c.legs)
+	for i > 0 && l.StartedAt.Before(c.legs[i-1].StartedAt) {
+		i--
+	}
+	c.legs = slices.Insert(c.legs, i, l)
+}
+
+// sign adds a signal to the receipt and reports whether that changed it. Of
+// what is seen again and again the receipt keeps the first time and the last.
+func (c *call) sign(s Signal) bool {
+	first, last := -1, -1
+	for i := range c.receipt {
+		r := &c.receipt[i]
+		if r.Rule == s.Rule && r.Value == s.Value {
+			if first < 0 {
+				first = i
+			} else {
+				last = i
+			}
+		}
+	}
+	switch {
+	case first >= 0 && s.At.Equal(c.receipt[first].At):
+		return false
+	case first >= 0 && s.At.Before(c.receipt[first].At):
+		c.receipt[first].At = s.At
+		return true
+	case first >= 0 && !sequenced(s.Rule):
+		return false
+	case last >= 0:
+		if !s.At.After(c.receipt[last].At) {
+			return false
+		}
+		c.receipt[last].At = s.At
+		return true
+	case len(c.receipt) >= maxSignals:
+		return false
+	}
+	s.Value = strings.Clone(s.Value)
+	c.receipt = append(c.receipt, s)
+	return true
+}
+
+// sequenced reports whether it matters when a signal was seen last: of
+// queues, as the call counts for the call center that it entered last.
+func sequenced(r Rule) bool { return r == RuleCallCenterQueue || r == RuleRingGroupQueue }
+
+func (c *call) has(rules ...Rule) bool {
+	return slices.ContainsFunc(c.receipt, func(s Signal) bool { return slices.Contains(rules, s.Rule) })
+}
+
+// record adds the path of a recording and reports whether it is new.
+func (c *call) record(path string) bool {
+	if len(c.recordings) >= maxRecordings || slices.Contains(c.recordings, path) {
+		return false
+	}
+	c.recordings = append(c.recordings, strings.Clone(path))
+	return true
+}
+
+// olderLinkedID reports whether a is older than b. Linkedids are unique IDs
+// of channels: [systemname-]epoch.counter, the counter counting up while
+// Asterisk runs.
+func olderLinkedID(a, b string) bool {
+	if a == b {
+		return false
+	}
+	aEpoch, aCount, aOK := splitUniqueID(a)
+	bEpoch, bCount, bOK := splitUniqueID(b)
+	if !aOK || !bOK {
+		return a < b
+	}
+	if aEpoch != bEpoch {
+		return aEpoch < bEpoch
+	}
+	return aCount < bCount
+}
+
+func splitUniqueID(id string) (epoch, count int64, ok bool) {
+	if i := strings.LastIndexByte(id, '-'); i >= 0 {
+		id = id[i+1:]
+	}
+	e, n, ok := strings.Cut(id, ".")
+	if !ok {
+		return 0, 0, false
+	}
+	epoch, err1 := strconv.ParseInt(e, 10, 64)
+	count, err2 := strconv.ParseInt(n, 10, 64)
+	return epoch, count, err1 == nil && err2 == nil
+}
+
+// Snapshot is what a PBX says it has at one moment.
+type Snapshot struct {
+	Channels []ari.Channel
+	Bridges  []ari.Bridge
+	// At is the moment by the PBX's clock; no event that was applied before
+	// is later.
+	At time.Time
+}
+
+// EventResync is the event type that a receipt gives for what was seen in a
+// snapshot instead of in an event.
+const EventResync ari.EventType = "Resync"
+
+// Resync makes the tracker agree with a snapshot, after a gap. Channels that
+// are new are followed, those that are gone are closed as lost: when and how
+// they ended is not known. Events from before the snapshot may be applied
+// after it.
+func (t *Tracker) Resync(s Snapshot) {
+	ev := ari.Event{Type: EventResync, Timestamp: s.At}
+	there := make(map[ari.ChannelID]bool, len(s.Channels))
+	for i := range s.Channels {
+		c := &s.Channels[i]
+		there[c.ID] = true
+		ch := t.observe(c, &ev)
+		if ch != nil && !outgoingLine(c) {
+			t.application(ch, c.Dialplan.AppName, c.Dialplan.AppData, &ev)
+		}
+	}
+	clear(t.bridges)
+	for i := range s.Bridges {
+		b := &s.Bridges[i]
+		t.bridged(b, s.At)
+		if len(b.Channels) < 2 {
+			continue
+		}
+		for _, id := range b.Channels {
+			if ch := t.channels[id]; ch != nil && ch.leg.Dialled && ch.leg.AnsweredAt == nil {
+				ch.leg.dialStatus("ANSWER", s.At)
+				t.touch(ch.call, s.At)
+			}
+		}
+	}
+	for id, ch := range t.channels {
+		if ch.gone || there[id] {
+			continue
+		}
+		at := s.At
+		ch.leg.EndedAt, ch.leg.Lost = &at, true
+		t.touch(ch.call, at)
+		t.bury(ch)
+	}
+}
+
+// Restore takes in calls that were active when they were stored last, before
+// anything else is applied.
+func (t *Tracker) Restore(calls []Call) {
+	for i := range calls {
+		stored := calls[i].clone()
+		c := &call{
+			requestID: stored.RequestID, linkedID: stored.LinkedID, receipt: stored.Receipt,
+			recordings: stored.Recordings, mergedInto: stored.MergedInto, label: stored.BusinessLabel,
+			lastEventAt: stored.LastEventAt, restored: &stored,
+		}
+		t.calls[c.linkedID] = c
+		for _, l := range stored.Legs {
+			ch := &channel{id: l.Channel, name: l.Endpoint, call: c, leg: &leg{Leg: l}, tied: true, gone: l.EndedAt != nil}
+			c.legs = append(c.legs, ch.leg)
+			if t.channels[ch.id] != nil {
+				continue // went on in another call
+			}
+			t.channels[ch.id] = ch
+			if !ch.gone {
+				c.live++
+			}
+		}
+		t.settle(c)
+	}
+}
+
+// Untied returns the channels of which it is not known yet whose call they
+// are part of, though they were there before the given time. It takes
+// asking: Tie has the answer. With CHANNEL(linkedid) among ari.conf's
+// channelvars there are none.
+func (t *Tracker) Untied(before time.Time) []ari.ChannelID {
+	var ids []ari.ChannelID
+	for id, ch := range t.channels {
+		if !ch.tied && !ch.gone && ch.leg.StartedAt.Before(before) {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+// Tie takes in a channel's linkedid, as Asterisk answered when asked for it.
+func (t *Tracker) Tie(id ari.ChannelID, linkedID string, at time.Time) {
+	if ch := t.channels[id]; ch != nil && linkedID != "" {
+		t.link(ch, linkedID, at)
+	}
+}
+
+// ActiveChannels returns the channels that are followed and have not ended.
+func (t *Tracker) ActiveChannels() []ari.ChannelID {
+	var ids []ari.ChannelID
+	for id, ch := range t.channels {
+		if !ch.gone {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	return ids
+}
