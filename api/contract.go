@@ -1,0 +1,87 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	_ "embed"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/routers"
+)
+
+// Contract is openapi.yaml: the description of the API, and its contract.
+//
+//go:embed openapi.yaml
+var Contract []byte
+
+// contract is the parsed description.
+type contract struct{ doc *openapi3.T }
+
+func loadContract() *contract {
+	doc, err := openapi3.NewLoader().LoadFromData(Contract)
+	if err == nil {
+		err = doc.Validate(context.Background())
+	}
+	if err != nil {
+		panic(fmt.Sprintf("api: openapi.yaml: %v", err))
+	}
+	return &contract{doc: doc}
+}
+
+// operation is one operation of the contract, as validation needs it.
+type operation struct {
+	route *routers.Route
+	// parameters are the path's and the operation's own.
+	parameters []*openapi3.Parameter
+}
+
+// operation returns the operation that a mux pattern stands for.
+func (c *contract) operation(pattern string) *operation {
+	method, full, _ := strings.Cut(pattern, " ")
+	template := strings.TrimPrefix(full, basePath)
+	item := c.doc.Paths.Value(template)
+	if item == nil || item.GetOperation(method) == nil {
+		panic("api: openapi.yaml has no operation " + pattern + ": generate again")
+	}
+	op := &operation{route: &routers.Route{
+		Spec: c.doc, Path: template, PathItem: item, Method: method, Operation: item.GetOperation(method),
+	}}
+	for _, list := range []openapi3.Parameters{item.Parameters, op.route.Operation.Parameters} {
+		for _, ref := range list {
+			op.parameters = append(op.parameters, ref.Value)
+		}
+	}
+	return op
+}
+
+// public reports whether the operation asks for no token.
+func (o *operation) public() bool {
+	return o.route.Operation.Security != nil && len(*o.route.Operation.Security) == 0
+}
+
+// stream reports whether the operation answers without end.
+func (o *operation) stream() bool {
+	ok := o.route.Operation.Responses.Value("200")
+	return ok != nil && ok.Value.Content["text/event-stream"] != nil
+}
+
+// GetContract serves openapi.yaml.
+func (operations) GetContract(context.Context, GetContractRequestObject) (GetContractResponseObject, error) {
+	return contractResponse{}, nil
+}
+
+// contractResponse is the embedded file. The generated response would ask
+// for a reader of it and write no Content-Length.
+type contractResponse struct{}
+
+// VisitGetContractResponse implements GetContractResponseObject.
+func (contractResponse) VisitGetContractResponse(w http.ResponseWriter) error {
+	w.Header().Set("Content-Type", "application/yaml")
+	w.Header().Set("Content-Length", strconv.Itoa(len(Contract)))
+	_, err := bytes.NewReader(Contract).WriteTo(w)
+	return err
+}

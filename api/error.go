@@ -1,0 +1,226 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strconv"
+
+	"callbackd/accounts"
+	"callbackd/callbacks"
+	"callbackd/callcenter"
+)
+
+// Errors of the HTTP layer itself.
+var (
+	errRouteNotFound    = errors.New("no such route")
+	errMethodNotAllowed = errors.New("method not allowed")
+	errCrossOrigin      = errors.New("cross-origin request")
+	errTooLarge         = errors.New("request body too large")
+	errPanic            = errors.New("handler panicked")
+	errStopping         = errors.New("server is stopping")
+)
+
+// invalidError refuses a request that does not fit the contract. It names
+// every field at fault.
+type invalidError struct{ fields []FieldProblem }
+
+func (e *invalidError) Error() string {
+	return fmt.Sprintf("invalid request: %d fields", len(e.fields))
+}
+
+// problem is one row of the table of everything that can go wrong.
+type problem struct {
+	code   string
+	status int
+	ja, en string
+	// is reports whether an error is of this row.
+	is func(error) bool
+	// fill adds the members and words that depend on the error; nil when
+	// there are none.
+	fill func(p *Problem, err error, lang Language)
+}
+
+// problems is the table. The first row that claims an error wins.
+var problems = []problem{
+	{
+		code: "invalid_request", status: http.StatusBadRequest, is: isType[*invalidError],
+		ja: "リクエストに誤りがあります。",
+		en: "The request is not valid.",
+		fill: func(p *Problem, err error, _ Language) {
+			if e, ok := errors.AsType[*invalidError](err); ok {
+				p.Fields = e.fields
+			}
+		},
+	}, {
+		code: "unauthorized", status: http.StatusUnauthorized, is: isAny(errNoToken, accounts.ErrUnauthorized),
+		ja: "認証が必要です。有効なトークンを指定してください。",
+		en: "Authentication is needed. Send a valid token.",
+	}, {
+		code: "forbidden", status: http.StatusForbidden, is: isAny(accounts.ErrForbidden),
+		ja: "この操作を行う権限がありません。",
+		en: "You are not allowed to do this.",
+	}, {
+		code: "cross_origin", status: http.StatusForbidden, is: isAny(errCrossOrigin),
+		ja: "他のサイトのページからの操作は受け付けられません。",
+		en: "Requests from other sites' pages are not accepted.",
+	}, {
+		code: "not_found", status: http.StatusNotFound, is: isAny(errRouteNotFound),
+		ja: "指定された URL は存在しません。",
+		en: "There is nothing at this URL.",
+	}, {
+		code: "method_not_allowed", status: http.StatusMethodNotAllowed, is: isAny(errMethodNotAllowed),
+		ja: "この URL ではこのメソッドを使用できません。",
+		en: "This URL does not have this method.",
+	}, {
+		code: "call_not_found", status: http.StatusNotFound, is: isAny(callcenter.ErrNotFound),
+		ja: "通話が見つかりません。",
+		en: "The call was not found.",
+	}, {
+		code: "callback_not_found", status: http.StatusNotFound, is: isAny(callbacks.ErrNotFound),
+		ja: "折り返し呼が見つかりません。",
+		en: "The callback was not found.",
+	}, {
+		code: "callback_exists", status: http.StatusConflict, is: isType[*callbacks.ExistsError],
+		fill: fillExists,
+	}, {
+		code: "idempotency_key_reused", status: http.StatusConflict, is: isAny(callbacks.ErrKeyReused),
+		ja: "この Idempotency-Key は別の通話の登録で使用されています。",
+		en: "This Idempotency-Key was used for the registration of another call.",
+	}, {
+		code: "not_call_center_call", status: http.StatusUnprocessableEntity, is: isType[*callbacks.NotCallCenterCallError],
+		fill: fillNotCallCenterCall,
+	}, {
+		code: "request_too_large", status: http.StatusRequestEntityTooLarge, is: isTooLarge,
+		ja: "リクエストが大きすぎます。",
+		en: "The request is too large.",
+	}, {
+		code: codeUnavailable, status: http.StatusServiceUnavailable, is: isAny(errUnavailable, errStopping, context.DeadlineExceeded),
+		ja: "現在サービスを利用できません。しばらくしてからもう一度お試しください。",
+		en: "The service is not available now. Please try again later.",
+	},
+	// Whatever nobody claimed is a fault of the program.
+	{
+		code: codeInternal, status: http.StatusInternalServerError, is: func(error) bool { return true },
+		ja: "内部エラーが発生しました。",
+		en: "Internal error.",
+	},
+}
+
+// Codes that the code itself asks for.
+const (
+	codeInternal    = "internal"
+	codeUnavailable = "unavailable"
+)
+
+// errUnavailable marks errors of a database that is away.
+var errUnavailable = errors.New("unavailable")
+
+// retryAfterSeconds is what a refused caller is told to wait: about as long
+// as a restart or a failover of the database takes.
+const retryAfterSeconds = 5
+
+func isAny(targets ...error) func(error) bool {
+	return func(err error) bool {
+		for _, target := range targets {
+			if errors.Is(err, target) {
+				return true
+			}
+		}
+		return false
+	}
+}
+
+func isType[E error](err error) bool {
+	_, ok := errors.AsType[E](err)
+	return ok
+}
+
+func isTooLarge(err error) bool {
+	return errors.Is(err, errTooLarge) || isType[*http.MaxBytesError](err)
+}
+
+func fillExists(p *Problem, err error, lang Language) {
+	e, ok := errors.AsType[*callbacks.ExistsError](err)
+	if !ok {
+		return
+	}
+	id := int64(e.ID)
+	p.CallbackID = &id
+	p.Detail = fmt.Sprintf(lang.pick(
+		"この通話の折り返し呼は既に登録されています(折り返し呼ID %d)。",
+		"A callback for this call is registered already (callback ID %d)."), id)
+}
+
+func fillNotCallCenterCall(p *Problem, err error, lang Language) {
+	e, ok := errors.AsType[*callbacks.NotCallCenterCallError](err)
+	if !ok {
+		return
+	}
+	kind := Kind(e.Call.Kind)
+	p.Kind = &kind
+	p.Receipt = signalsOf(e.Call.Receipt)
+	p.Detail = refusal(e.Call, lang)
+}
+
+// problemOf finds an error's row.
+func (s *Server) problemOf(err error) problem {
+	if s.isUnavailable != nil && s.isUnavailable(err) {
+		err = errUnavailable
+	}
+	for _, row := range problems {
+		if row.is(err) {
+			return row
+		}
+	}
+	return problems[len(problems)-1]
+}
+
+// fail answers a request with an error's problem document. Errors that are
+// the program's own fault are logged here and shown as no more than that.
+func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
+	row := s.problemOf(err)
+	switch {
+	case errors.Is(r.Context().Err(), context.Canceled):
+		// The caller went away, or the server stops: what the stores said to
+		// a cancelled context is no fault, and hardly anybody reads this.
+		row = s.problemOf(errStopping)
+	case row.code == codeInternal:
+		s.log.LogAttrs(r.Context(), slog.LevelError, "request failed", slog.String("route", routeFrom(w)), slog.Any("err", err))
+	case row.code == codeUnavailable:
+		s.log.LogAttrs(r.Context(), slog.LevelWarn, "request could not be served", slog.String("route", routeFrom(w)), slog.Any("err", err))
+	}
+	if rec, ok := w.(*recorder); ok && rec.status != 0 {
+		// The answer is on its way; there is no taking it back.
+		return
+	}
+	lang := requestLanguage(r)
+	p := Problem{
+		Type: ProblemTypeAboutBlank, Title: http.StatusText(row.status), Status: row.status,
+		Code: row.code, Detail: lang.pick(row.ja, row.en),
+	}
+	if row.fill != nil {
+		row.fill(&p, err, lang)
+	}
+	var body bytes.Buffer
+	if err := json.NewEncoder(&body).Encode(p); err != nil {
+		s.log.LogAttrs(r.Context(), slog.LevelError, "encode problem", slog.String("code", row.code), slog.Any("err", err))
+	}
+	header := w.Header()
+	header.Set("Content-Type", "application/problem+json")
+	header.Set("Content-Language", string(lang))
+	header.Set("Content-Length", strconv.Itoa(body.Len()))
+	switch row.status {
+	case http.StatusUnauthorized:
+		header.Set("WWW-Authenticate", "Bearer")
+	case http.StatusServiceUnavailable:
+		header.Set("Retry-After", strconv.Itoa(retryAfterSeconds))
+	}
+	w.WriteHeader(row.status)
+	// An error here means that the caller is gone.
+	_, _ = w.Write(body.Bytes())
+}
