@@ -1,0 +1,58 @@
+package ari
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/url"
+)
+
+// Channels lists all channels of the PBX, in no order that means anything.
+func (c *Client) Channels(ctx context.Context) ([]Channel, error) {
+	body, err := c.get(ctx, path("channels"), nil)
+	if err != nil {
+		return nil, err
+	}
+	return DecodeChannels(body)
+}
+
+// Channel returns one channel; IsGone if it has ended.
+func (c *Client) Channel(ctx context.Context, id ChannelID) (Channel, error) {
+	body, err := c.get(ctx, path("channels", string(id)), nil)
+	if err != nil {
+		return Channel{}, err
+	}
+	return single(body, DecodeChannels)
+}
+
+// ChannelVariable returns the value of a channel's variable, or of a dialplan
+// function such as CHANNEL(linkedid). An ended channel and a variable that is
+// not set are both IsGone: Asterisk tells them apart only by its sentence.
+func (c *Client) ChannelVariable(ctx context.Context, id ChannelID, name string) (string, error) {
+	body, err := c.get(ctx, path("channels", string(id), "variable"), url.Values{"variable": {name}})
+	if err != nil {
+		return "", err
+	}
+	var raw struct {
+		Value string `json:"value"`
+	}
+	if err := json.Unmarshal(body, &raw); err != nil {
+		return "", fmt.Errorf("decode variable: %w", err)
+	}
+	return raw.Value, nil
+}
+
+// single decodes one object with the decoder of a list of them.
+func single[T any](body []byte, decode func([]byte) ([]T, error)) (T, error) {
+	var none T
+	array := make([]byte, 0, len(body)+2)
+	array = append(append(append(array, '['), body...), ']')
+	all, err := decode(array)
+	if err != nil {
+		return none, err
+	}
+	if len(all) != 1 {
+		return none, fmt.Errorf("decode answer: %d objects instead of one", len(all))
+	}
+	return all[0], nil
+}
