@@ -239,7 +239,7 @@ func (c *call) ringGroupExtension(plan *classifier) string {
 		case RuleRingGroupExtension:
 			number = s.Value
 		case RuleRingGroupQueue:
-			if g := plan.byQueue[s.Value].group; g != nil {
+			if g := plan.byQueue[strings.ToLower(s.Value)].group; g != nil {
 				number = g.Extension
 			}
 		}

@@ -56,7 +56,7 @@ type Plan struct {
 type classifier struct {
 	centers    map[string]*CallCenter // by id
 	groups     map[string]*RingGroup  // by id
-	byQueue    map[string]target
+	byQueue    map[string]target      // by the name in small letters, as Asterisk compares
 	byExten    map[string]target
 	byVariable map[string]string // call center's id or extension → id
 	labels     map[string]bool
@@ -120,17 +120,18 @@ func (c *classifier) claim(exten string, queues []string, t target) error {
 		c.byExten[exten] = t
 	}
 	for _, q := range queues {
-		if _, taken := c.byQueue[q]; taken {
+		name := strings.ToLower(q)
+		if _, taken := c.byQueue[name]; taken {
 			return fmt.Errorf("queue %q is taken", q)
 		}
-		c.byQueue[q] = t
+		c.byQueue[name] = t
 	}
 	return nil
 }
 
 // queue says what entering a queue means.
 func (c *classifier) queue(name string) Signal {
-	switch t := c.byQueue[name]; {
+	switch t := c.byQueue[strings.ToLower(name)]; {
 	case t.center != nil:
 		return Signal{Rule: RuleCallCenterQueue, Kind: KindCallCenter, CallCenter: t.center.ID, Value: name}
 	case t.group != nil:

@@ -152,7 +152,7 @@ func (t *Tracker) observe(c *ari.Channel, ev *ari.Event) *channel {
 		if _, dead := t.dead[c.ID]; dead {
 			return nil
 		}
-		ch = t.follow(c, ev.Timestamp)
+		ch = t.follow(c, ev)
 	}
 	if ch.gone && ch.leg.Lost && ev.Timestamp.After(*ch.leg.EndedAt) {
 		t.revive(ch, ev.Timestamp)
@@ -183,7 +183,8 @@ func (t *Tracker) observe(c *ari.Channel, ev *ari.Event) *channel {
 }
 
 // follow starts to follow a channel that is seen for the first time.
-func (t *Tracker) follow(c *ari.Channel, at time.Time) *channel {
+func (t *Tracker) follow(c *ari.Channel, ev *ari.Event) *channel {
+	at := ev.Timestamp
 	ch := &channel{id: ari.ChannelID(strings.Clone(string(c.ID))), name: strings.Clone(c.Name)}
 	t.channels[ch.id] = ch
 	started := c.CreationTime
@@ -206,9 +207,9 @@ func (t *Tracker) follow(c *ari.Channel, at time.Time) *channel {
 		ch.tied = partner.tied
 		t.join(ch, partner.call, at)
 	default:
-		// A channel that came in by itself is the first of its call. Of any
-		// other it is not known yet whose it is.
-		ch.tied = half == 0 && !ch.leg.Dialled
+		// A channel that is seen to come in by itself is the first of its
+		// call. Of any other it is not known yet whose it is.
+		ch.tied = half == 0 && !ch.leg.Dialled && ev.Type != EventResync
 		t.join(ch, t.own(ch, at), at)
 	}
 	if half != 0 && t.halves[common] == nil {

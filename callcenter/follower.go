@@ -1,0 +1,351 @@
+package callcenter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"callbackd/ari"
+)
+
+// FollowerOptions say which node a Follower follows. All but the Logger and
+// the Metrics are mandatory.
+type FollowerOptions struct {
+	Node   string
+	Plan   *Plan
+	Client *ari.Client
+	// Stream must have a filter that wants Events and Variables, and be run
+	// by nobody else.
+	Stream  *ari.Stream
+	Store   Store
+	Logger  *slog.Logger
+	Metrics *Metrics
+}
+
+// Bounds and paces of a Follower.
+const (
+	// coalesce is how long a change waits for others before it is stored.
+	// Asterisk's events come in bursts of a few milliseconds.
+	coalesce = 20 * time.Millisecond
+	// maxBatch bounds the calls of one transaction.
+	maxBatch = 500
+	// maxPending bounds the calls that wait for the database. When it is
+	// reached events are not read any more, until at last the stream's own
+	// bound is reached and the loss is a declared gap.
+	maxPending = 50_000
+	// provenEvery is how often a quiet node's progress is stored.
+	provenEvery = time.Second
+	// freshness is how old the proof that events flow may be.
+	freshness = 12 * time.Second
+	// askAfter is how long a channel may go without anything that ties it to
+	// a call before Asterisk is asked.
+	askAfter = 200 * time.Millisecond
+	// shutdownTimeout bounds the last write.
+	shutdownTimeout = 3 * time.Second
+)
+
+// Follower follows one PBX node: it takes its events, keeps its calls, and
+// stores each change.
+type Follower struct {
+	o   FollowerOptions
+	log *slog.Logger
+
+	mu      sync.Mutex
+	tracker *Tracker
+	// skew is the PBX's clock minus ours, as the last event showed it.
+	skew time.Duration
+	// pending are calls that changed and are not stored yet, each as it is
+	// now; order is in which order they changed first.
+	pending map[RequestID]Call
+	order   []RequestID
+	gaps    []Gap // not stored yet
+	open    *Gap  // the gap that lasts; nil when events are followed
+	// synced is the epoch of the connection whose snapshot was taken.
+	synced   int
+	storeErr error
+	since    time.Time // when Health's answer changed last
+	was      string
+
+	// room is signalled when pending has become smaller, work when there is
+	// something to store.
+	room, work chan struct{}
+	// asked is when Asterisk was last asked for a channel's call.
+	asked map[ari.ChannelID]time.Time
+	// consumed is closed when no more events will be applied.
+	consumed chan struct{}
+}
+
+// NewFollower returns a follower. It does nothing until Run.
+func NewFollower(o FollowerOptions) (*Follower, error) {
+	tracker, err := NewTracker(o.Node, o.Plan)
+	if err != nil {
+		return nil, fmt.Errorf("follow node %q: %w", o.Node, err)
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	return &Follower{
+		o: o, log: o.Logger.With(slog.String("node", o.Node)), tracker: tracker,
+		pending: map[RequestID]Call{}, since: time.Now(), was: "starting",
+		room: make(chan struct{}, 1), work: make(chan struct{}, 1),
+		asked: map[ari.ChannelID]time.Time{}, consumed: make(chan struct{}),
+	}, nil
+}
+
+// SetPlan makes the follower go by another plan from the next event on.
+func (f *Follower) SetPlan(plan *Plan) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.tracker.SetPlan(plan)
+}
+
+// Run follows the node until ctx ends, and then stores what is left. It
+// begins with the calls that were active when the node was followed last.
+func (f *Follower) Run(ctx context.Context) error {
+	if err := f.resume(ctx); err != nil {
+		return err
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return f.o.Stream.Run(ctx) })
+	g.Go(func() error {
+		defer close(f.consumed)
+		return f.consume(ctx)
+	})
+	g.Go(func() error { return f.write(ctx) })
+	g.Go(func() error { return f.ask(ctx) })
+	if err := g.Wait(); err != nil && !errors.Is(err, context.Canceled) {
+		return fmt.Errorf("follow node %q: %w", f.o.Node, err)
+	}
+	return nil
+}
+
+// resume takes up where the daemon that followed the node before left off.
+func (f *Follower) resume(ctx context.Context) error {
+	proven, err := f.o.Store.LastProven(ctx, f.o.Node)
+	if err != nil {
+		return fmt.Errorf("follow node %q: %w", f.o.Node, err)
+	}
+	calls, err := f.o.Store.ActiveCalls(ctx, f.o.Node)
+	if err != nil {
+		return fmt.Errorf("follow node %q: %w", f.o.Node, err)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.tracker.Restore(calls)
+	if !proven.IsZero() {
+		f.declare(Gap{Node: f.o.Node, From: proven, Why: "daemon-down"})
+	}
+	return nil
+}
+
+// declare begins a gap, unless one lasts already. f.mu is held.
+func (f *Follower) declare(gap Gap) {
+	if f.open != nil {
+		return
+	}
+	f.open = &gap
+	f.gaps = append(f.gaps, gap)
+	f.wake()
+}
+
+// settle ends the gap that lasts. f.mu is held.
+func (f *Follower) settle(at time.Time) {
+	if f.open == nil {
+		return
+	}
+	gap := *f.open
+	gap.To = &at
+	f.open = nil
+	f.gaps = append(f.gaps, gap)
+	f.o.Metrics.gap(f.o.Node, gap.Why, at.Sub(gap.From))
+	f.wake()
+}
+
+// consume takes the stream's messages in.
+func (f *Follower) consume(ctx context.Context) error {
+	messages := make([]ari.Message, 256)
+	var ev ari.Event
+	for {
+		n, err := f.o.Stream.NextBatch(ctx, messages)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		// A batch is applied under one lock, but not across a Connected: its
+		// snapshot is fetched in between.
+		for rest := messages[:n]; len(rest) > 0; {
+			i := 0
+			f.mu.Lock()
+			for i < len(rest) && rest[i].Kind != ari.MessageConnected {
+				f.apply(&rest[i], &ev)
+				i++
+			}
+			f.collect()
+			f.mu.Unlock()
+			if i < len(rest) {
+				f.connected(ctx, &rest[i])
+				i++
+			}
+			rest = rest[i:]
+		}
+		f.waitRoom(ctx)
+	}
+}
+
+// apply takes one message other than Connected in. f.mu is held.
+func (f *Follower) apply(m *ari.Message, ev *ari.Event) {
+	if m.Kind == ari.MessageLost {
+		if m.Reason == ari.LossStopped {
+			return
+		}
+		f.declare(Gap{Node: f.o.Node, From: m.Since.UTC(), Why: string(m.Reason)})
+		return
+	}
+	if err := ari.Decode(m.Raw, ev); err != nil {
+		f.o.Metrics.undecodable(f.o.Node)
+		f.log.Warn("an event cannot be read", slog.String("type", string(m.Type)), slog.Int("bytes", len(m.Raw)))
+		return
+	}
+	f.skew = ev.Timestamp.Sub(m.At)
+	f.tracker.Apply(ev)
+}
+
+// connected makes the tracker agree with the PBX after a connection began.
+// Events that come meanwhile wait in the stream's queue.
+func (f *Follower) connected(ctx context.Context, m *ari.Message) {
+	for {
+		snapshot, err := f.snapshot(ctx)
+		if err == nil {
+			f.mu.Lock()
+			snapshot.At = time.Now().Add(f.skew).UTC()
+			f.tracker.Resync(snapshot)
+			untied := f.tracker.Untied(snapshot.At.Add(time.Hour))
+			f.mu.Unlock()
+			// Of channels that were there before nothing but Asterisk's word
+			// tells whose they are, and events of theirs wait.
+			f.askFor(ctx, untied)
+			f.mu.Lock()
+			f.synced = m.Epoch
+			f.collect()
+			f.settle(m.At.UTC())
+			f.mu.Unlock()
+			f.log.Info("events are followed", slog.Int("channels", len(snapshot.Channels)), slog.Int("epoch", m.Epoch))
+			return
+		}
+		if s := f.o.Stream.Stats(); ctx.Err() != nil || s.Epoch != m.Epoch || s.State != ari.StateConnected {
+			return // the connection is over: another will come
+		}
+		f.log.Warn("the list of channels cannot be had", slog.Any("err", err))
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(500 * time.Millisecond):
+		}
+	}
+}
+
+func (f *Follower) snapshot(ctx context.Context) (Snapshot, error) {
+	channels, err := f.o.Client.Channels(ctx)
+	if err != nil {
+		return Snapshot{}, err
+	}
+	bridges, err := f.o.Client.Bridges(ctx)
+	if err != nil {
+		return Snapshot{}, err
+	}
+	return Snapshot{Channels: channels, Bridges: bridges}, nil
+}
+
+// collect takes what changed from the tracker to what waits for the store.
+// f.mu is held.
+func (f *Follower) collect() {
+	for _, c := range f.tracker.Changed(nil) {
+		if _, waits := f.pending[c.RequestID]; !waits {
+			f.order = append(f.order, c.RequestID)
+		}
+		f.pending[c.RequestID] = c
+	}
+	if len(f.order) > 0 {
+		f.wake()
+	}
+}
+
+func (f *Follower) wake() {
+	select {
+	case f.work <- struct{}{}:
+	default: // woken already, and not awake yet
+	}
+}
+
+// waitRoom waits while too many calls wait for the store.
+func (f *Follower) waitRoom(ctx context.Context) {
+	for {
+		f.mu.Lock()
+		full := len(f.pending) >= maxPending
+		f.mu.Unlock()
+		if !full {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-f.room:
+		}
+	}
+}
+
+// ask asks Asterisk for the calls of channels that nothing ties to one.
+func (f *Follower) ask(ctx context.Context) error {
+	tick := time.NewTicker(askAfter / 2)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case now := <-tick.C:
+			f.mu.Lock()
+			untied := f.tracker.Untied(now.Add(f.skew - askAfter))
+			f.mu.Unlock()
+			f.askFor(ctx, untied)
+		}
+	}
+}
+
+// askFor asks for channels' linkedids, for each once in a while.
+func (f *Follower) askFor(ctx context.Context, ids []ari.ChannelID) {
+	for _, id := range ids {
+		now := time.Now()
+		f.mu.Lock()
+		again := now.Sub(f.asked[id]) < 5*time.Second
+		if !again {
+			if len(f.asked) > 4096 {
+				clear(f.asked)
+			}
+			f.asked[id] = now
+		}
+		f.mu.Unlock()
+		if again {
+			continue
+		}
+		linkedID, err := f.o.Client.ChannelVariable(ctx, id, varLinkedID)
+		if err != nil {
+			// A channel that is gone ends by its own event.
+			if !ari.IsGone(err) && ctx.Err() == nil {
+				f.log.Warn("a channel's call cannot be asked for", slog.String("channel", string(id)), slog.Any("err", err))
+			}
+			continue
+		}
+		f.mu.Lock()
+		f.tracker.Tie(id, linkedID, now.Add(f.skew).UTC())
+		f.collect()
+		f.mu.Unlock()
+	}
+}

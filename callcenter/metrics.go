@@ -1,0 +1,200 @@
+package callcenter
+
+import (
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"callbackd/ari"
+)
+
+// Metrics are what operators see of followed nodes. Nil metrics count
+// nothing. No label holds a number, a name or a channel, and each has a
+// bounded set of values.
+type Metrics struct {
+	gaps         *prometheus.CounterVec
+	undecoded    *prometheus.CounterVec
+	storeErrors  *prometheus.CounterVec
+	storeSeconds *prometheus.HistogramVec
+	lagSeconds   *prometheus.HistogramVec
+	calls        *prometheus.CounterVec
+	signals      *prometheus.CounterVec
+
+	mu      sync.Mutex
+	counted map[RequestID]bool
+	// ring bounds counted: the oldest is forgotten first.
+	ring []RequestID
+	next int
+}
+
+// keepCounted is how many ended calls are remembered as counted, so that a
+// correction that comes late does not count a call twice.
+const keepCounted = 4096
+
+// NewMetrics registers the metrics.
+func NewMetrics(r prometheus.Registerer) *Metrics {
+	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
+		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
+	}
+	histogram := func(name, help string, labels ...string) *prometheus.HistogramVec {
+		return prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: name, Help: help,
+			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 60},
+		}, labels)
+	}
+	m := &Metrics{
+		gaps: counter("callbackd_ari_gap_seconds_total",
+			"Seconds in which a node's events were not followed.", "node", "why"),
+		undecoded: counter("callbackd_ari_undecodable_events_total",
+			"Events that were wanted and could not be decoded.", "node"),
+		storeErrors: counter("callbackd_store_failures_total",
+			"Attempts to store calls that failed and were repeated.", "node"),
+		storeSeconds: histogram("callbackd_store_seconds",
+			"Time that a batch of calls took to be stored.", "node"),
+		lagSeconds: histogram("callbackd_calls_lag_seconds",
+			"Time from Asterisk's timestamp of a change to its stored row, clocks compared by the last event received.", "node"),
+		calls: counter("callbackd_calls_total",
+			"Calls that ended.", "node", "kind", "direction", "outcome"),
+		signals: counter("callbackd_calls_signals_total",
+			"Signals in the receipts of calls that ended.", "node", "rule"),
+		counted: map[RequestID]bool{},
+	}
+	r.MustRegister(m.gaps, m.undecoded, m.storeErrors, m.storeSeconds, m.lagSeconds, m.calls, m.signals)
+	return m
+}
+
+func (m *Metrics) gap(node, why string, d time.Duration) {
+	if m != nil {
+		m.gaps.WithLabelValues(node, why).Add(max(0, d.Seconds()))
+	}
+}
+
+func (m *Metrics) undecodable(node string) {
+	if m != nil {
+		m.undecoded.WithLabelValues(node).Inc()
+	}
+}
+
+func (m *Metrics) storeFailed(node string) {
+	if m != nil {
+		m.storeErrors.WithLabelValues(node).Inc()
+	}
+}
+
+// stored counts a batch that was stored between begin and end. skew is the
+// PBX's clock minus ours.
+func (m *Metrics) stored(node string, batch []Call, begin, end time.Time, skew time.Duration) {
+	if m == nil {
+		return
+	}
+	m.storeSeconds.WithLabelValues(node).Observe(end.Sub(begin).Seconds())
+	for i := range batch {
+		c := &batch[i]
+		m.lagSeconds.WithLabelValues(node).Observe(max(0, end.Add(skew).Sub(c.LastEventAt).Seconds()))
+		if c.State != StateEnded || !m.first(c.RequestID) {
+			continue
+		}
+		m.calls.WithLabelValues(node, string(c.Kind), string(c.Direction), string(c.Outcome.Result)).Inc()
+		for _, s := range c.Receipt {
+			m.signals.WithLabelValues(node, string(s.Rule)).Inc()
+		}
+	}
+}
+
+// first reports whether a call was not counted before.
+func (m *Metrics) first(id RequestID) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.counted[id] {
+		return false
+	}
+	m.counted[id] = true
+	if len(m.ring) < keepCounted {
+		m.ring = append(m.ring, id)
+		return true
+	}
+	delete(m.counted, m.ring[m.next])
+	m.ring[m.next] = id
+	m.next = (m.next + 1) % keepCounted
+	return true
+}
+
+// Collector shows the state of a node's stream when metrics are asked for.
+type Collector struct{ f *Follower }
+
+// Collector returns a collector for the node, to be registered once.
+func (f *Follower) Collector() *Collector { return &Collector{f} }
+
+func describe(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc(name, help, append([]string{"node"}, labels...), nil)
+}
+
+var (
+	descState = describe("callbackd_ari_state",
+		"1 for the state that the connection to a node's ARI is in, 0 for the others.", "state")
+	descReconnects = describe("callbackd_ari_reconnects_total", "Connections after the first.")
+	descLosses     = describe("callbackd_ari_losses_total", "Connections that ended, by why.", "reason")
+	descEvents     = describe("callbackd_ari_events_total",
+		"Events received, by type; types that are in no description count as unknown.", "type")
+	descBytes    = describe("callbackd_ari_received_bytes_total", "Length of all events received.")
+	descInvalid  = describe("callbackd_ari_invalid_frames_total", "Frames that are not an event at all.")
+	descQueue    = describe("callbackd_ari_queue_events", "Events that wait to be applied.")
+	descQueueCap = describe("callbackd_ari_queue_capacity_events",
+		"Events that may wait; above that the connection is given up and a gap declared.")
+	descProven = describe("callbackd_ari_proven_timestamp_seconds",
+		"When it was last certain that events flow, in seconds since the epoch; 0 for never.")
+	descActive  = describe("callbackd_calls_active_channels", "Channels that are followed now.")
+	descPending = describe("callbackd_store_pending_calls", "Calls that wait to be stored.")
+)
+
+// Describe implements prometheus.Collector.
+func (c *Collector) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{
+		descState, descReconnects, descLosses, descEvents, descBytes, descInvalid,
+		descQueue, descQueueCap, descProven, descActive, descPending,
+	} {
+		ch <- d
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (c *Collector) Collect(ch chan<- prometheus.Metric) {
+	f := c.f
+	s := f.o.Stream.Stats()
+	f.mu.Lock()
+	active, pending := len(f.tracker.ActiveChannels()), len(f.pending)
+	f.mu.Unlock()
+	node := f.o.Node
+	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, append([]string{node}, labels...)...)
+	}
+	count := func(d *prometheus.Desc, v float64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, v, append([]string{node}, labels...)...)
+	}
+	for _, state := range ari.StreamStates() {
+		v := 0.0
+		if s.State == state {
+			v = 1
+		}
+		gauge(descState, v, string(state))
+	}
+	for _, reason := range ari.LossReasons() {
+		count(descLosses, float64(s.Lost[reason]), string(reason))
+	}
+	for typ, n := range s.Events {
+		count(descEvents, float64(n), string(typ))
+	}
+	count(descReconnects, float64(max(0, s.Epoch-1)))
+	count(descBytes, float64(s.Bytes))
+	count(descInvalid, float64(s.Undecodable))
+	gauge(descQueue, float64(s.QueueLength))
+	gauge(descQueueCap, float64(s.QueueCapacity))
+	proven := 0.0
+	if !s.ProvenAt.IsZero() {
+		proven = float64(s.ProvenAt.UnixMilli()) / 1000
+	}
+	gauge(descProven, proven)
+	gauge(descActive, float64(active))
+	gauge(descPending, float64(pending))
+}

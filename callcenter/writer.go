@@ -1,0 +1,194 @@
+package callcenter
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"time"
+
+	"callbackd/ari"
+)
+
+// write stores what changes, until ctx ends and nothing is left to apply;
+// then it stores what is left.
+func (f *Follower) write(ctx context.Context) error {
+	tick := time.NewTicker(provenEvery)
+	defer tick.Stop()
+	for ctx.Err() == nil {
+		select {
+		case <-ctx.Done():
+		case <-tick.C:
+			f.flush(ctx)
+		case <-f.work:
+			// Asterisk's bursts become one transaction.
+			pause(ctx, coalesce)
+			f.flush(ctx)
+		}
+	}
+	<-f.consumed
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
+	defer cancel()
+	f.flush(last)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if n := len(f.pending); n > 0 {
+		return fmt.Errorf("%d calls could not be stored: %w", n, f.storeErr)
+	}
+	return nil
+}
+
+// pause waits, or less when ctx ends.
+func pause(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-t.C:
+	}
+}
+
+// flush stores all that waits, again and again until that succeeds or ctx
+// ends: what is acknowledged to nobody must not be dropped.
+func (f *Follower) flush(ctx context.Context) {
+	wait := 50 * time.Millisecond
+	for {
+		err := f.save(ctx)
+		f.mu.Lock()
+		f.storeErr = err
+		f.mu.Unlock()
+		if err == nil || ctx.Err() != nil {
+			return
+		}
+		f.o.Metrics.storeFailed(f.o.Node)
+		f.log.Error("calls cannot be stored; they are kept and stored later", slog.Any("err", err), slog.Duration("retry_in", wait))
+		pause(ctx, wait+rand.N(wait))
+		wait = min(2*wait, 2*time.Second)
+	}
+}
+
+// save stores all that waits, once.
+func (f *Follower) save(ctx context.Context) error {
+	proven := f.provenAt()
+	for {
+		f.mu.Lock()
+		gaps := f.gaps
+		f.gaps = nil
+		batch := make([]Call, 0, min(len(f.order), maxBatch))
+		for _, id := range f.order[:cap(batch)] {
+			batch = append(batch, f.pending[id])
+			delete(f.pending, id)
+		}
+		f.order = f.order[len(batch):]
+		more := len(f.order) > 0
+		f.mu.Unlock()
+
+		if err := f.saveBatch(ctx, batch, gaps); err != nil {
+			f.putBack(batch, gaps)
+			return err
+		}
+		select {
+		case f.room <- struct{}{}:
+		default: // signalled already
+		}
+		if !more {
+			break
+		}
+	}
+	if proven.IsZero() {
+		return nil
+	}
+	return f.o.Store.SaveProven(ctx, f.o.Node, proven)
+}
+
+func (f *Follower) saveBatch(ctx context.Context, batch []Call, gaps []Gap) error {
+	for _, gap := range gaps {
+		if err := f.o.Store.SaveGap(ctx, gap); err != nil {
+			return err
+		}
+	}
+	if len(batch) == 0 {
+		return nil
+	}
+	begin := time.Now()
+	if err := f.o.Store.SaveCalls(ctx, batch); err != nil {
+		return err
+	}
+	f.mu.Lock()
+	skew := f.skew
+	f.mu.Unlock()
+	f.o.Metrics.stored(f.o.Node, batch, begin, time.Now(), skew)
+	return nil
+}
+
+// putBack returns what could not be stored to what waits, unless a call has
+// changed again since.
+func (f *Follower) putBack(batch []Call, gaps []Gap) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.gaps = append(gaps, f.gaps...)
+	again := make([]RequestID, 0, len(batch)+len(f.order))
+	for _, c := range batch {
+		if _, newer := f.pending[c.RequestID]; !newer {
+			f.pending[c.RequestID] = c
+			again = append(again, c.RequestID)
+		}
+	}
+	f.order = append(again, f.order...)
+}
+
+// provenAt returns until when all events were followed, once what waits now
+// is stored: zero when that cannot be said.
+func (f *Follower) provenAt() time.Time {
+	s := f.o.Stream.Stats()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if s.State != ari.StateConnected || s.QueueLength > 0 || f.synced != s.Epoch || f.open != nil {
+		return time.Time{}
+	}
+	return s.ProvenAt.UTC()
+}
+
+// Health says whether all events of the node are followed and stored.
+type Health struct {
+	Node string
+	OK   bool
+	// Why says what is wrong; empty when nothing is.
+	Why string
+	// Since is from when on it has been so.
+	Since time.Time
+}
+
+// Health reports on the node, at the given time.
+func (f *Follower) Health(now time.Time) Health {
+	s := f.o.Stream.Stats()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	why := ""
+	switch {
+	case s.State == ari.StateReplaced:
+		why = "another client took the ARI application's name"
+	case s.State != ari.StateConnected:
+		why = "no connection to ARI"
+		if s.LastErr != nil {
+			why += ": " + s.LastErr.Error()
+		}
+	case f.synced != s.Epoch:
+		why = "the list of channels was not read yet"
+	case now.Sub(s.ProvenAt) > freshness:
+		why = "no proof that events flow since " + s.ProvenAt.UTC().Format(time.RFC3339)
+	case f.storeErr != nil:
+		why = "calls cannot be stored: " + f.storeErr.Error()
+	}
+	if why != f.was {
+		f.was, f.since = why, now
+	}
+	return Health{Node: f.o.Node, OK: why == "", Why: why, Since: f.since}
+}
+
+// ActiveChannels returns the channels that are followed now.
+func (f *Follower) ActiveChannels() []ari.ChannelID {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.tracker.ActiveChannels()
+}

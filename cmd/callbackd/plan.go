@@ -1,0 +1,36 @@
+package main
+
+import (
+	"fmt"
+
+	"callbackd/callcenter"
+	"callbackd/configs"
+)
+
+// planOf returns what a configuration says about the dialplan of one node.
+func planOf(cfg *configs.Config, node *configs.PBX) *callcenter.Plan {
+	plan := &callcenter.Plan{Trunks: node.Trunks, Contexts: node.Contexts}
+	for _, cc := range cfg.CallCenters {
+		plan.CallCenters = append(plan.CallCenters, callcenter.CallCenter(cc))
+	}
+	for _, g := range cfg.RingGroups {
+		plan.RingGroups = append(plan.RingGroups, callcenter.RingGroup(g))
+	}
+	for _, t := range cfg.Terminals {
+		plan.Terminals = append(plan.Terminals, t.Extension)
+	}
+	for _, l := range cfg.BusinessLabels {
+		plan.Labels = append(plan.Labels, callcenter.Label{ID: l.ID, Name: l.Name, DIDs: l.DID})
+	}
+	return plan
+}
+
+// nodeOf returns the node of that name, the first when the name is empty.
+func nodeOf(cfg *configs.Config, name string) (*configs.PBX, error) {
+	for i := range cfg.PBX {
+		if name == "" || cfg.PBX[i].Name == name {
+			return &cfg.PBX[i], nil
+		}
+	}
+	return nil, fmt.Errorf("no pbx named %q in the configuration", name)
+}
