@@ -2,6 +2,7 @@ package sip
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"strings"
@@ -62,9 +63,11 @@ func newSignal() signal { return signal{once: new(sync.Once), ch: make(chan stru
 
 func (s signal) fire() { s.once.Do(func() { close(s.ch) }) }
 
-func (s signal) fired() bool {
+func (s signal) fired() bool { return isDone(s.ch) }
+
+func isDone(ch <-chan struct{}) bool {
 	select {
-	case <-s.ch:
+	case <-ch:
 		return true
 	default:
 		return false
@@ -162,9 +165,12 @@ func (c *Call) Hangup(ctx context.Context) error {
 		return c.bye(ctx)
 	case c.outgoing:
 		return c.abandon(ctx)
-	default:
-		return c.decide(ctx, sipmsg.StatusGlobalDecline)
 	}
+	err := c.decide(ctx, sipmsg.StatusGlobalDecline)
+	if errors.Is(err, ErrAnswered) {
+		return c.bye(ctx) // the phone was about to answer
+	}
+	return err
 }
 
 // Cancel gives up an outgoing call before it is answered and waits until it
@@ -207,12 +213,19 @@ func (c *Call) bye(ctx context.Context) error {
 		return nil
 	case <-ctx.Done():
 	}
-	res, err := c.phone.do(ctx, c.dialog.request(sipmsg.BYE))
+	waiting, stop := context.WithCancel(ctx)
+	defer stop()
+	c.phone.spawn(func() { // the far end may hang up in the same moment
+		select {
+		case <-c.done:
+			stop()
+		case <-waiting.Done():
+		}
+	})
+	res, err := c.phone.do(waiting, c.dialog.request(sipmsg.BYE))
+	crossed := isDone(c.done) || res != nil && res.StatusCode == sipmsg.StatusCallTransactionDoesNotExists
 	c.finish(nil)
-	if res != nil && (res.StatusCode == sipmsg.StatusCallTransactionDoesNotExists || res.StatusCode == sipmsg.StatusRequestTimeout) {
-		return nil // the far end hung up in the same moment
-	}
-	if err != nil {
+	if err != nil && !crossed {
 		return fmt.Errorf("hang up: %w", err)
 	}
 	return nil

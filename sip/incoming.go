@@ -293,12 +293,14 @@ func (p *Phone) onBye(req *sipmsg.Request, tx sipmsg.ServerTransaction) {
 		p.onStray(req, tx)
 		return
 	}
-	p.respond(req, tx, sipmsg.StatusOK, "OK", nil)
+	// First the end, then the word of it: who hung up may close at once, and
+	// a BYE of ours would find nobody.
 	if c.answered.fired() {
 		c.finish(nil)
 	} else {
 		c.finish(ErrCancelled)
 	}
+	p.respond(req, tx, sipmsg.StatusOK, "OK", nil)
 }
 
 // onInfo answers what is only worth noticing.

@@ -25,6 +25,10 @@ type CallOptions struct {
 // Call dials a number at the server, or a whole SIP URI. It returns as soon as
 // the INVITE is sent; see [Call.Answered]. ctx bounds only that.
 func (p *Phone) Call(ctx context.Context, number string, options CallOptions) (*Call, error) {
+	if !p.begin() {
+		return nil, fmt.Errorf("place call: %w", ErrClosed)
+	}
+	defer p.running.Done()
 	target, err := p.target(number)
 	if err != nil {
 		return nil, fmt.Errorf("place call: %w", err)
@@ -230,7 +234,7 @@ func (f *following) cancel() {
 func (f *following) accept(res *sipmsg.Response) {
 	c := f.call
 	c.dialog.confirm(f.sent, res)
-	ack := func() error { return c.phone.client.WriteRequest(c.dialog.ack(f.sent)) }
+	ack := func() error { return c.phone.write(c.dialog.ack(f.sent)) }
 	f.tx.OnRetransmission(func(*sipmsg.Response) { _ = ack() })
 	err := ack()
 	c.confirmed.fire()

@@ -215,6 +215,7 @@ func (p *Phone) route(server *sipgo.Server) {
 	for method, handler := range handlers {
 		server.OnRequest(method, func(req *sipmsg.Request, tx sipmsg.ServerTransaction) {
 			if !p.begin() {
+				p.dropConnections()
 				return
 			}
 			defer p.running.Done()
@@ -297,11 +298,21 @@ func (p *Phone) shutDown() error {
 	err = errors.Join(err, p.agent.Close(), p.conn.Close())
 	<-p.served
 	p.running.Wait()
+	p.dropConnections()
 	close(p.incoming)
 	if err != nil {
 		return fmt.Errorf("close phone: %w", err)
 	}
 	return nil
+}
+
+// dropConnections closes sockets other than ours. Once ours is out of its pool,
+// sipgo opens another one for any message that it still has to deal with, and
+// a goroutine reads from that for ever.
+func (p *Phone) dropConnections() {
+	if err := p.agent.TransportLayer().Pool("udp").Clear(); err != nil {
+		p.log.Debug("close stray sockets", "err", err)
+	}
 }
 
 // enter makes a call one of the phone's.
@@ -363,6 +374,10 @@ func (p *Phone) contact() *sipmsg.ContactHeader {
 // do sends a request and returns its final response, after authentication if
 // that is asked for.
 func (p *Phone) do(ctx context.Context, req *sipmsg.Request) (*sipmsg.Response, error) {
+	if !p.begin() {
+		return nil, ErrClosed
+	}
+	defer p.running.Done()
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	defer context.AfterFunc(p.life, cancel)()
@@ -378,6 +393,18 @@ func (p *Phone) do(ctx context.Context, req *sipmsg.Request) (*sipmsg.Response, 
 		return res, fmt.Errorf("send %s: %w", req.Method, &RefusedError{Status: res.StatusCode, Reason: res.Reason})
 	}
 	return res, nil
+}
+
+// write sends a request that gets no response.
+func (p *Phone) write(req *sipmsg.Request) error {
+	if !p.begin() {
+		return ErrClosed
+	}
+	defer p.running.Done()
+	if err := p.client.WriteRequest(req); err != nil {
+		return fmt.Errorf("send %s: %w", req.Method, err)
+	}
+	return nil
 }
 
 func (p *Phone) challenged(res *sipmsg.Response) bool {

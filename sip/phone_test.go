@@ -18,7 +18,7 @@ import (
 func TestPhone_TonesArriveBothWays(t *testing.T) {
 	t.Parallel()
 	caller := open(t, sip.PhoneOptions{Username: "2001", DisplayName: `Ann "A" \ 田中`, Sound: sip.Tone(440)})
-	callee := open(t, sip.PhoneOptions{Username: "2002", Sound: sip.Tone(1000), Headers: map[string]string{}})
+	callee := open(t, sip.PhoneOptions{Username: "2002", Sound: sip.Tone(1000)})
 
 	call := place(t, caller, callee.URI(), sip.CallOptions{Headers: map[string]string{"X-Reason": "test"}})
 	answered(t, call)
@@ -310,6 +310,26 @@ func TestPhone_CloseEndsEverything(t *testing.T) {
 		}
 	}
 	noGoroutineLeft(t, before)
+}
+
+// The callee may still be about to answer, or wait for the ACK, when it is
+// closed. Either way the caller has been told when Close returns.
+func TestPhone_CloseRightAfterTheAnswer(t *testing.T) {
+	t.Parallel()
+	caller := open(t, sip.PhoneOptions{Username: "2001"})
+	for range 50 {
+		callee := open(t, sip.PhoneOptions{Username: "2002"})
+		call := place(t, caller, callee.URI(), sip.CallOptions{})
+		answered(t, call)
+		if err := callee.Close(); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case <-call.Done():
+		default:
+			t.Fatal("the call goes on after the callee was closed")
+		}
+	}
 }
 
 // Close returns in time when the far end has vanished.

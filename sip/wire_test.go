@@ -242,6 +242,12 @@ func TestWire_RequestsWithinACall(t *testing.T) {
 			far.request(stranger, "ACK", 100+i, "")
 		}
 	}
+	hung := make(chan error, 1)
+	go func() { hung <- call.Hangup(timeout(t)) }()
+	far.respond(far.expect("BYE"), "200 OK", "")
+	if err := <-hung; err != nil {
+		t.Errorf("Hangup = %v, want nil", err)
+	}
 }
 
 // An answer that nobody acknowledges is repeated.
