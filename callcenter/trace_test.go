@@ -24,7 +24,7 @@ func (p prefix) Match(exten string) bool {
 	return len(exten) == 4 && strings.HasPrefix(exten, string(p))
 }
 
-// tracePlan is testdata/traces/callbackd.yaml as the tracker takes it.
+// tracePlan is testdata/callbackd.yaml as the tracker takes it.
 func tracePlan() *callcenter.Plan {
 	return &callcenter.Plan{
 		CallCenters: []callcenter.CallCenter{
@@ -58,7 +58,7 @@ type trace struct {
 // traces returns the recorded streams, as they are or without channelvars.
 func traces(tb testing.TB, channelVars bool) []trace {
 	tb.Helper()
-	paths, err := filepath.Glob("testdata/traces/*.jsonl")
+	paths, err := filepath.Glob("../ari/testdata/*.jsonl")
 	if err != nil || len(paths) == 0 {
 		tb.Fatalf("no traces: %v", err)
 	}

@@ -12,14 +12,17 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-const traceFolder = "../../callcenter/testdata/traces"
+const (
+	traceFolder    = "../../ari/testdata"
+	expectedFolder = "../../callcenter/testdata"
+)
 
 // TestReplay_RecordedTraces: every recorded stream gives the calls of
 // expected.json, with its channel variables and with them stripped.
 func TestReplay_RecordedTraces(t *testing.T) {
 	t.Parallel()
 	var expected map[string][]map[string]any
-	data, err := os.ReadFile(filepath.Join(traceFolder, "expected.json"))
+	data, err := os.ReadFile(filepath.Join(expectedFolder, "expected.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +63,7 @@ func TestReplay_RecordedTraces(t *testing.T) {
 func replayFile(t *testing.T, path string) []map[string]any {
 	t.Helper()
 	var out, errs bytes.Buffer
-	args := []string{"replay", "--config", filepath.Join(traceFolder, "callbackd.yaml"), path}
+	args := []string{"replay", "--config", filepath.Join(expectedFolder, "callbackd.yaml"), path}
 	if code := run(t.Context(), args, nil, &out, &errs); code != exitOK {
 		t.Fatalf("callbackd %v: exit code %d: %s", args, code, &errs)
 	}
@@ -106,7 +109,7 @@ func stripChannelVars(t *testing.T, from, to string) {
 
 func TestReplay_Faults(t *testing.T) {
 	t.Parallel()
-	config := filepath.Join(traceFolder, "callbackd.yaml")
+	config := filepath.Join(expectedFolder, "callbackd.yaml")
 	broken := filepath.Join(t.TempDir(), "broken.jsonl")
 	if err := os.WriteFile(broken, []byte("{\"type\":\"Dial\"}\nnot json\n"), 0o600); err != nil {
 		t.Fatal(err)
