@@ -119,7 +119,7 @@ type Channel struct {
 	Connected    Party             `json:"connected"`
 	AccountCode  string            `json:"accountcode"`
 	Dialplan     Dialplan          `json:"dialplan"`
-	CreationTime string            `json:"creationtime"`
+	CreationTime string            `json:"creationtime,omitempty"`
 	Language     string            `json:"language"`
 	Vars         map[string]string `json:"channelvars,omitempty"`
 }
@@ -148,5 +148,5 @@ type Bridge struct {
 	Creator      string          `json:"creator"`
 	Name         string          `json:"name"`
 	Channels     []ari.ChannelID `json:"channels"`
-	CreationTime string          `json:"creationtime"`
+	CreationTime string          `json:"creationtime,omitempty"`
 }
