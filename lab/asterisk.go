@@ -272,8 +272,14 @@ func (a *Asterisk) end() error {
 	return a.process.stop(stopPatience, syscall.SIGTERM, syscall.SIGKILL)
 }
 
-// LogTail returns the last lines of Asterisk's log.
-func (a *Asterisk) LogTail(lines int) string { return lastLines(a.log(), lines) }
+// LogTail returns the last lines of Asterisk's log, notices and worse.
+func (a *Asterisk) LogTail(lines int) string {
+	if text := a.log(); text != "" {
+		return lastLines(text, lines)
+	}
+	// It did not come as far as to open its log.
+	return tail(a.folder.join("log", "console"), lines)
+}
 
 // log returns all that Asterisk complained of, empty when there is no log.
 func (a *Asterisk) log() string {

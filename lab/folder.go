@@ -49,9 +49,13 @@ func (f *folder) join(elem ...string) string {
 	return filepath.Join(append([]string{f.path}, elem...)...)
 }
 
-// remove deletes the folder and all that is in it.
+// remove deletes the folder and all that is in it. It may be called again.
 func (f *folder) remove() error {
-	return errors.Join(os.RemoveAll(f.path), f.lock.Close())
+	err := f.lock.Close()
+	if errors.Is(err, os.ErrClosed) {
+		err = nil
+	}
+	return errors.Join(os.RemoveAll(f.path), err)
 }
 
 // sweep removes the folders of programs that died without cleaning up. What

@@ -51,21 +51,17 @@ func FindAsterisk(ctx context.Context, log *slog.Logger) (*AsteriskProgram, erro
 	if err != nil {
 		return nil, fmt.Errorf("find a folder to keep Asterisk in: %w", err)
 	}
-	return findTree(ctx, log, filepath.Join(cache, "callbackd"))
-}
-
-// findTree returns the Asterisk in the cache folder, having extracted it if it
-// is not there.
-func findTree(ctx context.Context, log *slog.Logger, cache string) (*AsteriskProgram, error) {
-	tree := filepath.Join(cache, treeName)
+	tree := filepath.Join(cache, "callbackd", treeName)
 	p, err := treeProgram(tree)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := os.Stat(tree); errors.Is(err, os.ErrNotExist) {
-		if err := extract(ctx, log, cache); err != nil {
-			return nil, fmt.Errorf("extract Asterisk: %w", err)
-		}
+	unpack := func(dir string) error {
+		log.Info("extracting Asterisk from Debian's packages, once", slog.String("folder", tree))
+		return unpackAsterisk(ctx, dir)
+	}
+	if err := makeOnce(tree, unpack); err != nil {
+		return nil, fmt.Errorf("extract Asterisk: %w", err)
 	}
 	if p.Version, err = p.version(ctx); err != nil {
 		return nil, fmt.Errorf("run Asterisk of %s (remove the folder to have it extracted again): %w", tree, err)
@@ -124,61 +120,63 @@ func major(version string) int {
 	return n
 }
 
-// extract makes the tree in the cache folder, if nobody else did meanwhile.
-func extract(ctx context.Context, log *slog.Logger, cache string) error {
-	if err := os.MkdirAll(cache, 0o755); err != nil {
+// makeOnce fills the folder by the function, if it is not there yet. The
+// folder appears when it is complete, and only one program fills it while
+// others wait.
+func makeOnce(folder string, fill func(dir string) error) error {
+	if _, err := os.Stat(folder); err == nil {
+		return nil
+	}
+	parent := filepath.Dir(folder)
+	if err := os.MkdirAll(parent, 0o755); err != nil {
 		return err
 	}
-	lock, err := lockFile(filepath.Join(cache, treeName+".lock"))
+	lock, err := lockFile(folder + ".lock")
 	if err != nil {
 		return err
 	}
 	defer lock.Close()
-	tree := filepath.Join(cache, treeName)
-	if _, err := os.Stat(tree); err == nil {
-		return nil
+	if _, err := os.Stat(folder); err == nil {
+		return nil // made while we waited
 	}
-	// Whatever lies here, its maker is dead: we hold the lock.
-	const partial = ".asterisk-partial-"
-	left, _ := filepath.Glob(filepath.Join(cache, partial+"*"))
-	for _, path := range left {
-		_ = os.RemoveAll(path)
-	}
-	tmp, err := os.MkdirTemp(cache, partial+"*")
-	if err != nil {
+	// What lies here unfinished, its maker is dead: we hold the lock.
+	partial := folder + ".partial"
+	if err := os.RemoveAll(partial); err != nil {
 		return err
 	}
-	defer os.RemoveAll(tmp)
-
-	mirror, err := debianMirror("/")
-	if err != nil {
+	if err := os.Mkdir(partial, 0o755); err != nil {
 		return err
 	}
-	log.Info("extracting Asterisk from Debian's packages, once", slog.String("folder", tree))
-	if err := debootstrap(ctx, tmp, mirror); err != nil {
-		return err
+	if err := fill(partial); err != nil {
+		return errors.Join(err, os.RemoveAll(partial))
 	}
-	if err := completeSounds(filepath.Join(tmp, "usr/share/asterisk/sounds")); err != nil {
-		return err
-	}
-	// MkdirTemp's folder is for the owner alone, who may differ from the user
-	// that runs Asterisk later.
-	if err := os.Chmod(tmp, 0o755); err != nil {
-		return err
-	}
-	return os.Rename(tmp, tree)
+	return os.Rename(partial, folder)
 }
 
-// debootstrap fetches the packages and unpacks them into dir, running none of
-// their scripts.
-func debootstrap(ctx context.Context, dir, mirror string) error {
+// unpackAsterisk puts an Asterisk into the empty folder.
+func unpackAsterisk(ctx context.Context, dir string) error {
 	program, err := exec.LookPath("mmdebstrap")
 	if err != nil {
 		return errors.New("mmdebstrap is not installed: apt-get install mmdebstrap")
 	}
+	mirror, err := debianMirror("/")
+	if err != nil {
+		return err
+	}
+	if err := debootstrap(ctx, program, dir, mirror); err != nil {
+		return err
+	}
+	return completeSounds(filepath.Join(dir, "usr/share/asterisk/sounds"))
+}
+
+// debootstrap fetches the packages and unpacks them into dir, running none of
+// their scripts.
+func debootstrap(ctx context.Context, program, dir, mirror string) error {
 	run := func(aptOptions ...string) ([]byte, error) {
 		args := []string{
-			"--variant=extract", "--mode=chrootless",
+			// No script of a package is run, so nothing can reach the system,
+			// which newer versions fear when root does this.
+			"--variant=extract", "--mode=chrootless", "--skip=check/chrootless",
 			"--include=asterisk,asterisk-core-sounds-en-gsm",
 			"--aptopt=APT::Install-Recommends \"false\"",
 		}

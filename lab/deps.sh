@@ -1,0 +1,65 @@
+#!/bin/sh
+# Installs what package lab needs and this Debian machine lacks. Nothing is
+# started: PostgreSQL's package would make and run a server of its own, which
+# is prevented. Quiet when nothing is missing.
+set -eu
+
+missing=
+need() { # package, command
+    command -v "$2" >/dev/null 2>&1 || missing="$missing $1"
+}
+
+# PostgreSQL's server programs are not on the PATH.
+if ! ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then
+    need postgresql initdb
+fi
+need espeak-ng espeak-ng
+need sip-tester sipp
+need sox sox
+# Asterisk itself is only extracted, by lab.
+command -v asterisk >/dev/null 2>&1 || need mmdebstrap mmdebstrap
+
+[ -n "$missing" ] || exit 0
+
+if ! command -v apt-get >/dev/null 2>&1; then
+    echo "This is no Debian. Please install by other means:$missing" >&2
+    exit 1
+fi
+root=
+if [ "$(id -u)" != 0 ]; then
+    if ! command -v sudo >/dev/null 2>&1; then
+        echo "Please run as root: apt-get install$missing" >&2
+        exit 1
+    fi
+    # Without a terminal nobody could type a password.
+    root=sudo
+    [ -t 0 ] || root="sudo -n"
+fi
+echo "Installing$missing${root:+ (by sudo)}"
+
+# What postgresql-common asks before it makes a server. The file is there only
+# while the packages are installed.
+settings=/etc/postgresql-common
+ours=$settings/createcluster.d/callbackd.conf
+$root mkdir -p "$settings/createcluster.d"
+cleanup() {
+    $root rm -f "$ours"
+    $root rmdir --ignore-fail-on-non-empty "$settings/createcluster.d" "$settings" 2>/dev/null || true
+}
+trap cleanup EXIT
+trap 'exit 1' INT TERM
+echo "create_main_cluster = false" | $root tee "$ours" >/dev/null
+
+install() {
+    # shellcheck disable=SC2086 # one word a package
+    $root env DEBIAN_FRONTEND=noninteractive apt-get install \
+        --yes --quiet --no-install-recommends $missing </dev/null
+}
+log=$(mktemp)
+trap 'cleanup; rm -f "$log"' EXIT
+# The lists of packages may be missing or old: then, and only then, renew them.
+if ! install >"$log" 2>&1; then
+    echo "Fetching the lists of packages"
+    $root apt-get update --quiet </dev/null >"$log" 2>&1 || { cat "$log" >&2; exit 1; }
+    install >"$log" 2>&1 || { cat "$log" >&2; exit 1; }
+fi

@@ -1,0 +1,51 @@
+package lab_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"testing"
+	"time"
+
+	"callbackd/lab"
+	"callbackd/lab/labtest"
+)
+
+var databases = labtest.NewDatabases(nil)
+
+func TestMain(m *testing.M) {
+	if os.Getenv("LAB_TEST_CHILD") != "" {
+		os.Exit(child())
+	}
+	os.Exit(databases.Run(m))
+}
+
+// instance is what a test must know to see that an instance is gone.
+type instance struct {
+	PID    int
+	Folder string
+}
+
+// child is a program that uses lab and then hangs, for a test to kill. It
+// prints what it started.
+func child() int {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	a, err := lab.StartAsterisk(ctx, lab.AsteriskOptions{})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	p, err := lab.StartPostgres(ctx, lab.PostgresOptions{})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	started := []instance{{a.PID(), a.Folder()}, {p.PID(), p.Folder()}}
+	if err := json.NewEncoder(os.Stdout).Encode(started); err != nil {
+		return 1
+	}
+	<-ctx.Done()
+	return 1
+}
