@@ -120,11 +120,11 @@ func (m *Metrics) first(id RequestID) bool {
 	return true
 }
 
-// Collector shows the state of a node's stream when metrics are asked for.
-type Collector struct{ f *Follower }
+// Collector shows the state of nodes' streams when metrics are asked for.
+type Collector struct{ followers []*Follower }
 
-// Collector returns a collector for the node, to be registered once.
-func (f *Follower) Collector() *Collector { return &Collector{f} }
+// NewCollector returns a collector for all nodes, to be registered once.
+func NewCollector(followers ...*Follower) *Collector { return &Collector{followers} }
 
 func describe(name, help string, labels ...string) *prometheus.Desc {
 	return prometheus.NewDesc(name, help, append([]string{"node"}, labels...), nil)
@@ -160,7 +160,12 @@ func (c *Collector) Describe(ch chan<- *prometheus.Desc) {
 
 // Collect implements prometheus.Collector.
 func (c *Collector) Collect(ch chan<- prometheus.Metric) {
-	f := c.f
+	for _, f := range c.followers {
+		f.collectMetrics(ch)
+	}
+}
+
+func (f *Follower) collectMetrics(ch chan<- prometheus.Metric) {
 	s := f.o.Stream.Stats()
 	f.mu.Lock()
 	active, pending := len(f.tracker.ActiveChannels()), len(f.pending)

@@ -1,0 +1,212 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"golang.org/x/sync/errgroup"
+
+	"callbackd/accounts"
+	"callbackd/api"
+	"callbackd/ari"
+	"callbackd/callbacks"
+	"callbackd/callcenter"
+	"callbackd/configs"
+	"callbackd/postgres"
+)
+
+// drainTimeout is how long requests in flight may take once the daemon is
+// asked to end.
+const drainTimeout = 4 * time.Second
+
+// daemon is what serve runs, and demo and the tests with it: every part wired
+// to the others, and listening.
+type daemon struct {
+	cfg       *configs.Config
+	log       *slog.Logger
+	db        *postgres.DB
+	feed      *postgres.Feed
+	followers []*callcenter.Follower
+	server    *api.Server
+	registry  *prometheus.Registry
+	// api and ops are the listeners; their addresses are known before Run.
+	api, ops net.Listener
+}
+
+// openDaemon connects to the database, listens, and wires the parts. Nothing
+// is followed or answered until Run. It closes by itself what it opened when
+// it fails.
+func openDaemon(ctx context.Context, cfg *configs.Config, log *slog.Logger) (_ *daemon, err error) {
+	if cfg.Database.URL.IsZero() {
+		return nil, errNoDatabase
+	}
+	d := &daemon{cfg: cfg, log: log, registry: prometheus.NewRegistry()}
+	defer func() {
+		if err != nil {
+			d.close()
+		}
+	}()
+	d.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	if d.db, err = postgres.Open(ctx, cfg.Database.URL.Reveal(), postgres.Options{Log: log}); err != nil {
+		return nil, err
+	}
+	d.feed = d.db.Feed()
+	metrics := callcenter.NewMetrics(d.registry)
+	for i := range cfg.PBX {
+		f, err := d.newFollower(&cfg.PBX[i], metrics)
+		if err != nil {
+			return nil, err
+		}
+		d.followers = append(d.followers, f)
+	}
+	d.registry.MustRegister(callcenter.NewCollector(d.followers...))
+	d.server = d.newServer()
+	var lc net.ListenConfig
+	if d.api, err = lc.Listen(ctx, "tcp", cfg.Listen.API); err != nil {
+		return nil, fmt.Errorf("listen for the API: %w", err)
+	}
+	if d.ops, err = lc.Listen(ctx, "tcp", cfg.Listen.Ops); err != nil {
+		return nil, fmt.Errorf("listen for operators: %w", err)
+	}
+	return d, nil
+}
+
+func (d *daemon) newFollower(node *configs.PBX, metrics *callcenter.Metrics) (*callcenter.Follower, error) {
+	client, err := ari.NewClient(ari.ClientOptions{
+		URL: node.ARI.URL, Username: node.ARI.Username, Password: node.ARI.Password.Reveal(),
+		Application: node.ARI.Application,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("pbx %q: %w", node.Name, err)
+	}
+	var leaveOut *ari.EventFilter
+	if node.ARI.EventFilter {
+		leaveOut = &ari.EventFilter{Disallowed: []ari.EventType{ari.ChannelVarset, "DeviceStateChanged"}}
+	}
+	stream, err := ari.NewStream(ari.StreamOptions{
+		Client: client, Filter: ari.NewFilter(callcenter.Events, callcenter.Variables), EventFilter: leaveOut,
+		Logger: d.log.With(slog.String("node", node.Name)),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("pbx %q: %w", node.Name, err)
+	}
+	return callcenter.NewFollower(callcenter.FollowerOptions{
+		Node: node.Name, Plan: planOf(d.cfg, node), Client: client, Stream: stream,
+		Store: d.db.Calls(), Logger: d.log, Metrics: metrics,
+	})
+}
+
+func (d *daemon) newServer() *api.Server {
+	nodes := make([]string, 0, len(d.cfg.PBX))
+	for _, n := range d.cfg.PBX {
+		nodes = append(nodes, n.Name)
+	}
+	return api.New(api.Options{
+		Calls: d.db.Calls(), Gaps: d.db.Calls(), Changes: d.feed, Nodes: nodes,
+		Callbacks:     callbacks.NewService(d.db.Callbacks(), nil),
+		Tokens:        accounts.NewTokens(d.db.Tokens(), nil),
+		IsUnavailable: postgres.IsUnavailable,
+		Log:           d.log, Registry: d.registry,
+	})
+}
+
+// Run serves until ctx ends; then it lets requests finish, stores what is
+// left, and closes everything.
+func (d *daemon) Run(ctx context.Context) error {
+	defer d.close()
+	g, ctx := errgroup.WithContext(ctx)
+	for _, f := range d.followers {
+		g.Go(func() error { return f.Run(ctx) })
+	}
+	g.Go(func() error { return d.feed.Run(ctx) })
+	g.Go(func() error { return d.server.Run(ctx) })
+	ops := api.NewOps(api.OpsOptions{Registry: d.registry, Ready: d.ready, Log: d.log})
+	g.Go(func() error { return d.serve(ctx, d.api, d.server.Handler(), d.cfg.Listen.TLS) })
+	g.Go(func() error { return d.serve(ctx, d.ops, ops, configs.TLS{}) })
+	d.log.Info("callbackd serves", slog.String("api", d.api.Addr().String()), slog.String("ops", d.ops.Addr().String()))
+	err := g.Wait()
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+// serve answers HTTP on a listener until ctx ends and requests in flight have
+// finished.
+func (d *daemon) serve(ctx context.Context, l net.Listener, h http.Handler, files configs.TLS) error {
+	srv := &http.Server{
+		Handler: h, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10,
+		// No WriteTimeout: it would cut event streams. Handlers set deadlines.
+		ErrorLog: slog.NewLogLogger(d.log.Handler(), slog.LevelDebug),
+	}
+	stopped := make(chan error, 1)
+	stop := context.AfterFunc(ctx, func() {
+		drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
+		defer cancel()
+		err := srv.Shutdown(drain)
+		if errors.Is(err, context.DeadlineExceeded) {
+			err = srv.Close()
+		}
+		stopped <- err
+	})
+	var err error
+	if files.Enabled() {
+		srv.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12}
+		err = srv.ServeTLS(l, files.Certificate, files.Key)
+	} else {
+		err = srv.Serve(l)
+	}
+	if stop() { // it ended by itself
+		return fmt.Errorf("serve %s: %w", l.Addr(), err)
+	}
+	return <-stopped
+}
+
+// ready makes the checks of /readyz.
+func (d *daemon) ready(ctx context.Context) []api.Check {
+	checks := []api.Check{{Name: "database", OK: true}}
+	if err := d.db.Ready(ctx); err != nil {
+		checks[0].OK, checks[0].Why = false, err.Error()
+	}
+	for _, f := range d.followers {
+		h := f.Health(time.Now())
+		since := h.Since.UTC()
+		checks = append(checks, api.Check{Name: "events", Node: h.Node, OK: h.OK, Why: h.Why, Since: &since})
+	}
+	return checks
+}
+
+// reload makes the followers go by a new configuration's dialplan. The rest
+// of it takes a restart. It changes nothing when one of them refuses.
+func (d *daemon) reload(cfg *configs.Config) error {
+	for i, f := range d.followers {
+		node, err := nodeOf(cfg, d.cfg.PBX[i].Name)
+		if err != nil {
+			return err
+		}
+		if err := f.SetPlan(planOf(cfg, node)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// close closes what is open. It may be called more than once.
+func (d *daemon) close() {
+	for _, l := range []net.Listener{d.api, d.ops} {
+		if l != nil {
+			l.Close() //nolint:errcheck // closed already when it served
+		}
+	}
+	if d.db != nil {
+		d.db.Close()
+	}
+}
