@@ -1,13 +1,16 @@
 package aritest_test
 
 import (
+	"encoding/base64"
 	"encoding/json"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/coder/websocket"
 	"github.com/google/go-cmp/cmp"
 
 	"callbackd/ari"
@@ -180,6 +183,31 @@ func TestServer_PlaysInTime(t *testing.T) {
 	if took := time.Since(start); took < length/speed {
 		t.Errorf("played %v in %v, want %v", length, took, length/speed)
 	}
+}
+
+// A client that does not read is cut, as by Asterisk.
+func TestServer_CutsSlowReader(t *testing.T) {
+	t.Parallel()
+	pbx, err := aritest.New(aritest.Options{WriteTimeout: 100 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pbx.Close() //nolint:errcheck // a test
+	header := http.Header{}
+	credentials := aritest.DefaultUsername + ":" + aritest.DefaultPassword
+	header.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(credentials)))
+	conn, _, err := websocket.Dial(t.Context(), pbx.URL()+"/events?app=x&subscribeAll=true", &websocket.DialOptions{HTTPHeader: header})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.CloseNow() //nolint:errcheck // a test
+	for sent := 0; sent < 64; sent++ {
+		pbx.SendLarge(1 << 20)
+		if open, _ := pbx.Connections(); open == 0 {
+			return
+		}
+	}
+	t.Error("64 MiB were taken by a client that reads nothing")
 }
 
 func BenchmarkTrace_Render(b *testing.B) {

@@ -18,8 +18,10 @@ type faults struct {
 	booting bool
 	muted   bool
 	latency time.Duration
-	// hung is the beginning of the paths that are never answered; "" none.
+	// hung is the beginning of the paths that are not answered until thawed
+	// is closed; "" none.
 	hung    string
+	thawed  chan struct{}
 	empty   int
 	answers []fixedAnswer
 }
@@ -35,7 +37,7 @@ type fixedAnswer struct {
 // done with.
 func (s *Server) interfere(w http.ResponseWriter, r *http.Request, path string) bool {
 	s.mu.Lock()
-	hung := s.hung != "" && strings.HasPrefix(path, s.hung)
+	hung, thawed := s.hung != "" && strings.HasPrefix(path, s.hung), s.thawed
 	empty := s.empty > 0
 	if empty {
 		s.empty--
@@ -53,8 +55,9 @@ func (s *Server) interfere(w http.ResponseWriter, r *http.Request, path string) 
 	time.Sleep(latency)
 	switch {
 	case hung:
-		discard(r)
 		select {
+		case <-thawed:
+			return false
 		case <-r.Context().Done():
 		case <-s.done:
 		}
@@ -149,8 +152,15 @@ func (s *Server) SetLatency(d time.Duration) { s.fault(func(f *faults) { f.laten
 func (s *Server) SetSessionLimit(n int) { s.wire.set(func() { s.wire.limit = n }) }
 
 // Hang leaves requests whose path (without /ari) begins so without an answer,
-// until it is called with "".
-func (s *Server) Hang(prefix string) { s.fault(func(f *faults) { f.hung = prefix }) }
+// until it is called with "": then those still there are answered.
+func (s *Server) Hang(prefix string) {
+	s.fault(func(f *faults) {
+		if f.thawed != nil {
+			close(f.thawed)
+		}
+		f.hung, f.thawed = prefix, make(chan struct{})
+	})
+}
 
 // CloseUnanswered closes the connections of the next n requests without an
 // answer.

@@ -5,7 +5,6 @@ import (
 	"crypto/subtle"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"slices"
@@ -229,6 +228,3 @@ func refuse(w http.ResponseWriter, status int, message string) {
 	w.WriteHeader(status)
 	fmt.Fprintf(w, `{"message":%q}`, message) //nolint:errcheck // the client's loss
 }
-
-// discard reads a body to its end, so that the connection stays usable.
-func discard(r *http.Request) { io.Copy(io.Discard, r.Body) } //nolint:errcheck // nothing is lost
