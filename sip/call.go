@@ -33,6 +33,7 @@ type Call struct {
 	ending bool                     // a BYE is on its way
 	over   bool
 	err    error
+	byeErr error // for who hung up
 }
 
 func newCall(p *Phone, invite *sipmsg.Request, d *dialog, m *media, outgoing bool) *Call {
@@ -158,7 +159,9 @@ func (c *Call) Err() error {
 }
 
 // Hangup ends the call in whatever state it is and waits until it is over: a
-// ringing one is cancelled or declined. It is nil for a call that is over.
+// ringing one is cancelled or declined. When ctx ends, the hanging up goes on.
+// The error tells that the far end did not confirm; the call is over for us
+// all the same. It is nil for a call that the far end ended.
 func (c *Call) Hangup(ctx context.Context) error {
 	switch {
 	case c.answered.fired():
@@ -195,49 +198,55 @@ func (c *Call) abandon(ctx context.Context) error {
 	}
 }
 
-// bye hangs up an answered call. The call is over for us whatever the far end
-// says; what it said is returned.
+// bye hangs up an answered call and waits until it is over. The BYE does not
+// depend on ctx: a caller who no longer waits must not leave the far end
+// talking to nobody.
 func (c *Call) bye(ctx context.Context) error {
 	c.mu.Lock()
 	first := !c.ending && !c.over
 	c.ending = true
 	c.mu.Unlock()
-	if !first {
-		return c.awaitEnd(ctx)
+	if first {
+		c.phone.spawn(c.sendBye)
 	}
+	select {
+	case <-c.done:
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		return c.byeErr
+	case <-ctx.Done():
+		return fmt.Errorf("hang up: %w", context.Cause(ctx))
+	}
+}
+
+// sendBye ends the call whatever the far end says to it.
+func (c *Call) sendBye() {
 	// The callee must not hang up before its answer is acknowledged
 	// (RFC 3261, section 15); the caller always may.
 	select {
 	case <-c.confirmed.ch:
 	case <-c.done:
-		return nil
-	case <-ctx.Done():
+		return
+	case <-c.phone.life.Done():
+		return
 	}
-	waiting, stop := context.WithCancel(ctx)
+	ctx, stop := context.WithCancel(c.phone.life)
 	defer stop()
 	c.phone.spawn(func() { // the far end may hang up in the same moment
 		select {
 		case <-c.done:
 			stop()
-		case <-waiting.Done():
+		case <-ctx.Done():
 		}
 	})
-	res, err := c.phone.do(waiting, c.dialog.request(sipmsg.BYE))
+	res, err := c.phone.do(ctx, c.dialog.request(sipmsg.BYE))
 	crossed := isDone(c.done) || res != nil && res.StatusCode == sipmsg.StatusCallTransactionDoesNotExists
-	c.finish(nil)
 	if err != nil && !crossed {
-		return fmt.Errorf("hang up: %w", err)
+		c.mu.Lock()
+		c.byeErr = fmt.Errorf("hang up: %w", err)
+		c.mu.Unlock()
 	}
-	return nil
-}
-
-func (c *Call) awaitEnd(ctx context.Context) error {
-	select {
-	case <-c.done:
-		return nil
-	case <-ctx.Done():
-		return fmt.Errorf("hang up: %w", context.Cause(ctx))
-	}
+	c.finish(nil)
 }
 
 // finish ends the call, once. It waits for the media and so must not be

@@ -47,10 +47,10 @@ func newRemoteDialog(invite *sipmsg.Request, localTag string) *dialog {
 		key:    dialogKey{callID: invite.CallID().Value(), localTag: localTag},
 		local:  local,
 		remote: from.AsTo(),
-		routes: recordedRoutes(invite),
+		routes: routesOf(invite.GetHeaders("Record-Route")),
 		seq:    1,
 	}
-	d.refresh(invite)
+	d.refresh(invite.Contact())
 	return d
 }
 
@@ -60,19 +60,15 @@ func (d *dialog) confirm(invite *sipmsg.Request, response *sipmsg.Response) {
 	d.mu.Lock()
 	d.seq = max(d.seq, invite.CSeq().SeqNo)
 	d.remote = *sipmsg.HeaderClone(response.To()).(*sipmsg.ToHeader)
-	d.routes = recordedRoutes(response)
+	d.routes = routesOf(response.GetHeaders("Record-Route"))
 	slices.Reverse(d.routes)
 	d.mu.Unlock()
-	d.refresh(response)
+	d.refresh(response.Contact())
 }
 
 // refresh follows the far end's Contact, which any of its INVITEs and UPDATEs
 // and our INVITE's success may change.
-func (d *dialog) refresh(message interface {
-	Contact() *sipmsg.ContactHeader
-},
-) {
-	contact := message.Contact()
+func (d *dialog) refresh(contact *sipmsg.ContactHeader) {
 	if contact == nil {
 		return
 	}
@@ -81,13 +77,10 @@ func (d *dialog) refresh(message interface {
 	d.target = *contact.Address.Clone()
 }
 
-func recordedRoutes(message interface {
-	GetHeaders(name string) []sipmsg.Header
-},
-) []string {
-	var routes []string
-	for _, header := range message.GetHeaders("Record-Route") {
-		routes = append(routes, header.Value())
+func routesOf(recorded []sipmsg.Header) []string {
+	routes := make([]string, len(recorded))
+	for i, header := range recorded {
+		routes[i] = header.Value()
 	}
 	return routes
 }

@@ -23,7 +23,8 @@ var ulawSamples = func() (samples [256]int16) {
 	return samples
 }()
 
-func encodeULaw(sample int16) byte {
+// EncodeULaw is the µ-law code of a linear sample.
+func EncodeULaw(sample int16) byte {
 	magnitude, sign := int(sample), 0
 	if magnitude < 0 {
 		magnitude, sign = -magnitude, 0x80
@@ -34,4 +35,5 @@ func encodeULaw(sample int16) byte {
 	return ^byte(sign | segment<<4 | step)
 }
 
-func decodeULaw(code byte) int16 { return ulawSamples[code] }
+// DecodeULaw is the linear sample of a µ-law code.
+func DecodeULaw(code byte) int16 { return ulawSamples[code] }

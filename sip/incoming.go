@@ -283,7 +283,7 @@ func (c *Call) followChange(req *sipmsg.Request, tx sipmsg.ServerTransaction) bo
 			return false
 		}
 	}
-	c.dialog.refresh(req)
+	c.dialog.refresh(req.Contact())
 	return true
 }
 
@@ -374,6 +374,8 @@ func reason(status int) string {
 		return "Call/Transaction Does Not Exist"
 	case sipmsg.StatusServiceUnavailable:
 		return "Service Unavailable"
+	case sipmsg.StatusNotImplemented:
+		return "Not Implemented"
 	case sipmsg.StatusGlobalDecline:
 		return "Decline"
 	default:

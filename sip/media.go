@@ -214,7 +214,7 @@ func (m *media) sendFrame(s *stream) {
 		m.sendKey(s, remote)
 	} else if wanted {
 		for i, sample := range s.frame {
-			s.codes[i] = encodeULaw(sample)
+			s.codes[i] = EncodeULaw(sample)
 		}
 		s.packet.PayloadType, s.packet.Timestamp, s.packet.Payload = payloadULaw, s.next, s.codes
 		m.write(s, remote)
@@ -227,7 +227,6 @@ func (m *media) sendFrame(s *stream) {
 			s.key.frames++
 		}
 		if s.key.frames > keyFrames+gapFrames {
-			close(s.key.sent)
 			s.key = nil
 		}
 	}
@@ -249,6 +248,9 @@ func (m *media) sendKey(s *stream, remote session) {
 	for range repeat {
 		m.write(s, remote)
 		s.packet.Marker = false
+	}
+	if s.key.frames == keyFrames {
+		close(s.key.sent)
 	}
 }
 
@@ -283,6 +285,9 @@ func (m *media) press(ctx context.Context, codes []byte) error {
 		select {
 		case <-key.sent:
 		case <-m.quit:
+			if isDone(key.sent) {
+				continue // it may well be the key that ended the call
+			}
 			return ErrEnded
 		case <-ctx.Done():
 			return context.Cause(ctx)

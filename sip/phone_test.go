@@ -1,7 +1,6 @@
 package sip_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"runtime"
@@ -49,9 +48,9 @@ func TestPhone_TonesArriveBothWays(t *testing.T) {
 	eventually(t, "half a second more is heard", func() bool {
 		return other.Heard().Audio-before.Audio >= 500*time.Millisecond
 	})
-	// Twice the time leaves room for a busy machine.
-	if took := time.Since(begin); took > time.Second {
-		t.Errorf("500 ms of audio took %v", took)
+	// What was late at the beginning may be made up for, up to 200 ms.
+	if took := time.Since(begin); took < 300*time.Millisecond {
+		t.Errorf("500 ms of audio came within %v: faster than it is spoken", took)
 	}
 	if lost := other.Heard().Lost; lost != 0 {
 		t.Errorf("lost %d packets on loopback, want none", lost)
@@ -76,15 +75,14 @@ func TestPhone_RingsBeforeItAnswers(t *testing.T) {
 	t.Parallel()
 	caller := open(t, sip.PhoneOptions{Username: "2001"})
 	callee := open(t, sip.PhoneOptions{Username: "2002", Behaviour: sip.Behaviour{RingFor: 200 * time.Millisecond}})
+	begin := time.Now()
 	call := place(t, caller, callee.URI(), sip.CallOptions{})
 	if err := call.Ringing(timeout(t)); err != nil {
 		t.Fatal(err)
 	}
-	begin := time.Now()
 	answered(t, call)
-	// The ringing response took a moment to arrive, so a little less remains.
-	if rang := time.Since(begin); rang < 100*time.Millisecond {
-		t.Errorf("answered %v after it rang, want about 200 ms", rang)
+	if rang := time.Since(begin); rang < 200*time.Millisecond {
+		t.Errorf("answered after %v, want 200 ms of ringing", rang)
 	}
 }
 
@@ -343,7 +341,7 @@ func TestPhone_CloseWithoutFarEnd(t *testing.T) {
 	if err := caller.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if took := time.Since(begin); took > 5*time.Second {
+	if took := time.Since(begin); took > 10*time.Second {
 		t.Errorf("Close took %v, want a few seconds", took)
 	}
 	ended(t, call)
@@ -396,100 +394,5 @@ func TestOpenPhone_AllFaultsAtOnce(t *testing.T) {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("error %q does not mention %q", err, want)
 		}
-	}
-}
-
-func open(t *testing.T, options sip.PhoneOptions) *sip.Phone {
-	t.Helper()
-	phone, err := sip.OpenPhone(t.Context(), options)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := phone.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return phone
-}
-
-func place(t *testing.T, from *sip.Phone, number string, options sip.CallOptions) *sip.Call {
-	t.Helper()
-	call, err := from.Call(t.Context(), number, options)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return call
-}
-
-func next(t *testing.T, phone *sip.Phone) *sip.Call {
-	t.Helper()
-	select {
-	case call := <-phone.Incoming():
-		return call
-	case <-timeout(t).Done():
-		t.Fatal("no call reached the phone")
-		return nil
-	}
-}
-
-func answered(t *testing.T, call *sip.Call) {
-	t.Helper()
-	if err := call.Answered(timeout(t)); err != nil {
-		t.Fatalf("call was not answered: %v", err)
-	}
-}
-
-func ended(t *testing.T, call *sip.Call) {
-	t.Helper()
-	select {
-	case <-call.Done():
-	case <-timeout(t).Done():
-		t.Fatal("call did not end")
-	}
-}
-
-func hangUp(t *testing.T, call *sip.Call) {
-	t.Helper()
-	if err := call.Hangup(timeout(t)); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// timeout is what a busy machine needs at most for any one step.
-func timeout(t *testing.T) context.Context {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-	t.Cleanup(cancel)
-	return ctx
-}
-
-// wait polls and reports in the test, without ending it: it is for any goroutine.
-func wait(t *testing.T, what string, done func() bool) bool {
-	t.Helper()
-	ctx := timeout(t)
-	for !done() {
-		select {
-		case <-time.After(10 * time.Millisecond):
-		case <-ctx.Done():
-			t.Errorf("waited in vain: %s", what)
-			return false
-		}
-	}
-	return true
-}
-
-func eventually(t *testing.T, what string, done func() bool) {
-	t.Helper()
-	if !wait(t, what, done) {
-		t.FailNow()
-	}
-}
-
-func noGoroutineLeft(t *testing.T, before int) {
-	t.Helper()
-	if !wait(t, "goroutines end", func() bool { return runtime.NumGoroutine() <= before }) {
-		stacks := make([]byte, 1<<20)
-		t.Logf("%s", stacks[:runtime.Stack(stacks, true)])
 	}
 }

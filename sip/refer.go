@@ -30,6 +30,7 @@ func (c *Call) Transfer(ctx context.Context, target string) error {
 	if !c.answered.fired() {
 		return fmt.Errorf("transfer call: %w", ErrNotAnswered)
 	}
+	c.forgetStatements()
 	refer := c.dialog.request(sipmsg.REFER)
 	refer.AppendHeader(c.phone.contact())
 	refer.AppendHeader(sipmsg.NewHeader("Refer-To", "<"+uri.String()+">"))
@@ -51,6 +52,17 @@ func (c *Call) Transfer(ctx context.Context, target string) error {
 			return nil
 		case <-ctx.Done():
 			return fmt.Errorf("transfer call: %w", context.Cause(ctx))
+		}
+	}
+}
+
+// forgetStatements drops what is left of an earlier transfer.
+func (c *Call) forgetStatements() {
+	for {
+		select {
+		case <-c.transfer:
+		default:
+			return
 		}
 	}
 }
@@ -95,13 +107,17 @@ func (p *Phone) onRefer(req *sipmsg.Request, tx sipmsg.ServerTransaction) {
 		p.onStray(req, tx)
 		return
 	}
-	header := req.GetHeader("Refer-To")
+	header := req.ReferTo()
 	if header == nil {
 		p.respond(req, tx, sipmsg.StatusBadRequest, "Bad Request", nil)
 		return
 	}
+	if header.Address.Headers.Has("Replaces") { // an attended transfer
+		p.respond(req, tx, sipmsg.StatusNotImplemented, reason(sipmsg.StatusNotImplemented), nil)
+		return
+	}
 	p.send(tx, c.response(req, sipmsg.StatusAccepted, nil))
-	target := strings.Trim(strings.TrimSpace(header.Value()), "<>")
+	target := header.Address.Addr()
 	p.spawn(func() { c.obey(target) })
 }
 

@@ -125,7 +125,7 @@ func readBounded(r io.Reader) ([]byte, error) {
 func fromULaw(codes []byte) []int16 {
 	samples := make([]int16, len(codes))
 	for i, code := range codes {
-		samples[i] = decodeULaw(code)
+		samples[i] = DecodeULaw(code)
 	}
 	return samples
 }

@@ -119,7 +119,7 @@ func throughTheLine(sound Sound) []float64 {
 	for sequence := range uint16(windowSamples / frameSamples) {
 		fill(frame)
 		for i, sample := range frame {
-			codes[i] = encodeULaw(sample)
+			codes[i] = EncodeULaw(sample)
 		}
 		h.add(1, sequence, codes, time.Time{})
 	}

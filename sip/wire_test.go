@@ -3,6 +3,7 @@ package sip_test
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -80,16 +81,16 @@ func (w *wire) send(lines []string, body string) {
 }
 
 // respond answers a request as RFC 3261 wants it.
-func (w *wire) respond(req message, status, body string) {
+func (w *wire) respond(req message, status, body string, headers ...string) {
 	w.t.Helper()
 	to := req.header.Get("To")
 	if !strings.Contains(to, "tag=") {
 		to += ";tag=wire"
 	}
-	w.send([]string{
+	w.send(append([]string{
 		"SIP/2.0 " + status, "Via: " + req.header.Get("Via"), "From: " + req.header.Get("From"), "To: " + to,
 		"Call-ID: " + req.header.Get("Call-Id"), "CSeq: " + req.header.Get("Cseq"), "Contact: <" + w.uri("wire") + ">",
-	}, body)
+	}, headers...), body)
 }
 
 // request asks within the dialog of a call that the phone placed.
@@ -277,4 +278,62 @@ func TestWire_AnswerIsRepeatedUntilAcknowledged(t *testing.T) {
 	if err := <-hung; err != nil {
 		t.Errorf("Hangup = %v, want nil", err)
 	}
+}
+
+func TestWire_RegistrationIsRenewed(t *testing.T) {
+	t.Parallel()
+	registrar := listen(t)
+	phone := open(t, sip.PhoneOptions{Username: "2001", Server: registrar.conn.LocalAddr().String()})
+	if err := phone.Unregister(t.Context()); err != nil {
+		t.Errorf("Unregister before Register = %v, want nil", err)
+	}
+	registered := make(chan error, 1)
+	go func() { registered <- phone.Register(timeout(t)) }()
+	first := registrar.expect("REGISTER")
+	registrar.respond(first, "200 OK", "", "Expires: 1")
+	if err := <-registered; err != nil {
+		t.Fatal(err)
+	}
+	// A failure is no reason to stop.
+	second := registrar.expect("REGISTER")
+	registrar.respond(second, "503 Service Unavailable", "")
+	third := registrar.expect("REGISTER")
+	registrar.respond(third, "200 OK", "", "Expires: 60")
+
+	unregistered := make(chan error, 1)
+	go func() { unregistered <- phone.Unregister(timeout(t)) }()
+	last := registrar.expect("REGISTER")
+	registrar.respond(last, "200 OK", "")
+	if err := <-unregistered; err != nil {
+		t.Errorf("Unregister = %v, want nil", err)
+	}
+	for i, req := range []message{first, second, third, last} {
+		wantExpires, wantSeq := "60", fmt.Sprintf("%d REGISTER", 2*i+2)
+		if i == 3 {
+			wantExpires = "0"
+		}
+		expires, seq, id := req.header.Get("Expires"), req.header.Get("Cseq"), req.header.Get("Call-Id")
+		if expires != wantExpires || seq != wantSeq || id != first.header.Get("Call-Id") {
+			t.Errorf("REGISTER %d: expires %s, sequence %q, call %s; want %s, %q, %s",
+				i, expires, seq, id, wantExpires, wantSeq, first.header.Get("Call-Id"))
+		}
+	}
+}
+
+// Who no longer waits has hung up all the same.
+func TestWire_HangupOutlivesItsContext(t *testing.T) {
+	t.Parallel()
+	far := listen(t)
+	caller := open(t, sip.PhoneOptions{Username: "2001"})
+	call := place(t, caller, far.uri("2002"), sip.CallOptions{})
+	far.respond(far.expect("INVITE"), "200 OK", far.description("inactive"))
+	far.expect("ACK")
+	answered(t, call)
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := call.Hangup(gone); !errors.Is(err, context.Canceled) {
+		t.Errorf("Hangup = %v, want %v", err, context.Canceled)
+	}
+	far.respond(far.expect("BYE"), "200 OK", "")
+	ended(t, call)
 }
