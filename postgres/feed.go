@@ -113,7 +113,9 @@ func (f *Feed) keepListening(ctx context.Context) {
 func (f *Feed) listen(ctx context.Context, listening func()) (err error) {
 	connectCtx, cancel := context.WithTimeout(ctx, pingTimeout)
 	defer cancel()
-	conn, err := pgx.ConnectConfig(connectCtx, f.db.pool.Config().ConnConfig)
+	config := f.db.pool.Config().ConnConfig
+	config.RuntimeParams["application_name"] += " listen" // for pg_stat_activity
+	conn, err := pgx.ConnectConfig(connectCtx, config)
 	if err != nil {
 		return fmt.Errorf("connect: %w", err)
 	}

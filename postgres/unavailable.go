@@ -1,30 +1,53 @@
 package postgres
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/puddle/v2"
 )
 
-// IsUnavailable reports whether an error means that the database is away, or
-// is too busy to take a connection: the same request may succeed later. Time
-// that ran out is not among it, since a statement may be slow by itself.
+// IsUnavailable reports whether an error means that the database is away, too
+// busy to answer in time, or not to be written to: the same request may
+// succeed later. Whether it has had an effect is not known.
 func IsUnavailable(err error) bool {
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return isPassing(e.Code)
+	}
 	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
 		return true
 	}
-	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
-		// 08 connection exception, 53 insufficient resources (disk full, too
-		// many connections), 57P0x shut down or starting, 25006 read-only: a
-		// standby during failover.
-		return strings.HasPrefix(e.Code, "08") || strings.HasPrefix(e.Code, "53") ||
-			strings.HasPrefix(e.Code, "57P0") || e.Code == "25006"
-	}
 	if _, ok := errors.AsType[net.Error](err); ok {
-		return !pgconn.Timeout(err)
+		return true
 	}
-	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed)
+	for _, lost := range []error{io.EOF, io.ErrUnexpectedEOF, net.ErrClosed, puddle.ErrClosedPool, context.DeadlineExceeded} {
+		if errors.Is(err, lost) {
+			return true
+		}
+	}
+	// The connection was found closed before anything was sent.
+	return pgconn.SafeToRetry(err)
+}
+
+// isPassing reports whether a SQLSTATE describes the server's condition and
+// not the statement.
+func isPassing(code string) bool {
+	switch code {
+	case "25006", // read-only: a standby, until it is promoted
+		"40001", "40P01", // serialization failure, deadlock
+		"55P03", "57014": // lock or statement time-out
+		return true
+	}
+	// 08 connection exception, 53 insufficient resources (disk full, too many
+	// connections), 57P0x shut down or starting, 58 system error.
+	for _, prefix := range []string{"08", "53", "57P0", "58"} {
+		if strings.HasPrefix(code, prefix) {
+			return true
+		}
+	}
+	return false
 }
