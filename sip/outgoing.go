@@ -48,6 +48,7 @@ func (p *Phone) Call(ctx context.Context, number string, options CallOptions) (*
 	sent := invite.Clone()
 	tx, err := p.client.TransactionRequest(ctx, sent)
 	if err != nil {
+		err = withoutRequest(err)
 		c.finish(err)
 		return nil, fmt.Errorf("place call: %w", err)
 	}
@@ -150,7 +151,7 @@ func (f *following) run() {
 			}
 			c.giveUp.fire()
 		case <-f.tx.Done():
-			c.finish(fmt.Errorf("place call: %w", f.tx.Err()))
+			c.finish(fmt.Errorf("place call: %w", withoutRequest(f.tx.Err())))
 			return
 		case <-c.phone.life.Done():
 			c.finish(ErrClosed)
@@ -200,7 +201,7 @@ func (f *following) authenticate(challenge *sipmsg.Response) (over bool) {
 	sent := f.sent.Clone()
 	tx, err := f.call.phone.client.TransactionDigestAuth(ctx, sent, challenge, f.call.phone.credentials())
 	if err != nil {
-		f.call.finish(fmt.Errorf("place call: authenticate: %w", err))
+		f.call.finish(fmt.Errorf("place call: authenticate: %w", withoutRequest(err)))
 		return true
 	}
 	f.sent, f.tx, f.provoked = sent, tx, false

@@ -384,6 +384,20 @@ func TestPhone_TwentyCallsAtOnce(t *testing.T) {
 	placing.Wait()
 }
 
+func TestPhone_ErrorsHoldNoNumber(t *testing.T) {
+	t.Parallel()
+	phone := open(t, sip.PhoneOptions{Username: "2001", Server: "127.0.0.1:9"})
+	_, err := phone.Call(t.Context(), "0312345678", sip.CallOptions{
+		Headers: map[string]string{"X-Long": strings.Repeat("more than UDP takes ", 100)},
+	})
+	if err == nil || strings.Contains(err.Error(), "0312345678") {
+		t.Errorf("Call with headers that are too long = %v, want an error without the number", err)
+	}
+	if calls := len(phone.Calls()); calls != 0 {
+		t.Errorf("%d calls left after one that could not be placed", calls)
+	}
+}
+
 func TestOpenPhone_AllFaultsAtOnce(t *testing.T) {
 	t.Parallel()
 	_, err := sip.OpenPhone(t.Context(), sip.PhoneOptions{Listen: "0.0.0.0:0", Server: "nowhere", Behaviour: sip.Behaviour{Refuse: 180}})

@@ -124,7 +124,7 @@ func (p *Phone) do(ctx context.Context, req *sipmsg.Request) (*sipmsg.Response, 
 		res, err = p.client.DoDigestAuth(ctx, req.Clone(), res, p.credentials())
 	}
 	if err != nil {
-		return nil, fmt.Errorf("send %s: %w", req.Method, err)
+		return nil, fmt.Errorf("send %s: %w", req.Method, withoutRequest(err))
 	}
 	if !res.IsSuccess() {
 		return res, fmt.Errorf("send %s: %w", req.Method, &RefusedError{Status: res.StatusCode, Reason: res.Reason})
@@ -139,9 +139,21 @@ func (p *Phone) write(req *sipmsg.Request) error {
 	}
 	defer p.running.Done()
 	if err := p.client.WriteRequest(req); err != nil {
-		return fmt.Errorf("send %s: %w", req.Method, err)
+		return fmt.Errorf("send %s: %w", req.Method, withoutRequest(err))
 	}
 	return nil
+}
+
+// withoutRequest takes the cause out of sipgo's errors of sending, which quote
+// the request's first line and so a number; errors are logged.
+func withoutRequest(err error) error {
+	if failed, ok := errors.AsType[*net.OpError](err); ok {
+		return failed
+	}
+	if errors.Is(err, sipmsg.ErrUDPMTUCongestion) {
+		return sipmsg.ErrUDPMTUCongestion
+	}
+	return err
 }
 
 func (p *Phone) challenged(res *sipmsg.Response) bool {
