@@ -142,10 +142,6 @@ func (l *link) dial(ctx context.Context) error {
 	return fmt.Errorf("open event stream: %w", err)
 }
 
-// registered is how long to wait before asking again for an application that
-// Asterisk has not entered into its list yet.
-const registered = 50 * time.Millisecond
-
 // prepare completes the subscriptions, sets the event filter, and asks which
 // Asterisk this is.
 func (l *link) prepare(ctx context.Context) (AsteriskInfo, error) {
@@ -155,9 +151,6 @@ func (l *link) prepare(ctx context.Context) (AsteriskInfo, error) {
 		return info, err
 	}
 	app, err := c.GetApplication(ctx, c.Application())
-	for IsGone(err) && pause(ctx, registered) {
-		app, err = c.GetApplication(ctx, c.Application())
-	}
 	if err != nil {
 		return info, err
 	}

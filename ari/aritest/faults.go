@@ -87,14 +87,14 @@ func (s *Server) fault(f func(*faults)) {
 // frame.
 func (s *Server) Drop() {
 	for _, k := range s.all() {
-		k.conn.Close() //nolint:errcheck // that is the fault
+		k.end(hangUp)
 	}
 }
 
 // Reset ends all websockets with RST.
 func (s *Server) Reset() {
 	for _, k := range s.all() {
-		reset(k.conn)
+		k.end(reset)
 	}
 }
 
@@ -126,7 +126,7 @@ func (s *Server) BlackHole() (heal func()) {
 			lost := k.lost
 			k.mu.Unlock()
 			if lost {
-				k.conn.Close() //nolint:errcheck // that is the fault
+				k.end(hangUp)
 			}
 		}
 	}
@@ -188,7 +188,7 @@ func (s *Server) Restart() {
 	// At least a second later: the IDs show seconds.
 	s.startedAt = later(time.Now(), s.startedAt.Add(time.Second))
 	s.mu.Unlock()
-	s.wire.closeAll(func(c net.Conn) { reset(c) })
+	s.wire.closeAll(reset)
 }
 
 func later(a, b time.Time) time.Time {
@@ -208,10 +208,12 @@ func (s *Server) SendText(payload string) {
 // SendBroken sends bytes that are no websocket frame (reserved bits set).
 func (s *Server) SendBroken() {
 	for _, k := range s.all() {
-		k.mu.Lock()
-		k.w.WriteString("\xf1\x02{}") //nolint:errcheck // flush tells
-		k.mu.Unlock()
-		k.flush()
+		k.end(func(net.Conn) {
+			k.mu.Lock()
+			defer k.mu.Unlock()
+			k.w.WriteString("\xf1\x02{}") //nolint:errcheck // Flush tells
+			k.w.Flush()                   //nolint:errcheck // it is broken either way
+		})
 	}
 }
 

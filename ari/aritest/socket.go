@@ -50,9 +50,13 @@ func (a *application) wants(t ari.EventType) bool {
 	return !a.disallowed[t] && (len(a.allowed) == 0 || a.allowed[t])
 }
 
-// socket is one websocket.
+// socket is one websocket. As in Asterisk, it has its applications before the
+// client is told that it is open; events wait until it is.
 type socket struct {
-	s    *Server
+	s *Server
+	// open is closed when conn and w are there; they stay nil if the
+	// handshake failed.
+	open chan struct{}
 	conn net.Conn
 
 	mu sync.Mutex // for writing
@@ -63,10 +67,17 @@ type socket struct {
 
 // write writes a frame; flush sends what was written. Errors end the socket.
 func (k *socket) write(op ws.OpCode, payload string, flush bool) {
+	if k.s.wire.silent() != nil {
+		// Before waiting: a handshake in a black hole takes as long as it.
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		k.lost = true
+		return
+	}
+	<-k.open
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.s.wire.silent() != nil {
-		k.lost = true
+	if k.conn == nil {
 		return
 	}
 	if k.s.writeTimeout > 0 {
@@ -85,12 +96,26 @@ func (k *socket) write(op ws.OpCode, payload string, flush bool) {
 }
 
 func (k *socket) flush() {
+	<-k.open
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.s.wire.silent() == nil && k.w.Flush() != nil {
+	if k.conn != nil && k.s.wire.silent() == nil && k.w.Flush() != nil {
 		k.conn.Close() //nolint:errcheck // of no more use
 	}
 }
+
+// end ends the connection, if it is open yet, in the way of how.
+func (k *socket) end(how func(net.Conn)) {
+	select {
+	case <-k.open:
+		if k.conn != nil {
+			how(k.conn)
+		}
+	default:
+	}
+}
+
+func hangUp(conn net.Conn) { conn.Close() } //nolint:errcheck // that is the fault
 
 // events serves GET /events.
 func (s *Server) events(w http.ResponseWriter, r *http.Request) {
@@ -99,18 +124,20 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusBadRequest, "HTTP request is missing param: [app]")
 		return
 	}
+	k := &socket{s: s, open: make(chan struct{})}
+	s.attach(name, k, r.URL.Query().Get("subscribeAll") == "true")
+	defer s.detach(k)
 	conn, rw, _, err := ws.UpgradeHTTP(r, w)
+	if conn != nil {
+		defer hangUp(conn)
+	}
 	if err != nil {
-		if conn != nil {
-			conn.Close() //nolint:errcheck // it was refused
-		}
+		close(k.open)
 		return
 	}
-	k := &socket{s: s, conn: conn, w: bufio.NewWriterSize(conn, 64<<10)}
-	s.attach(name, k, r.URL.Query().Get("subscribeAll") == "true")
+	k.conn, k.w = conn, bufio.NewWriterSize(conn, 64<<10)
+	close(k.open)
 	k.read(rw.Reader)
-	s.detach(k)
-	conn.Close() //nolint:errcheck // ended
 }
 
 // attach gives the application to the socket. As in Asterisk, subscribeAll
