@@ -1,0 +1,77 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"callbackd/configs"
+)
+
+func newCheckCommand(opts *options) *cobra.Command {
+	return &cobra.Command{
+		Use:   "check [FILE]",
+		Short: "Check the configuration and list all that is wrong with it",
+		Long: "check reads the configuration, FILE or else that of --config, with its secrets,\n" +
+			"lists everything that is wrong with it, and says how it was understood.\n" +
+			"It connects to nothing.",
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 1 {
+				opts.configPath = args[0]
+			}
+			cfg, err := opts.loadConfig()
+			if err != nil {
+				return err
+			}
+			return summarize(cmd.OutOrStdout(), opts.configPath, cfg)
+		},
+	}
+}
+
+// summarize writes how the configuration was understood, so that a mistake
+// that is no fault shows too.
+func summarize(w io.Writer, path string, cfg *configs.Config) error {
+	var b strings.Builder
+	line := func(name, format string, args ...any) {
+		fmt.Fprintf(&b, "  %-16s "+format+"\n", append([]any{name}, args...)...)
+	}
+	fmt.Fprintf(&b, "%s is right.\n", path)
+	database := "none: serve needs one"
+	if !cfg.Database.URL.IsZero() {
+		database = "configured"
+	}
+	line("database", "%s", database)
+	scheme := "http"
+	if cfg.Listen.TLS.Enabled() {
+		scheme = "https"
+	}
+	line("listen", "api %s (%s), ops %s", cfg.Listen.API, scheme, cfg.Listen.Ops)
+	line("time, numbers", "%s, %s", cfg.Timezone, cfg.Region)
+	for _, p := range cfg.PBX {
+		line("pbx "+p.Name, "%s as %s, trunks %s", p.ARI.URL, p.ARI.Username, list(p.Trunks))
+	}
+	for _, c := range cfg.CallCenters {
+		line("call center", "%s %s, queues %s", c.Extension, c.ID, list(c.Queues))
+	}
+	for _, g := range cfg.RingGroups {
+		line("ring group", "%s %s, queues %s", g.Extension, g.ID, list(g.Queues))
+	}
+	for _, t := range cfg.Terminals {
+		line("terminals", "%s", t.Extension)
+	}
+	for _, l := range cfg.BusinessLabels {
+		line("business label", "%s, numbers %s", l.ID, list(l.DID))
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func list(names []string) string {
+	if len(names) == 0 {
+		return "none"
+	}
+	return strings.Join(names, ", ")
+}

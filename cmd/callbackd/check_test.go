@@ -1,0 +1,49 @@
+package main
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestCheck_Right(t *testing.T) {
+	t.Parallel()
+	code, stdout, stderr := execute(t, "check", "../../configs/testdata/traces.yaml")
+	if code != exitOK || stderr != "" {
+		t.Fatalf("exit code %d, stderr %q; want 0 and nothing", code, stderr)
+	}
+	want := `../../configs/testdata/traces.yaml is right.
+  database         none: serve needs one
+  listen           api :8080 (http), ops :9090
+  time, numbers    Asia/Tokyo, JP
+  pbx pbx1         http://127.0.0.1:8088/ari as pbxd, trunks PJSIP/trunk
+  call center      7001 support, queues support
+  call center      7003 sales, queues sales
+  ring group       6001 frontdesk, queues none
+  ring group       6002 night, queues ringgroup6002
+  terminals        _2XXX
+`
+	if stdout != want {
+		t.Errorf("check wrote\n%s\nwant\n%s", stdout, want)
+	}
+}
+
+// The faults themselves are tested where they are found.
+func TestCheck_Wrong(t *testing.T) {
+	t.Parallel()
+	code, stdout, stderr := execute(t, "check", "../../configs/testdata/faults.yaml")
+	if code != exitFailure || stdout != "" {
+		t.Errorf("exit code %d, stdout %q; want 1 and nothing", code, stdout)
+	}
+	for _, want := range []string{
+		"faults in the configuration:\n",
+		"\n../../configs/testdata/faults.yaml:21:42: call_centers[1].extension: ",
+		"\n    39 | timezone: UTC\n",
+	} {
+		if !strings.Contains(stderr, want) {
+			t.Errorf("check does not say %q:\n%s", want, stderr)
+		}
+	}
+	if strings.Contains(stderr, "--help") {
+		t.Errorf("check blames the command line for the configuration:\n%s", stderr)
+	}
+}

@@ -1,0 +1,41 @@
+package main
+
+import (
+	"fmt"
+	"runtime/debug"
+
+	"github.com/spf13/cobra"
+)
+
+func newVersionCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "Print which build this is",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			info, ok := debug.ReadBuildInfo()
+			if !ok {
+				return fmt.Errorf("this program was built without build information")
+			}
+			_, err := fmt.Fprintln(cmd.OutOrStdout(), describeBuild(info))
+			return err
+		},
+	}
+}
+
+// describeBuild says which version and commit a program was built from.
+func describeBuild(info *debug.BuildInfo) string {
+	settings := make(map[string]string, len(info.Settings))
+	for _, s := range info.Settings {
+		settings[s.Key] = s.Value
+	}
+	text := "callbackd " + info.Main.Version
+	if revision := settings["vcs.revision"]; revision != "" {
+		text += " commit " + revision[:min(12, len(revision))]
+		if settings["vcs.modified"] == "true" {
+			text += " with changes"
+		}
+		text += " of " + settings["vcs.time"]
+	}
+	return fmt.Sprintf("%s %s %s/%s", text, info.GoVersion, settings["GOOS"], settings["GOARCH"])
+}
