@@ -248,7 +248,9 @@ func (a *Asterisk) Kill() error {
 }
 
 // Restart starts the PBX again, with the same ports, passwords, registered
-// phones and recordings, after Kill or as it runs.
+// phones and recordings, after Kill or as it runs. Asterisk notes
+// registrations once a second: a phone that registered in the last one before
+// Kill is not known any more.
 func (a *Asterisk) Restart(ctx context.Context) error {
 	if err := a.end(); err != nil {
 		return err
