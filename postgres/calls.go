@@ -37,15 +37,26 @@ func (c *Calls) ActiveCalls(ctx context.Context, node string) ([]callcenter.Call
 }
 
 // SaveCalls implements callcenter.Store. Text that PostgreSQL cannot hold is
-// repaired, and text that the schema bounds is cut off: one hostile caller ID
-// must not keep a batch from being stored.
+// repaired, and text that the schema bounds is cut off.
+//
+// When the schema refuses a call all the same, the others are stored in
+// further transactions, and the error names the refused ones: one odd call
+// must not keep a whole node's calls from being stored.
 func (c *Calls) SaveCalls(ctx context.Context, calls []callcenter.Call) error {
 	if len(calls) == 0 {
 		return nil
 	}
-	batch, err := json.Marshal(newCallRows(calls))
-	if err != nil {
+	if err := c.saveRows(ctx, newCallRows(calls)); err != nil {
 		return fmt.Errorf("save %d calls: %w", len(calls), err)
+	}
+	return nil
+}
+
+// saveRows saves as many rows as it can, in one transaction if it can.
+func (c *Calls) saveRows(ctx context.Context, rows []callRow) error {
+	batch, err := json.Marshal(rows)
+	if err != nil {
+		return err
 	}
 	err = pgx.BeginFunc(ctx, c.db.pool, func(tx pgx.Tx) error {
 		changed, err := upsertCalls(ctx, tx, batch)
@@ -54,10 +65,15 @@ func (c *Calls) SaveCalls(ctx context.Context, calls []callcenter.Call) error {
 		}
 		return logCalls(ctx, tx, changed)
 	})
-	if err != nil {
-		return fmt.Errorf("save %d calls: %w", len(calls), err)
+	switch {
+	case !isRefusal(err):
+		return err
+	case len(rows) == 1:
+		return fmt.Errorf("call %s is refused: %w", rows[0].RequestID, err)
+	default:
+		half := len(rows) / 2
+		return errors.Join(c.saveRows(ctx, rows[:half]), c.saveRows(ctx, rows[half:]))
 	}
-	return nil
 }
 
 // newCallRows returns the rows of calls in order of their request IDs, so
@@ -80,7 +96,7 @@ func newCallRows(calls []callcenter.Call) []callRow {
 
 // upsertCalls inserts or replaces rows, given as a JSON array, and returns
 // the request IDs of those that were new or differed.
-func upsertCalls(ctx context.Context, tx pgx.Tx, batch json.RawMessage) ([]string, error) {
+func upsertCalls(ctx context.Context, tx pgx.Tx, batch []byte) ([]string, error) {
 	rows, err := tx.Query(ctx, `
 		INSERT INTO calls AS c (`+callColumns+`)
 		SELECT `+callColumns+`

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/jackc/pgx/v5"
 
 	"callbackd/callcenter"
 )
@@ -212,6 +213,35 @@ func TestCalls_HostileTextIsStored(t *testing.T) {
 	}
 }
 
+// A call that the schema refuses is named, and does not keep the others from
+// being stored.
+func TestCalls_RefusedCallLeavesTheOthers(t *testing.T) {
+	t.Parallel()
+	db, _ := open(t)
+	var batch []callcenter.Call
+	for n := range 11 {
+		batch = append(batch, newCall(n))
+	}
+	batch[3].CallCenter = "elsewhere"      // not visited
+	batch[7].State = callcenter.StateEnded // without a result
+	err := db.Calls().SaveCalls(t.Context(), batch)
+	if err == nil {
+		t.Fatal("the refused calls are not reported")
+	}
+	for n, call := range batch {
+		refused := n == 3 || n == 7
+		if named := strings.Contains(err.Error(), string(call.RequestID)); named != refused {
+			t.Errorf("call %d is named in %q: %t, want %t", n, err, named, refused)
+		}
+		if _, err := db.Calls().Get(t.Context(), call.RequestID); errors.Is(err, callcenter.ErrNotFound) != refused {
+			t.Errorf("call %d: Get = %v", n, err)
+		}
+	}
+	if last := lastChange(t, db); last != 9 {
+		t.Errorf("%d changes logged, want 9", last)
+	}
+}
+
 // Batches that share calls, in other orders, do not wait for each other in a
 // circle.
 func TestCalls_ConcurrentBatches(t *testing.T) {
@@ -304,26 +334,65 @@ func TestCalls_Proven(t *testing.T) {
 	want(start.Add(time.Minute))
 }
 
+// new: calls that were not stored; changed: calls that were, with one field
+// that differs; same: nothing to do. plain is the limit: new rows in a pgx
+// batch of INSERT statements, without the change log.
 func BenchmarkCalls_SaveCalls(b *testing.B) {
 	const batch = 500
-	for name, again := range map[string]bool{"new": false, "changed": true} {
-		b.Run(name, func(b *testing.B) {
+	report := func(b *testing.B) {
+		b.ReportMetric(float64(b.N*batch)/b.Elapsed().Seconds(), "calls/s")
+	}
+	for _, bench := range []struct {
+		name string
+		call func(n int) callcenter.Call
+	}{
+		{"new", newCall},
+		{"changed", func(n int) callcenter.Call {
+			call := newCall(n % batch)
+			call.LastEventAt = start.Add(time.Duration(n) * time.Second)
+			return call
+		}},
+		{"same", func(n int) callcenter.Call { return newCall(n % batch) }},
+	} {
+		b.Run(bench.name, func(b *testing.B) {
 			db, _ := open(b)
 			n := 0
 			for b.Loop() {
 				calls := make([]callcenter.Call, batch)
 				for i := range calls {
+					calls[i] = bench.call(n)
 					n++
-					if again {
-						calls[i] = newCall(n % batch)
-						calls[i].LastEventAt = start.Add(time.Duration(n) * time.Second)
-					} else {
-						calls[i] = newCall(n)
-					}
 				}
 				save(b, db, calls...)
 			}
-			b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "calls/s")
+			report(b)
 		})
 	}
+	b.Run("plain", func(b *testing.B) {
+		_, url := open(b)
+		pool := connect(b, url)
+		n := 0
+		for b.Loop() {
+			var inserts pgx.Batch
+			for range batch {
+				c := newCall(n)
+				n++
+				inserts.Queue(`
+					INSERT INTO calls (request_id, node, linked_id, kind, direction, call_center, call_centers,
+						business_label, remote_number, local_number, agent, agents, state,
+						started_at, answered_at, recordings, receipt, legs, last_event_at)
+					VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)`,
+					c.RequestID, c.Node, c.LinkedID, c.Kind, c.Direction, c.CallCenter, c.CallCenters,
+					c.BusinessLabel, c.RemoteNumber, c.LocalNumber, c.Agent, c.Agents, c.State,
+					c.StartedAt, c.AnsweredAt, c.Recordings, c.Receipt, c.Legs, c.LastEventAt)
+			}
+			err := pgx.BeginFunc(b.Context(), pool, func(tx pgx.Tx) error {
+				return tx.SendBatch(b.Context(), &inserts).Close()
+			})
+			if err != nil {
+				b.Fatal(err)
+			}
+		}
+		report(b)
+	})
 }

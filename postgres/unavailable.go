@@ -51,3 +51,12 @@ func isPassing(code string) bool {
 	}
 	return false
 }
+
+// isRefusal reports whether an error is about the data of a statement, and so
+// will be the same at the next try.
+func isRefusal(err error) bool {
+	e, ok := errors.AsType[*pgconn.PgError](err)
+	// 22 data exception, 23 integrity constraint violation, 54 program limit
+	// exceeded.
+	return ok && (strings.HasPrefix(e.Code, "22") || strings.HasPrefix(e.Code, "23") || strings.HasPrefix(e.Code, "54"))
+}
