@@ -26,14 +26,14 @@ func newCheckCommand(opts *options) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return summarize(cmd.OutOrStdout(), opts.configPath, cfg)
+			return describeConfig(cmd.OutOrStdout(), opts.configPath, cfg)
 		},
 	}
 }
 
-// summarize writes how the configuration was understood, so that a mistake
+// describeConfig writes how the configuration was understood, so that a mistake
 // that is no fault shows too.
-func summarize(w io.Writer, path string, cfg *configs.Config) error {
+func describeConfig(w io.Writer, path string, cfg *configs.Config) error {
 	var b strings.Builder
 	line := func(name, format string, args ...any) {
 		fmt.Fprintf(&b, "  %-16s "+format+"\n", append([]any{name}, args...)...)

@@ -1,0 +1,311 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"callbackd/accounts"
+	"callbackd/configs"
+	"callbackd/lab"
+	"callbackd/lab/labtest"
+	"callbackd/postgres"
+	"callbackd/sip"
+)
+
+var databases = labtest.NewDatabases(postgres.Migrate)
+
+// patience is what a busy machine needs at most for one step.
+const patience = 20 * time.Second
+
+// world is the whole product on real parts: a PBX, phones, a database, and
+// the daemon with its API.
+type world struct {
+	pbx      *lab.Asterisk
+	database string
+	cfg      *configs.Config
+	daemon   *daemon
+	api, ops string
+	token    string
+	// seen are the calls that earlier scenarios made.
+	seen map[string]bool
+	stop func()
+}
+
+// newWorld starts a world of its own for a test.
+func newWorld(t *testing.T, options lab.AsteriskOptions) *world {
+	t.Helper()
+	w := &world{pbx: labtest.Asterisk(t, options), database: databases.New(t), seen: map[string]bool{}}
+	w.cfg = exampleConfig(t, w.pbx, w.database)
+	db, err := postgres.Open(t.Context(), w.database, postgres.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	w.token, _, err = accounts.NewTokens(db.Tokens(), nil).Create(t.Context(), accounts.NewToken{Name: "test", Role: accounts.RoleAdmin})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.start(t)
+	return w
+}
+
+// exampleConfig is the published example, for a private PBX and database.
+func exampleConfig(t *testing.T, pbx *lab.Asterisk, database string) *configs.Config {
+	t.Helper()
+	environment := map[string]string{"CALLBACKD_DATABASE_URL": database, "CALLBACKD_PBX_PBX1_PASSWORD": pbx.Password}
+	cfg, err := configs.Parse(configs.Example, configs.Source{Path: "callbackd.yaml", LookupEnv: func(name string) (string, bool) {
+		v, ok := environment[name]
+		return v, ok
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg.Listen.API, cfg.Listen.Ops = "127.0.0.1:0", "127.0.0.1:0"
+	cfg.PBX[0].ARI.URL = pbx.ARI
+	cfg.PBX[0].Recordings.Directory = pbx.Recordings
+	return cfg
+}
+
+// start starts the daemon and waits until it is ready.
+func (w *world) start(t *testing.T) {
+	t.Helper()
+	log := slog.New(slog.NewTextHandler(testWriter{t}, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	d, err := openDaemon(t.Context(), w.cfg, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.daemon = d
+	w.api, w.ops = "http://"+d.api.Addr().String()+"/api/v1", "http://"+d.ops.Addr().String()
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- d.Run(ctx) }()
+	stopped := false
+	w.stop = func() {
+		if stopped {
+			return
+		}
+		stopped = true
+		cancel()
+		select {
+		case err := <-ended:
+			if err != nil {
+				t.Errorf("the daemon ended with: %v", err)
+			}
+		case <-time.After(patience):
+			t.Error("the daemon does not end")
+		}
+	}
+	t.Cleanup(w.stop)
+	w.ready(t, http.StatusOK)
+}
+
+// ready waits until /readyz answers with a status.
+func (w *world) ready(t *testing.T, status int) {
+	t.Helper()
+	labtest.Eventually(t, patience, func() error {
+		got, body, err := request(t.Context(), http.MethodGet, w.ops+"/readyz", "", nil)
+		if err == nil && got != status {
+			err = fmt.Errorf("/readyz answers %d, want %d: %s", got, status, body)
+		}
+		return err
+	})
+}
+
+// request makes a request and returns status and body.
+func request(ctx context.Context, method, url, token string, headers map[string]string) (int, []byte, error) {
+	// Clean-ups make requests too, when the test's context has ended.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, method, url, nil)
+	if err != nil {
+		return 0, nil, err
+	}
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
+	for k, v := range headers {
+		req.Header.Set(k, v)
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return 0, nil, err
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	return res.StatusCode, body, err
+}
+
+// call makes an API request and decodes the answer.
+func (w *world) call(t *testing.T, method, path string, headers map[string]string) (int, map[string]any) {
+	t.Helper()
+	status, body, err := request(t.Context(), method, w.api+path, w.token, headers)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var v map[string]any
+	if err := json.Unmarshal(body, &v); err != nil {
+		t.Fatalf("%s %s: %d %s: %v", method, path, status, body, err)
+	}
+	return status, v
+}
+
+// calls returns the calls that no scenario has seen before, oldest first.
+func (w *world) calls(t *testing.T) []map[string]any {
+	t.Helper()
+	status, list := w.call(t, http.MethodGet, "/calls?page_size=200", nil)
+	if status != http.StatusOK {
+		t.Fatalf("GET /calls: %d %v", status, list)
+	}
+	items := list["items"].([]any)
+	var fresh []map[string]any
+	for i := len(items) - 1; i >= 0; i-- {
+		c := items[i].(map[string]any)
+		if !w.seen[c["request_id"].(string)] {
+			fresh = append(fresh, c)
+		}
+	}
+	return fresh
+}
+
+// ended waits until a scenario's calls have ended, n of them, and returns
+// them, oldest first.
+func (w *world) ended(t *testing.T, n int) []map[string]any {
+	t.Helper()
+	var calls []map[string]any
+	labtest.Eventually(t, patience, func() error {
+		calls = w.calls(t)
+		if len(calls) != n {
+			return fmt.Errorf("%d new calls, want %d: %v", len(calls), n, calls)
+		}
+		for _, c := range calls {
+			if c["state"] != "ended" {
+				return fmt.Errorf("call has not ended: %v", c)
+			}
+		}
+		return nil
+	})
+	for _, c := range calls {
+		w.seen[c["request_id"].(string)] = true
+	}
+	return calls
+}
+
+// agent opens a registered phone.
+func (w *world) agent(t *testing.T, extension string, behaviour sip.Behaviour) *sip.Phone {
+	t.Helper()
+	phone := openPhone(t, sip.PhoneOptions{
+		Username: extension, Password: w.pbx.PhonePassword, Server: w.pbx.SIP, Behaviour: behaviour, Sound: sip.Tone(700),
+	})
+	if err := phone.Register(within(t)); err != nil {
+		t.Fatal(err)
+	}
+	return phone
+}
+
+// outside opens the far end of the trunk.
+func (w *world) outside(t *testing.T, behaviour sip.Behaviour) *sip.Phone {
+	t.Helper()
+	return openPhone(t, sip.PhoneOptions{
+		Username: "outside", Server: w.pbx.SIP, Listen: w.pbx.Trunk, Behaviour: behaviour, Sound: sip.Tone(500),
+		Headers: map[string]string{lab.TrunkHeader: lab.TrunkHeaderValue},
+	})
+}
+
+func openPhone(t *testing.T, options sip.PhoneOptions) *sip.Phone {
+	t.Helper()
+	phone, err := sip.OpenPhone(t.Context(), options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := phone.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return phone
+}
+
+func dial(t *testing.T, phone *sip.Phone, number string, options sip.CallOptions) *sip.Call {
+	t.Helper()
+	call, err := phone.Call(t.Context(), number, options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return call
+}
+
+func arrives(t *testing.T, phone *sip.Phone) *sip.Call {
+	t.Helper()
+	select {
+	case call := <-phone.Incoming():
+		return call
+	case <-within(t).Done():
+		t.Fatal("no call reached the phone")
+		return nil
+	}
+}
+
+func talks(t *testing.T, call *sip.Call) {
+	t.Helper()
+	if err := call.Answered(within(t)); err != nil {
+		t.Fatalf("call was not answered: %v", err)
+	}
+}
+
+func hears(t *testing.T, call *sip.Call, hertz float64) {
+	t.Helper()
+	labtest.Eventually(t, patience, func() error {
+		if level := call.ToneLevel(hertz); level < 0.5 {
+			return fmt.Errorf("%v Hz is heard at %.2f only: nobody is connected", hertz, level)
+		}
+		return nil
+	})
+}
+
+func press(t *testing.T, call *sip.Call, keys string) {
+	t.Helper()
+	if err := call.SendDTMF(within(t), keys); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func leave(t *testing.T, call *sip.Call) {
+	t.Helper()
+	if err := call.Hangup(within(t)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func over(t *testing.T, call *sip.Call) {
+	t.Helper()
+	select {
+	case <-call.Done():
+	case <-within(t).Done():
+		t.Fatal("call did not end")
+	}
+}
+
+func within(t *testing.T) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// testWriter writes log lines to the test's log.
+type testWriter struct{ t *testing.T }
+
+func (w testWriter) Write(p []byte) (int, error) {
+	if w.t.Context().Err() == nil { // afterwards nobody may log
+		w.t.Log(strings.TrimSpace(string(bytes.TrimSpace(p))))
+	}
+	return len(p), nil
+}
