@@ -304,7 +304,7 @@ func (f *Follower) waitRoom(ctx context.Context) {
 
 // ask asks Asterisk for the calls of channels that nothing ties to one.
 func (f *Follower) ask(ctx context.Context) error {
-	tick := time.NewTicker(askAfter / 2)
+	tick := time.NewTicker(askAfter / 4)
 	defer tick.Stop()
 	for {
 		select {

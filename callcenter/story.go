@@ -18,9 +18,13 @@ type call struct {
 	// provisional calls are of channels of which it is not known yet whose
 	// they are; nobody sees them.
 	provisional bool
-	settled     bool // among Tracker.ended
-	dirty       bool // among Tracker.dirty
-	live        int  // channels that have not ended
+	// byItself says that Asterisk dialled without a caller. The channel may be
+	// a call's first (originate) or part of one that is there (the party
+	// asked first in an attended transfer); no event tells which.
+	byItself bool
+	settled  bool // among Tracker.ended
+	dirty    bool // among Tracker.dirty
+	live     int  // channels that have not ended
 
 	legs       []*leg
 	receipt    []Signal
@@ -270,13 +274,13 @@ func (t *Tracker) Restore(calls []Call) {
 }
 
 // Untied returns the channels of which it is not known yet whose call they
-// are part of, though they were there before the given time. It takes
-// asking: Tie has the answer. With CHANNEL(linkedid) among ari.conf's
-// channelvars there are none.
+// are part of, though they were there before the given time or no event will
+// tell. It takes asking: Tie has the answer. With CHANNEL(linkedid) among
+// ari.conf's channelvars there are none.
 func (t *Tracker) Untied(before time.Time) []ari.ChannelID {
 	var ids []ari.ChannelID
 	for id, ch := range t.channels {
-		if !ch.tied && !ch.gone && ch.leg.StartedAt.Before(before) {
+		if !ch.tied && !ch.gone && (ch.call.byItself || ch.leg.StartedAt.Before(before)) {
 			ids = append(ids, id)
 		}
 	}

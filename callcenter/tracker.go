@@ -382,8 +382,7 @@ func (t *Tracker) dial(ev *ari.Event) {
 			l.CallCenter, changed = center, true
 		}
 	} else if !peer.tied {
-		// Asterisk dials by itself (originate): the channel is its call's first.
-		t.move(peer, peer.call, ev.Timestamp)
+		peer.call.byItself = true
 	}
 	if l.dialString == "" && ev.DialString != "" {
 		l.dialString, changed = strings.Clone(ev.DialString), true
@@ -646,6 +645,9 @@ func (t *Tracker) settle(c *call) {
 		return
 	}
 	c.settled = true
+	if c.byItself {
+		t.confirm(c, c.lastEventAt)
+	}
 	t.ended = append(t.ended, c)
 	for len(t.ended) > keepEnded {
 		old := t.ended[0]
