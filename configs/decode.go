@@ -84,12 +84,12 @@ func (d *decoder) decode(root ast.Node, cfg *Config) {
 
 // value decodes one node into v, whose type says what is allowed there.
 func (d *decoder) value(path string, n ast.Node, v reflect.Value) {
-	switch n.Type() {
-	case ast.AnchorType, ast.AliasType, ast.TagType, ast.MergeKeyType:
+	switch n.(type) {
+	case *ast.AnchorNode, *ast.AliasNode, *ast.TagNode, *ast.MergeKeyNode:
 		d.hide(n)
 		d.spoiled(path, n, "YAML anchors, aliases and tags are not supported: write the value itself")
 		return
-	case ast.NullType:
+	case *ast.NullNode:
 		return // a key with nothing behind it is like no key
 	}
 	if u, ok := v.Addr().Interface().(encoding.TextUnmarshaler); ok {
@@ -268,8 +268,8 @@ func (h hider) hideText(line, column int, text string) {
 // fields returns the fields of the struct v by their keys.
 func fields(v reflect.Value) map[string]reflect.Value {
 	byKey := make(map[string]reflect.Value, v.NumField())
-	for i := range v.NumField() {
-		byKey[v.Type().Field(i).Tag.Get("yaml")] = v.Field(i)
+	for field, value := range v.Fields() {
+		byKey[field.Tag.Get("yaml")] = value
 	}
 	return byKey
 }

@@ -93,8 +93,7 @@ func TestParse_Example(t *testing.T) {
 // keysOf returns every YAML key of a struct and of the structs inside it.
 func keysOf(t reflect.Type) map[string]bool {
 	keys := make(map[string]bool)
-	for i := range t.NumField() {
-		field := t.Field(i)
+	for field := range t.Fields() {
 		keys[field.Tag.Get("yaml")] = true
 		inner := field.Type
 		if inner.Kind() == reflect.Slice {

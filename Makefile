@@ -1,0 +1,62 @@
+# `make` alone lists the targets: each has its line behind "##".
+GO ?= go
+TOOL := $(GO) tool -modfile=tools/go.mod
+LINT := $(TOOL) golangci-lint
+FUZZTIME ?= 1m
+# Two packages at once: each may run a PostgreSQL and an Asterisk of its own.
+TESTFLAGS ?= -race -p=2 -timeout=15m
+
+.DEFAULT_GOAL := help
+.PHONY: help deps demo test build fuzz bench fmt lint generate verify cover clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+deps: ## install what this machine lacks (PostgreSQL, mmdebstrap, sip-tester, ...)
+	@sh lab/deps.sh
+
+demo: deps build ## run everything, private and throw-away, with phones that call
+	./bin/callbackd demo
+
+test: deps verify lint ## everything: lint, generated files, all tests
+	$(GO) test $(TESTFLAGS) ./...
+
+build: ## build bin/callbackd, static
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/ ./cmd/callbackd
+
+fuzz: ## fuzz decoding and tracking for FUZZTIME (1m) each, the rest for 15s
+	$(GO) test -run='^$$' -fuzz='^FuzzDecode$$' -fuzztime=$(FUZZTIME) ./ari
+	$(GO) test -run='^$$' -fuzz='^FuzzTracker$$' -fuzztime=$(FUZZTIME) ./callcenter
+	$(GO) test -run='^$$' -fuzz='^FuzzParse$$' -fuzztime=15s ./configs
+	$(GO) test -run='^$$' -fuzz='^FuzzPattern$$' -fuzztime=15s ./configs
+
+# Compare two runs by: go tool -modfile=tools/go.mod benchstat OLD NEW
+bench: ## measure the path from the event stream through the tracker
+	$(GO) test -run='^$$' -bench=. -benchmem ./ari ./callcenter
+
+fmt: ## format the code, with gofumpt and gci, and modernise it
+	$(GO) fix ./...
+	$(LINT) fmt ./...
+
+lint: ## go vet, formatting, golangci-lint, go fix
+	$(GO) vet ./...
+	$(LINT) fmt --diff ./...
+	$(LINT) run ./...
+	$(GO) fix -diff ./...
+
+generate: ## make the generated files anew
+	$(GO) generate ./...
+
+# In a copy, so that work in progress is neither lost nor reported.
+verify: ## fail when a generated file is not what its source says
+	@copy=$$(mktemp -d) && trap 'rm -rf "$$copy"' EXIT && \
+	git ls-files -z --cached --others --exclude-standard | tar --null --ignore-failed-read -cf - -T - | tar -xf - -C "$$copy" && \
+	(cd "$$copy" && $(GO) generate ./...) && \
+	for f in $$(git ls-files '*.gen.go'); do diff -u "$$f" "$$copy/$$f" || exit 1; done
+
+cover: ## show how much of each function the tests reach
+	$(GO) test -coverprofile=coverage.out -coverpkg=./... -timeout=15m ./...
+	$(GO) tool cover -func=coverage.out | tail -n 1
+
+clean: ## remove what the other targets made
+	rm -rf bin dist coverage.out
