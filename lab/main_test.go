@@ -3,6 +3,7 @@ package lab_test
 import (
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"os"
 	"testing"
@@ -17,6 +18,11 @@ var databases = labtest.NewDatabases(nil)
 func TestMain(m *testing.M) {
 	if os.Getenv("LAB_TEST_CHILD") != "" {
 		os.Exit(child())
+	}
+	// The tests wait for programs and calls more than they compute. What the
+	// command line says comes after, and counts.
+	if err := flag.Set("test.parallel", "6"); err != nil {
+		panic(err)
 	}
 	os.Exit(databases.Run(m))
 }

@@ -2,6 +2,7 @@ package labtest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"sync"
@@ -110,7 +111,8 @@ func Asterisk(t testing.TB, options lab.AsteriskOptions) *lab.Asterisk {
 		if t.Failed() {
 			t.Logf("log of Asterisk %s:\n%s", a.Name, a.LogTail(50))
 		}
-		if err := a.Stop(); err != nil {
+		// In order it takes most of a second, which no test looks at.
+		if err := errors.Join(a.Kill(), a.Stop()); err != nil {
 			t.Error(err)
 		}
 	})
