@@ -49,6 +49,7 @@ func (o operations) StreamEvents(ctx context.Context, request StreamEventsReques
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	var err error
+	_, _, st.era = o.tail.position()
 	if st.position, st.reload, err = o.startOf(ctx, resume); err != nil {
 		return nil, err
 	}
@@ -90,6 +91,9 @@ type stream struct {
 	kinds  []EventKind
 	// position is the number of the last change that was sent or passed over.
 	position int64
+	// era is the tail's era to which position belongs; 0 when the tail had
+	// not begun.
+	era int
 	// reload says that the reader must be told to load everything anew.
 	reload bool
 
@@ -127,11 +131,6 @@ func (st *stream) VisitStreamEventsResponse(w http.ResponseWriter) error {
 func (st *stream) run() error {
 	if err := st.write([]byte(": connected\n\n")); err != nil {
 		return err
-	}
-	if st.reload {
-		if err := st.sendReload(); err != nil {
-			return err
-		}
 	}
 	heartbeat := time.NewTicker(st.server.heartbeat)
 	defer heartbeat.Stop()
@@ -174,11 +173,21 @@ func (st *stream) sendReload() error {
 // reader is further back. When there are none now, grown is closed as soon
 // as there may be.
 func (st *stream) advance() (more bool, grown <-chan struct{}, err error) {
+	base, _, era := st.server.tail.position()
+	if st.era != 0 && st.era != era {
+		st.position, st.reload = base, true
+	}
+	st.era = era
+	if st.reload {
+		if err := st.sendReload(); err != nil {
+			return false, nil, err
+		}
+		st.reload = false
+	}
 	events, grown, complete := st.server.tail.after(st.position)
 	if complete {
 		return false, grown, st.send(events)
 	}
-	base, _, started := st.server.tail.position()
 	ctx, cancel := context.WithTimeout(st.ctx, readTimeout)
 	defer cancel()
 	events, err = st.server.readLog(ctx, st.position)
@@ -189,7 +198,7 @@ func (st *stream) advance() (more bool, grown <-chan struct{}, err error) {
 		return false, nil, err
 	}
 	if len(events) < readLimit {
-		if started {
+		if era > 0 {
 			// Numbers may have holes: there was nothing more up to the tail's
 			// beginning, so that is where the stream is now.
 			st.position = max(st.position, base)

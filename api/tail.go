@@ -63,8 +63,9 @@ func (e *event) visibleTo(p accounts.Principal) bool {
 // base and its end no change is missing.
 type tail struct {
 	mu sync.Mutex
-	// started is false until the log could be read for the first time.
-	started bool
+	// era is 0 until the log could be read for the first time, and grows each
+	// time that the log turns out to be another one.
+	era int
 	// base is the number after which the events begin, end the number of the
 	// last change that was read.
 	base, end int64
@@ -75,11 +76,12 @@ type tail struct {
 
 func newTail() *tail { return &tail{grown: make(chan struct{})} }
 
-// start begins an empty tail after a number.
+// start begins an empty tail after a number, in a new era.
 func (t *tail) start(base int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.started, t.base, t.end, t.events = true, base, base, nil
+	t.era++
+	t.base, t.end, t.events = base, base, nil
 	t.signal()
 }
 
@@ -110,18 +112,18 @@ func (t *tail) signal() {
 func (t *tail) after(number int64) (events []event, grown <-chan struct{}, complete bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if !t.started || number < t.base {
+	if t.era == 0 || number < t.base {
 		return nil, t.grown, false
 	}
 	i := sort.Search(len(t.events), func(i int) bool { return t.events[i].number > number })
 	return t.events[i:len(t.events):len(t.events)], t.grown, true
 }
 
-// position is where the tail begins and ends.
-func (t *tail) position() (base, end int64, started bool) {
+// position is where the tail begins and ends, and its era.
+func (t *tail) position() (base, end int64, era int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.base, t.end, t.started
+	return t.base, t.end, t.era
 }
 
 // follow keeps the tail at the end of the log until the context ends.
@@ -131,7 +133,7 @@ func (s *Server) follow(ctx context.Context) {
 		// The channel is taken before reading: a change that comes after the
 		// reading closes the channel that is already held.
 		wake := s.changes.Wake()
-		more, err := s.advance(ctx)
+		more, err := s.advance(ctx, failing)
 		if err != nil && ctx.Err() == nil && !failing {
 			s.log.LogAttrs(ctx, slog.LevelWarn, "change log cannot be read, event streams wait", slog.Any("err", err))
 		}
@@ -155,18 +157,26 @@ func (s *Server) follow(ctx context.Context) {
 }
 
 // advance reads the next part of the log into the tail and reports whether
-// there may be more.
-func (s *Server) advance(ctx context.Context) (more bool, err error) {
+// there may be more. After a failure the log may be another one.
+func (s *Server) advance(ctx context.Context, failed bool) (more bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	_, end, started := s.tail.position()
-	if !started {
+	_, end, era := s.tail.position()
+	if era == 0 || failed {
 		last, err := s.changes.LastChange(ctx)
 		if err != nil {
 			return false, err
 		}
-		s.tail.start(last)
-		return true, nil
+		if era > 0 && last < end {
+			// A standby without the last transactions took over, or a backup
+			// was restored: numbers that were sent will be given again.
+			s.log.LogAttrs(ctx, slog.LevelWarn, "change log went back, event streams are told to reload",
+				slog.Int64("sent", end), slog.Int64("last", last))
+		}
+		if era == 0 || last < end {
+			s.tail.start(last)
+			return true, nil
+		}
 	}
 	events, err := s.readLog(ctx, end)
 	if err != nil || len(events) == 0 {

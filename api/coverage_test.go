@@ -1,0 +1,161 @@
+package api_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/openapi3filter"
+	"github.com/getkin/kin-openapi/routers"
+
+	"callbackd/api"
+)
+
+const basePath = "/api/v1"
+
+// coverage holds every answer of the suite against the contract, and knows
+// what of the contract was never answered.
+type coverage struct {
+	doc    *openapi3.T
+	mux    *http.ServeMux
+	routes map[string]*routers.Route // by the mux's pattern
+
+	mu   sync.Mutex
+	seen map[string]bool // "GET /calls 400 invalid_request"
+}
+
+func newCoverage() *coverage {
+	doc, err := openapi3.NewLoader().LoadFromData(api.Contract)
+	if err != nil {
+		panic(err)
+	}
+	c := &coverage{doc: doc, mux: http.NewServeMux(), routes: make(map[string]*routers.Route), seen: make(map[string]bool)}
+	for path, item := range doc.Paths.Map() {
+		for method, operation := range item.Operations() {
+			pattern := method + " " + basePath + path
+			c.mux.Handle(pattern, http.NotFoundHandler())
+			c.routes[pattern] = &routers.Route{Spec: doc, Path: path, PathItem: item, Method: method, Operation: operation}
+		}
+	}
+	return c
+}
+
+// documented lists all operations, statuses and codes of the contract.
+func (c *coverage) documented() []string {
+	var all []string
+	for _, route := range c.routes {
+		for status, response := range route.Operation.Responses.Map() {
+			line := fmt.Sprintf("%s %s %s", route.Method, route.Path, status)
+			codes := 0
+			for _, media := range response.Value.Content {
+				for code := range media.Examples {
+					all = append(all, line+" "+code)
+					codes++
+				}
+			}
+			if codes == 0 {
+				all = append(all, line)
+			}
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
+func (c *coverage) missing() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.DeleteFunc(c.documented(), func(line string) bool { return c.seen[line] })
+}
+
+// check holds an answer against the contract. Answers to what is none of its
+// operations only have to be problem documents.
+func (c *coverage) check(request *http.Request, response *http.Response, body []byte) error {
+	_, pattern := c.mux.Handler(request)
+	route := c.routes[pattern]
+	isProblem := response.Header.Get("Content-Type") == "application/problem+json"
+	if response.StatusCode >= 400 && !isProblem {
+		return fmt.Errorf("status %d is no problem document: %q", response.StatusCode, body)
+	}
+	if route == nil {
+		return c.checkSchema("Problem", body)
+	}
+	input := &openapi3filter.ResponseValidationInput{
+		RequestValidationInput: &openapi3filter.RequestValidationInput{Request: request, Route: route},
+		Status:                 response.StatusCode,
+		Header:                 response.Header,
+		Options:                &openapi3filter.Options{IncludeResponseStatus: true, MultiError: true},
+	}
+	if body == nil { // of a stream, which is checked event by event
+		input.Options.ExcludeResponseBody = true
+	} else {
+		input.SetBodyBytes(body)
+	}
+	if err := openapi3filter.ValidateResponse(context.Background(), input); err != nil {
+		return fmt.Errorf("answer is not what the contract says: %w", err)
+	}
+	line := fmt.Sprintf("%s %s %d", route.Method, route.Path, response.StatusCode)
+	if isProblem {
+		var problem api.Problem
+		if err := json.Unmarshal(body, &problem); err != nil {
+			return err
+		}
+		line += " " + problem.Code
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.seen[line] = true
+	return nil
+}
+
+// checkSchema holds JSON against a schema of the contract.
+func (c *coverage) checkSchema(name string, text []byte) error {
+	var value any
+	if err := json.Unmarshal(text, &value); err != nil {
+		return fmt.Errorf("%s: %w: %q", name, err, text)
+	}
+	if err := c.doc.Components.Schemas[name].Value.VisitJSON(value, openapi3.EnableJSONSchema2020(), openapi3.MultiErrors()); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return nil
+}
+
+// checkedTransport checks every answer that passes through it. Bodies of
+// streams are left to who reads them.
+type checkedTransport struct {
+	t    testing.TB
+	next http.RoundTripper
+}
+
+func (c checkedTransport) RoundTrip(request *http.Request) (*http.Response, error) {
+	response, err := c.next.RoundTrip(request)
+	if err != nil {
+		return nil, err
+	}
+	var body []byte
+	if !strings.HasPrefix(response.Header.Get("Content-Type"), "text/event-stream") && request.Method != http.MethodHead {
+		body, err = io.ReadAll(response.Body)
+		if err != nil {
+			return nil, err
+		}
+		if err := response.Body.Close(); err != nil {
+			return nil, err
+		}
+		if body == nil {
+			body = []byte{}
+		}
+		response.Body = io.NopCloser(bytes.NewReader(body))
+	}
+	if err := covered.check(request, response, body); err != nil {
+		c.t.Errorf("%s %s: %v", request.Method, request.URL, err)
+	}
+	return response, nil
+}

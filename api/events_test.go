@@ -1,0 +1,599 @@
+package api_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"golang.org/x/sync/errgroup"
+
+	"callbackd/accounts"
+	"callbackd/api"
+	"callbackd/callbacks"
+	"callbackd/callcenter"
+	"callbackd/lab"
+	"callbackd/lab/labtest"
+	"callbackd/postgres"
+)
+
+// sse is one event of a stream; a comment has only comment.
+type sse struct {
+	id, name, data, comment string
+}
+
+// number is the event's change number.
+func (e sse) number() int64 {
+	n, err := strconv.ParseInt(e.id, 10, 64)
+	if err != nil {
+		return -1
+	}
+	return n
+}
+
+// reader is an open event stream.
+type reader struct {
+	t      testing.TB
+	events chan sse // closed when the stream ends
+	close  func()
+
+	checked int // events that were held against the schema
+}
+
+// stream opens an event stream, which has to begin.
+func (w *world) stream(token string, query url.Values, header map[string]string) *reader {
+	w.t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, w.url+"/events?"+query.Encode(), nil)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	request.Header.Set("Authorization", "Bearer "+token)
+	for name, value := range header {
+		request.Header.Set(name, value)
+	}
+	response, err := w.client.Do(request)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if response.StatusCode != http.StatusOK || response.Header.Get("Content-Type") != "text/event-stream" {
+		w.t.Fatalf("status %d of type %q", response.StatusCode, response.Header.Get("Content-Type"))
+	}
+	// Room for all events of a test: a reader is slow only on purpose.
+	r := &reader{t: w.t, events: make(chan sse, 1000)}
+	done := make(chan struct{})
+	r.close = func() {
+		cancel()
+		<-done
+	}
+	go func() {
+		defer close(done)
+		defer close(r.events)
+		defer response.Body.Close()
+		scanEvents(bufio.NewReader(response.Body), func(e sse) bool {
+			select {
+			case r.events <- e:
+				return true
+			case <-ctx.Done():
+				return false
+			}
+		})
+	}()
+	w.t.Cleanup(r.close)
+	if first := r.next(); first.comment != "connected" {
+		w.t.Fatalf("stream begins with %+v", first)
+	}
+	return r
+}
+
+// scanEvents reads events until the stream ends or yield wants no more.
+func scanEvents(in *bufio.Reader, yield func(sse) bool) {
+	var e sse
+	for {
+		line, err := in.ReadString('\n')
+		if err != nil {
+			return
+		}
+		line = strings.TrimSuffix(line, "\n")
+		switch field, value, _ := strings.Cut(line, ": "); {
+		case line == "":
+			if !yield(e) {
+				return
+			}
+			e = sse{}
+		case field == "":
+			e.comment = value
+		case field == "id":
+			e.id = value
+		case field == "event":
+			e.name = value
+		case field == "data":
+			e.data += value
+		}
+	}
+}
+
+// next returns the next event or comment; the zero event when the stream has
+// ended.
+func (r *reader) next() sse {
+	r.t.Helper()
+	select {
+	case e := <-r.events:
+		return e
+	case <-time.After(patience):
+		r.t.Fatal("no event came")
+		return sse{}
+	}
+}
+
+// event returns the next event that is no comment, held against the
+// contract, with its data.
+func (r *reader) event() (sse, api.Event) {
+	r.t.Helper()
+	for {
+		e := r.next()
+		if e.comment != "" {
+			continue
+		}
+		if e == (sse{}) {
+			r.t.Fatal("the stream has ended")
+		}
+		var data api.Event
+		if e.data == "" {
+			return e, data
+		}
+		if err := json.Unmarshal([]byte(e.data), &data); err != nil {
+			r.t.Fatalf("%+v: %v", e, err)
+		}
+		if e.name != "reload_required" {
+			// The schema is compiled for each value: some events must do.
+			if r.checked++; r.checked < 10 {
+				if err := covered.checkSchema("Event", []byte(e.data)); err != nil {
+					r.t.Error(err)
+				}
+			}
+			if data.Change != e.number() || (e.name == "call") != (data.Call != nil) || (e.name == "callback") != (data.Callback != nil) {
+				r.t.Errorf("event %+v does not fit its data", e)
+			}
+		}
+		return e, data
+	}
+}
+
+// ended fails the test unless the stream ends.
+func (r *reader) ended() {
+	r.t.Helper()
+	for {
+		if e := r.next(); e == (sse{}) {
+			return
+		}
+	}
+}
+
+func TestEvents_CallsAndCallbacksAsTheyHappen(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	before, call := centerCall(1, "support"), centerCall(2, "support")
+	w.save(before)
+	token := w.token(accounts.RoleAgent, "support")
+	r := w.stream(token, nil, nil)
+
+	w.save(call)
+	e, data := r.event()
+	if e.name != "call" || data.Call.RequestID != string(call.RequestID) || data.Call.CallbackID != nil {
+		t.Fatalf("first event: %+v, want the second call", e)
+	}
+	registered := decode[api.RegisteredCallback](t, w.register(&call, token, nil), http.StatusCreated)
+	e, data = r.event()
+	if e.name != "callback" || data.Callback.ID != registered.ID {
+		t.Fatalf("second event: %+v, want callback %d", e, registered.ID)
+	}
+	call.Outcome.Reason = "caller-hung-up"
+	w.save(call)
+	if e, data = r.event(); e.name != "call" || data.Call.CallbackID == nil || *data.Call.CallbackID != registered.ID {
+		t.Fatalf("third event: %+v, want the call with callback %d", e, registered.ID)
+	}
+}
+
+func TestEvents_KindsAndWhatTheCallerMaySee(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	sales := w.token(accounts.RoleAgent, "sales")
+	r := w.stream(sales, url.Values{"kinds": {"callback"}}, nil)
+	all := w.stream(w.token(accounts.RoleAdmin), url.Values{"kinds": {"call,callback"}}, nil)
+
+	hidden, own := centerCall(1, "support"), centerCall(2, "sales")
+	w.save(hidden, own, plainCall(3, callcenter.KindTerminal, callcenter.RuleTerminalDial, "PJSIP/2001"))
+	admin := w.token(accounts.RoleAdmin)
+	decode[api.RegisteredCallback](t, w.register(&hidden, admin, nil), http.StatusCreated)
+	registered := decode[api.RegisteredCallback](t, w.register(&own, admin, nil), http.StatusCreated)
+	if e, data := r.event(); e.name != "callback" || data.Callback.ID != registered.ID {
+		t.Errorf("sales is told %+v, want only callback %d", e, registered.ID)
+	}
+	for n := range 5 {
+		if e, _ := all.event(); e.number() != int64(n+1) {
+			t.Errorf("event %d of the admin has number %d", n, e.number())
+		}
+	}
+}
+
+// Writers go on while a reader is cut and resumes at random places: in the
+// end it has seen each change once and in order, and the state that the
+// database is in.
+func TestEvents_ResumeWithoutGapOrRepetition(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	token := w.token(accounts.RoleAdmin)
+	const writers, rounds = 4, 40
+	var group errgroup.Group
+	for writer := range writers {
+		group.Go(func() error {
+			for round := range rounds {
+				call := centerCall(writer*1000+round%10, "support")
+				call.Outcome.Reason = fmt.Sprintf("round-%d", round)
+				if err := w.db.Calls().SaveCalls(context.Background(), []callcenter.Call{call}); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	last, seen := int64(0), 0
+	state := map[string]string{}
+	for seen < writers*rounds {
+		query, header := url.Values{}, map[string]string{}
+		if seen%2 == 0 {
+			header["Last-Event-ID"] = strconv.FormatInt(last, 10)
+		} else {
+			query.Set("last_event_id", strconv.FormatInt(last, 10))
+		}
+		r := w.stream(token, query, header)
+		for range min(1+rand.IntN(30), writers*rounds-seen) {
+			e, data := r.event()
+			if e.number() <= last {
+				t.Fatalf("event %d after %d", e.number(), last)
+			}
+			last = e.number()
+			seen++
+			state[data.Call.RequestID] = *data.Call.Reason
+		}
+		r.close()
+	}
+	if err := group.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	if newest, err := w.db.Feed().LastChange(t.Context()); err != nil || newest != last {
+		t.Errorf("last change is %d (%v), the reader ended at %d", newest, err, last)
+	}
+	list := decode[api.CallList](t, w.do(request{path: "/calls", token: token}), http.StatusOK)
+	want := map[string]string{}
+	for _, call := range list.Items {
+		want[call.RequestID] = *call.Reason
+	}
+	if diff := cmp.Diff(want, state); diff != "" {
+		t.Errorf("the reader's state (-database +reader):\n%s", diff)
+	}
+}
+
+func TestEvents_ReloadWhenTheLogDoesNotReach(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	for n := range 5 {
+		w.save(centerCall(n, "support"))
+	}
+	conn, err := pgx.Connect(t.Context(), w.database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.Background())
+	if _, err := conn.Exec(t.Context(), `DELETE FROM changes WHERE number <= 3`); err != nil {
+		t.Fatal(err)
+	}
+	token := w.token(accounts.RoleAdmin)
+	for _, tt := range []struct {
+		resume string
+		want   []string
+	}{
+		{"2", []string{"reload_required 5", "call 6"}},  // 3 is gone
+		{"99", []string{"reload_required 5", "call 6"}}, // of another log
+		{"3", []string{"call 4", "call 5", "call 6"}},
+	} {
+		r := w.stream(token, nil, map[string]string{"Last-Event-ID": tt.resume})
+		var got []string
+		for range tt.want[:len(tt.want)-1] {
+			e, _ := r.event()
+			got = append(got, e.name+" "+e.id)
+		}
+		if diff := cmp.Diff(tt.want[:len(tt.want)-1], got); diff != "" {
+			t.Errorf("resumed at %s (-want +got):\n%s", tt.resume, diff)
+		}
+		defer func() {
+			if e, _ := r.event(); e.name+" "+e.id != "call 6" {
+				t.Errorf("resumed at %s, then got %+v, want call 6", tt.resume, e)
+			}
+		}()
+	}
+	w.save(centerCall(6, "support"))
+}
+
+// A database that lost its last changes, as a standby that took over may
+// have, gives their numbers again: readers are told to reload.
+func TestEvents_ReloadWhenTheLogWentBack(t *testing.T) {
+	t.Parallel()
+	var changes *failing
+	w := newWorld(t, func(o *api.Options) {
+		changes = &failing{log: o.Changes, broken: make(chan struct{}, 1)}
+		o.Changes = changes
+	})
+	r := w.stream(w.token(accounts.RoleAdmin), nil, nil)
+	for n := range 3 {
+		w.save(centerCall(n, "support"))
+		r.event()
+	}
+	conn, err := pgx.Connect(t.Context(), w.database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.Background())
+	changes.set(errors.New("database is failing over"))
+	<-changes.broken
+	if _, err := conn.Exec(t.Context(), `DELETE FROM changes WHERE number > 1; ALTER TABLE changes ALTER number RESTART WITH 2`); err != nil {
+		t.Fatal(err)
+	}
+	changes.set(nil)
+	if e, _ := r.event(); e.name != "reload_required" || e.number() != 1 {
+		t.Fatalf("after the log went back: %+v, want reload_required at 1", e)
+	}
+	w.save(centerCall(9, "support"))
+	if e, _ := r.event(); e.number() != 2 {
+		t.Errorf("then %+v, want change 2", e)
+	}
+}
+
+// failing is a change log that can be made to fail.
+type failing struct {
+	log    api.Changes
+	mu     sync.Mutex
+	err    error
+	broken chan struct{} // gets a value when a reading failed
+}
+
+func (f *failing) LastChange(ctx context.Context) (int64, error) { return f.log.LastChange(ctx) }
+func (f *failing) Wake() <-chan struct{}                         { return f.log.Wake() }
+
+func (f *failing) set(err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.err = err
+}
+
+func (f *failing) Changes(ctx context.Context, after int64, limit int) ([]callbacks.Change, error) {
+	f.mu.Lock()
+	err := f.err
+	f.mu.Unlock()
+	if err != nil {
+		select {
+		case f.broken <- struct{}{}:
+		default:
+		}
+		return nil, err
+	}
+	return f.log.Changes(ctx, after, limit)
+}
+
+// A reader that does not read is cut; what it read before tells where to
+// resume, and nothing is missing then.
+func TestEvents_SlowReaderIsCutAndResumes(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(o *api.Options) { o.StreamWriteTimeout = 200 * time.Millisecond })
+	token := w.token(accounts.RoleAdmin)
+	target, err := url.Parse(w.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := net.Dial("tcp", target.Host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if err := conn.(*net.TCPConn).SetReadBuffer(4 << 10); err != nil {
+		t.Fatal(err)
+	}
+	fmt.Fprintf(conn, "GET %s/events HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\n\r\n", basePath, target.Host, token)
+	w.eventually(func() error { return w.metricIs("callbackd_stream_readers", 1) })
+
+	const changes = 400
+	calls := make([]callcenter.Call, changes)
+	for n := range calls {
+		calls[n] = centerCall(n, "support")
+	}
+	w.save(calls...)
+	w.eventually(func() error { return w.metricIs("callbackd_stream_cut_total", 1) })
+	w.eventually(func() error { return w.metricIs("callbackd_stream_readers", 0) })
+
+	// What had reached the reader's side before the cut is whole events and
+	// perhaps a part of one, which a browser throws away.
+	var last int64
+	seen := 0
+	count := func(e sse) bool {
+		if e.id != "" {
+			if e.number() != last+1 {
+				t.Errorf("event %d after %d", e.number(), last)
+			}
+			last, seen = e.number(), seen+1
+		}
+		return seen < changes
+	}
+	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	scanEvents(bufio.NewReader(response.Body), count)
+	if seen == changes {
+		t.Fatal("the slow reader was not cut before the end")
+	}
+	r := w.stream(token, nil, map[string]string{"Last-Event-ID": strconv.FormatInt(last, 10)})
+	for seen < changes {
+		e, _ := r.event()
+		count(e)
+	}
+}
+
+func TestEvents_EndWithTheToken(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(o *api.Options) { o.Heartbeat = 20 * time.Millisecond })
+	secret, token, err := w.tokens.Create(t.Context(), accounts.NewToken{Name: "short-lived", Role: accounts.RoleAdmin})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := w.stream(secret, nil, nil)
+	if e := r.next(); e.comment != "heartbeat" {
+		t.Errorf("a quiet stream sends %+v, want a heartbeat", e)
+	}
+	if err := w.tokens.Revoke(t.Context(), token.ID); err != nil {
+		t.Fatal(err)
+	}
+	r.ended()
+	w.eventually(func() error { return w.metricIs("callbackd_stream_cut_total", 1) })
+}
+
+func TestEvents_EndWhenTheServerStops(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	token := w.token(accounts.RoleAdmin)
+	r := w.stream(token, nil, nil)
+	w.stop()
+	r.ended()
+	got := w.do(request{path: "/events", token: token})
+	problem(t, got, http.StatusServiceUnavailable, "unavailable")
+}
+
+// Cutting the connection that listens costs delay and nothing else.
+func TestEvents_LostListenDoesNoHarm(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	r := w.stream(w.token(accounts.RoleAdmin), nil, nil)
+	conn, err := pgx.Connect(t.Context(), w.database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.Background())
+	for n := range 3 {
+		w.eventually(func() error {
+			cut, err := conn.Exec(t.Context(), `
+				SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+				WHERE datname = current_database() AND query LIKE 'LISTEN%'`)
+			if err == nil && cut.RowsAffected() == 0 {
+				err = errors.New("nobody listens")
+			}
+			return err
+		})
+		w.save(centerCall(n, "support"))
+		if e, _ := r.event(); e.number() != int64(n+1) {
+			t.Fatalf("event %+v, want change %d", e, n+1)
+		}
+	}
+}
+
+// While the database is away requests are refused at once and streams stay;
+// after it has come back they go on where they were.
+func TestDatabaseAway_StreamsWaitAndRequestsAreRefused(t *testing.T) {
+	t.Parallel()
+	server := labtest.Postgres(t, lab.PostgresOptions{Durable: true})
+	if err := server.Template(t.Context(), postgres.Migrate); err != nil {
+		t.Fatal(err)
+	}
+	database, err := server.Database(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newWorldAt(t, database, func(o *api.Options) { o.Heartbeat = 20 * time.Millisecond })
+	token := w.token(accounts.RoleAdmin)
+	w.save(centerCall(1, "support"))
+	r := w.stream(token, nil, map[string]string{"Last-Event-ID": "0"})
+	if e, _ := r.event(); e.number() != 1 {
+		t.Fatalf("first event %+v", e)
+	}
+	if err := server.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		got := w.do(request{path: "/calls", token: token})
+		problem(t, got, http.StatusServiceUnavailable, "unavailable")
+		if got.header.Get("Retry-After") == "" {
+			t.Error("no Retry-After")
+		}
+		r.next() // a heartbeat: the stream stays
+	}
+	if err := server.Restart(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w.eventually(func() error {
+		return w.db.Calls().SaveCalls(context.Background(), []callcenter.Call{centerCall(2, "support")})
+	})
+	// Numbers may have holes after a crash.
+	if e, data := r.event(); e.number() < 2 || data.Call.RequestID != string(centerCall(2, "support").RequestID) {
+		t.Errorf("after the database came back: %+v", e)
+	}
+}
+
+func (w *world) eventually(check func() error) {
+	w.t.Helper()
+	labtest.Eventually(w.t, patience, check)
+}
+
+// metricIs compares the sum of a metric's series.
+func (w *world) metricIs(name string, want float64) error {
+	families, err := w.registry.Gather()
+	if err != nil {
+		return err
+	}
+	var sum float64
+	for _, family := range families {
+		if family.GetName() == name {
+			for _, metric := range family.GetMetric() {
+				sum += metric.GetGauge().GetValue() + metric.GetCounter().GetValue()
+			}
+		}
+	}
+	if sum != want {
+		return fmt.Errorf("%s is %v, want %v", name, sum, want)
+	}
+	return nil
+}
+
+// The metrics hold nothing that a caller wrote.
+func TestMetrics_LabelsComeFromTheContract(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	token := w.token(accounts.RoleAdmin)
+	w.do(request{path: "/calls/" + strings.Repeat("x", 20), token: token})
+	w.do(request{path: "/unheard-of/" + remoteNumber, token: token})
+	w.do(request{method: "BREW", path: "/me", token: token})
+	w.do(request{path: "/me", token: token})
+	want := `
+		# HELP callbackd_http_requests_total Answered requests by route pattern, method and status.
+		# TYPE callbackd_http_requests_total counter
+		callbackd_http_requests_total{method="GET",route="/api/v1/calls/{request_id}",status="404"} 1
+		callbackd_http_requests_total{method="GET",route="/api/v1/me",status="200"} 1
+		callbackd_http_requests_total{method="GET",route="unknown",status="404"} 1
+		callbackd_http_requests_total{method="other",route="unknown",status="405"} 1
+	`
+	w.wantMetrics(want, "callbackd_http_requests_total")
+	if problems, err := testutil.GatherAndLint(w.registry); err != nil || len(problems) > 0 {
+		t.Errorf("metrics: %v %v", problems, err)
+	}
+}

@@ -1,0 +1,283 @@
+package api_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
+
+	"callbackd/accounts"
+	"callbackd/api"
+	"callbackd/callbacks"
+	"callbackd/callcenter"
+	"callbackd/postgres"
+)
+
+// patience is how long a test waits for what must come.
+const patience = 10 * time.Second
+
+// world is a server over a database of its own, with tokens.
+type world struct {
+	t        testing.TB
+	db       *postgres.DB
+	database string // its URL
+	tokens   *accounts.Tokens
+	registry *prometheus.Registry
+	url      string
+	client   *http.Client
+	log      *lockedBuffer
+	stop     func() // ends Server.Run and waits for it
+
+	mu      sync.Mutex
+	secrets []string
+}
+
+// newWorld starts a server. change may exchange parts of it.
+func newWorld(t testing.TB, change func(*api.Options)) *world {
+	t.Helper()
+	return newWorldAt(t, databases.New(t), change)
+}
+
+func newWorldAt(t testing.TB, database string, change func(*api.Options)) *world {
+	t.Helper()
+	w := &world{t: t, database: database, registry: prometheus.NewRegistry(), log: &lockedBuffer{}}
+	logger := slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	db, err := postgres.Open(t.Context(), database, postgres.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(db.Close)
+	w.db, w.tokens = db, accounts.NewTokens(db.Tokens(), nil)
+	feed := db.Feed()
+	options := api.Options{
+		Calls: db.Calls(), Gaps: db.Calls(), Callbacks: callbacks.NewService(db.Callbacks(), nil),
+		Changes: feed, Tokens: w.tokens, Nodes: []string{"pbx1", "pbx2"},
+		IsUnavailable: postgres.IsUnavailable, Log: logger, Registry: w.registry,
+	}
+	if change != nil {
+		change(&options)
+	}
+	server := api.New(options)
+	ctx, cancel := context.WithCancel(context.Background())
+	var group errgroup.Group
+	group.Go(func() error { return feed.Run(ctx) })
+	group.Go(func() error { return server.Run(ctx) })
+	w.stop = func() {
+		cancel()
+		if err := group.Wait(); err != nil {
+			t.Errorf("run: %v", err)
+		}
+	}
+	http1 := httptest.NewUnstartedServer(server.Handler())
+	http1.Listener = smallBuffers{http1.Listener}
+	http1.Start()
+	w.url = http1.URL + basePath
+	w.client = &http.Client{Transport: checkedTransport{t: t, next: http1.Client().Transport}}
+	t.Cleanup(func() {
+		w.stop()
+		http1.Close()
+		w.checkLog()
+	})
+	return w
+}
+
+// smallBuffers makes slow readers felt after some kilobytes, not megabytes.
+type smallBuffers struct{ net.Listener }
+
+func (l smallBuffers) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return conn, conn.(*net.TCPConn).SetWriteBuffer(4 << 10)
+}
+
+// checkLog fails the test when something that is nobody's business was
+// logged.
+func (w *world) checkLog() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	log := w.log.String()
+	for _, secret := range append(w.secrets, remoteNumber, "7001", "token-of-") {
+		if strings.Contains(log, secret) {
+			w.t.Errorf("the log holds %q:\n%s", secret, log)
+		}
+	}
+}
+
+// token makes a token; without call centers it has no limit.
+func (w *world) token(role accounts.Role, callCenters ...string) string {
+	w.t.Helper()
+	w.mu.Lock()
+	name := fmt.Sprintf("token-of-%s-%d", role, len(w.secrets))
+	w.mu.Unlock()
+	secret, _, err := w.tokens.Create(context.Background(), accounts.NewToken{Name: name, Role: role, CallCenters: callCenters})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.secrets = append(w.secrets, secret)
+	return secret
+}
+
+func (w *world) save(calls ...callcenter.Call) {
+	w.t.Helper()
+	if err := w.db.Calls().SaveCalls(context.Background(), calls); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// request is a request of a test; the zero value of a field leaves it out.
+type request struct {
+	method string // GET when empty
+	path   string // below /api/v1
+	query  url.Values
+	token  string
+	header map[string]string
+	body   string
+}
+
+// answer is a response that was read.
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+func (w *world) do(r request) answer {
+	w.t.Helper()
+	target := w.url + r.path
+	if len(r.query) > 0 {
+		target += "?" + r.query.Encode()
+	}
+	return w.doURL(r, target)
+}
+
+func (w *world) doURL(r request, target string) answer {
+	w.t.Helper()
+	if r.method == "" {
+		r.method = http.MethodGet
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	httpRequest, err := http.NewRequestWithContext(ctx, r.method, target, strings.NewReader(r.body))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if r.token != "" {
+		httpRequest.Header.Set("Authorization", "Bearer "+r.token)
+	}
+	for name, value := range r.header {
+		httpRequest.Header.Set(name, value)
+	}
+	response, err := w.client.Do(httpRequest)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return answer{status: response.StatusCode, header: response.Header, body: body}
+}
+
+// decode reads an answer that must have a status into a value.
+func decode[T any](t testing.TB, a answer, status int) T {
+	t.Helper()
+	var value T
+	if a.status != status {
+		t.Fatalf("status %d, want %d: %s", a.status, status, a.body)
+	}
+	if err := json.Unmarshal(a.body, &value); err != nil {
+		t.Fatalf("%v: %s", err, a.body)
+	}
+	return value
+}
+
+// problem reads an answer that must be a problem with a status and code.
+func problem(t testing.TB, a answer, status int, code string) api.Problem {
+	t.Helper()
+	p := decode[api.Problem](t, a, status)
+	if p.Code != code || p.Status != status {
+		t.Errorf("problem %q with status %d, want %q with %d", p.Code, p.Status, code, status)
+	}
+	return p
+}
+
+// lockedBuffer is a log that several goroutines write.
+type lockedBuffer struct {
+	mu     sync.Mutex
+	buffer bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buffer.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buffer.String()
+}
+
+// start is when the first call of a test started.
+var start = time.Date(2026, 11, 20, 1, 6, 19, 12_000_000, time.UTC)
+
+const remoteNumber = "0312345678"
+
+func at(seconds float64) *time.Time {
+	t := start.Add(time.Duration(seconds * float64(time.Second)))
+	return &t
+}
+
+// centerCall is an answered and ended call to a call center; n tells calls
+// apart and orders them.
+func centerCall(n int, callCenter string) callcenter.Call {
+	linked := fmt.Sprintf("pbx1-1795405579.%d", n)
+	begin := start.Add(time.Duration(n) * time.Minute)
+	answered, ended := begin.Add(5500*time.Millisecond), begin.Add(65500*time.Millisecond)
+	return callcenter.Call{
+		RequestID: callcenter.NewRequestID("pbx1", linked), Node: "pbx1", LinkedID: linked,
+		Kind: callcenter.KindCallCenter, Direction: callcenter.DirectionInbound,
+		CallCenter: callCenter, CallCenters: []string{callCenter},
+		RemoteNumber: remoteNumber, LocalNumber: "7001", Agent: "PJSIP/2001", Agents: []string{"PJSIP/2001"},
+		State: callcenter.StateEnded, Outcome: callcenter.Outcome{Result: callcenter.ResultAnswered, Reason: "agent-answered"},
+		StartedAt: begin, AnsweredAt: &answered, EndedAt: &ended, LastEventAt: ended,
+		Recordings: []string{"/var/spool/asterisk/recording/cc.wav"},
+		Receipt: []callcenter.Signal{{
+			At: begin, Event: "ChannelDialplan", Channel: "c1", Rule: callcenter.RuleCallCenterQueue,
+			Kind: callcenter.KindCallCenter, CallCenter: callCenter, Value: callCenter,
+		}},
+		Legs: []callcenter.Leg{
+			{Channel: "c1", Endpoint: "PJSIP/trunk", Trunk: true, StartedAt: begin, AnsweredAt: &answered, EndedAt: &ended, Cause: 16},
+			{Channel: "c2", Endpoint: "PJSIP/2001", Dialled: true, CallCenter: callCenter, StartedAt: begin, DialStatus: "ANSWER", Lost: true},
+		},
+	}
+}
+
+// plainCall is a call of another kind, with one signal that says why.
+func plainCall(n int, kind callcenter.Kind, rule callcenter.Rule, value string) callcenter.Call {
+	call := centerCall(n, "")
+	call.Kind, call.CallCenter, call.CallCenters = kind, "", nil
+	call.LocalNumber = "2001"
+	call.Receipt = []callcenter.Signal{{At: call.StartedAt, Event: "Dial", Channel: "c1", Rule: rule, Kind: kind, Value: value}}
+	call.Legs, call.Recordings = nil, nil
+	return call
+}
