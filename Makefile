@@ -22,7 +22,7 @@ test: deps verify lint ## everything: lint, generated files, all tests
 	$(GO) test $(TESTFLAGS) ./...
 
 build: ## build bin/callbackd, static
-	CGO_ENABLED=0 $(GO) build -trimpath -o bin/ ./cmd/callbackd
+	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=auto -o bin/ ./cmd/callbackd
 
 fuzz: ## fuzz decoding and tracking for FUZZTIME (1m) each, the rest for 15s
 	$(GO) test -run='^$$' -fuzz='^FuzzDecode$$' -fuzztime=$(FUZZTIME) ./ari

@@ -24,14 +24,16 @@ type decoder struct {
 	data []byte
 }
 
-// lineEnds makes one of the three ways in which YAML lets a line end.
+// lineEnds makes one of the three ways in which YAML lets a line end. The
+// library counts the lines of a comment that ends in CR LF twice.
 var lineEnds = strings.NewReplacer("\r\n", "\n", "\r", "\n")
 
 func newDecoder(data []byte) *decoder {
+	text := lineEnds.Replace(string(data))
 	return &decoder{
-		data: data,
+		data: []byte(text),
 		faults: &faults{
-			lines:  strings.Split(lineEnds.Replace(string(data)), "\n"),
+			lines:  strings.Split(text, "\n"),
 			places: make(map[string]place),
 			bad:    make(map[string]bool),
 			hidden: make(map[int][]hidden),

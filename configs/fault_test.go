@@ -1,6 +1,7 @@
 package configs
 
 import (
+	"bytes"
 	"errors"
 	"flag"
 	"fmt"
@@ -42,6 +43,23 @@ func TestLoad_AllFaultsAtOnce(t *testing.T) {
 	for i, f := range faults.Faults[1:] {
 		if before := faults.Faults[i]; f.Line < before.Line || f.Line == before.Line && f.Column < before.Column {
 			t.Errorf("fault %q comes after %q", f, before)
+		}
+	}
+}
+
+// A file that an editor on Windows saved has its faults on the same lines.
+func TestParse_LineEnds(t *testing.T) {
+	t.Parallel()
+	data, err := os.ReadFile("testdata/faults.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	unix := append([]byte("# a comment\n\n"), data...)
+	_, want := Parse(unix, Source{Path: "c.yaml"})
+	for _, end := range []string{"\r\n", "\r"} {
+		_, got := Parse(bytes.ReplaceAll(unix, []byte("\n"), []byte(end)), Source{Path: "c.yaml"})
+		if diff := cmp.Diff(fmt.Sprint(want), fmt.Sprint(got)); diff != "" {
+			t.Errorf("faults with lines that end in %q (-want +got):\n%s", end, diff)
 		}
 	}
 }

@@ -23,19 +23,12 @@ func newVersionCommand() *cobra.Command {
 	}
 }
 
-// describeBuild says which version and commit a program was built from.
+// describeBuild says which version and commit a program was built from. A
+// version that Go made from a commit names that by itself.
 func describeBuild(info *debug.BuildInfo) string {
 	settings := make(map[string]string, len(info.Settings))
 	for _, s := range info.Settings {
 		settings[s.Key] = s.Value
 	}
-	text := "callbackd " + info.Main.Version
-	if revision := settings["vcs.revision"]; revision != "" {
-		text += " commit " + revision[:min(12, len(revision))]
-		if settings["vcs.modified"] == "true" {
-			text += " with changes"
-		}
-		text += " of " + settings["vcs.time"]
-	}
-	return fmt.Sprintf("%s %s %s/%s", text, info.GoVersion, settings["GOOS"], settings["GOARCH"])
+	return fmt.Sprintf("callbackd %s %s %s/%s", info.Main.Version, info.GoVersion, settings["GOOS"], settings["GOARCH"])
 }
