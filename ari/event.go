@@ -108,6 +108,9 @@ type Event struct {
 
 	// Recording is of Recording… events.
 	Recording Recording
+
+	// has are the parts that Decode has set.
+	has parts
 }
 
 // Channel is a channel as an event or GET /channels shows it.
