@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"path"
 	"slices"
 	"strings"
 	"sync"
@@ -38,11 +39,11 @@ func newCoverage() *coverage {
 		panic(err)
 	}
 	c := &coverage{doc: doc, mux: http.NewServeMux(), routes: make(map[string]*routers.Route), seen: make(map[string]bool)}
-	for path, item := range doc.Paths.Map() {
+	for template, item := range doc.Paths.Map() {
 		for method, operation := range item.Operations() {
-			pattern := method + " " + basePath + path
+			pattern := method + " " + basePath + template
 			c.mux.Handle(pattern, http.NotFoundHandler())
-			c.routes[pattern] = &routers.Route{Spec: doc, Path: path, PathItem: item, Method: method, Operation: operation}
+			c.routes[pattern] = &routers.Route{Spec: doc, Path: template, PathItem: item, Method: method, Operation: operation}
 		}
 	}
 	return c
@@ -81,6 +82,9 @@ func (c *coverage) missing() []string {
 func (c *coverage) check(request *http.Request, response *http.Response, body []byte) error {
 	_, pattern := c.mux.Handler(request)
 	route := c.routes[pattern]
+	if request.URL.Path != path.Clean(request.URL.Path) {
+		route = nil // the mux would redirect
+	}
 	isProblem := response.Header.Get("Content-Type") == "application/problem+json"
 	if response.StatusCode >= 400 && !isProblem {
 		return fmt.Errorf("status %d is no problem document: %q", response.StatusCode, body)

@@ -1634,6 +1634,20 @@ func (response RegisterCallback409ApplicationProblemPlusJSONResponse) VisitRegis
 	return err
 }
 
+type RegisterCallback413ApplicationProblemPlusJSONResponse Problem
+
+func (response RegisterCallback413ApplicationProblemPlusJSONResponse) VisitRegisterCallbackResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type RegisterCallback422ApplicationProblemPlusJSONResponse Problem
 
 func (response RegisterCallback422ApplicationProblemPlusJSONResponse) VisitRegisterCallbackResponse(w http.ResponseWriter) error {

@@ -50,6 +50,11 @@ func (m *operationMux) ServeHTTP(w http.ResponseWriter, r *http.Request) { m.mux
 // operation is the way of a request to one operation of the contract.
 func (s *Server) operation(op *operation, f http.HandlerFunc) http.Handler {
 	inner := s.validate(op, func(w http.ResponseWriter, r *http.Request) error {
+		if op.stream() && r.Method == http.MethodHead {
+			// The mux lets HEAD through as GET; a stream would go on unseen.
+			w.Header().Set("Content-Type", "text/event-stream")
+			return nil
+		}
 		f(w, r)
 		return nil
 	})

@@ -1,0 +1,421 @@
+package api_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"callbackd/accounts"
+	"callbackd/api"
+	"callbackd/callbacks"
+	"callbackd/callcenter"
+)
+
+// anyRequest returns a request for every operation of the contract, with
+// plausible parameters.
+func anyRequests() []request {
+	id := string(callcenter.NewRequestID("pbx1", "none"))
+	var requests []request
+	for pattern := range covered.routes {
+		method, path, _ := strings.Cut(pattern, " ")
+		path = strings.TrimPrefix(path, basePath)
+		path = strings.NewReplacer("{request_id}", id, "{id}", "1").Replace(path)
+		requests = append(requests, request{method: method, path: path})
+	}
+	slices.SortFunc(requests, func(a, b request) int { return strings.Compare(a.path, b.path) })
+	return requests
+}
+
+func TestContract_IsServedToEverybody(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	got := w.do(request{path: "/openapi.yaml"})
+	if got.status != http.StatusOK || got.header.Get("Content-Type") != "application/yaml" || !bytes.Equal(got.body, api.Contract) {
+		t.Errorf("status %d, %q, %d bytes; want openapi.yaml", got.status, got.header.Get("Content-Type"), len(got.body))
+	}
+}
+
+func TestAuthentication_OnEveryOperation(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	past := time.Now().Add(-time.Hour)
+	clock := accounts.NewTokens(w.db.Tokens(), func() time.Time { return past.Add(-time.Hour) })
+	expired, _, err := clock.Create(t.Context(), accounts.NewToken{Name: "expired", Role: accounts.RoleAdmin, ExpiresAt: &past})
+	if err != nil {
+		t.Fatal(err)
+	}
+	headers := map[string]string{
+		"none": "", "another scheme": "Basic " + w.token(accounts.RoleAdmin), "no token": "Bearer ",
+		"unknown": "Bearer cbd_" + strings.Repeat("0", 64), "expired": "Bearer " + expired,
+	}
+	for _, r := range anyRequests() {
+		if r.path == "/openapi.yaml" {
+			continue
+		}
+		for name, header := range headers {
+			r.header = map[string]string{}
+			if header != "" {
+				r.header["Authorization"] = header
+			}
+			got := w.do(r)
+			problem(t, got, http.StatusUnauthorized, "unauthorized")
+			if got.header.Get("WWW-Authenticate") != "Bearer" {
+				t.Errorf("%s: no WWW-Authenticate", name)
+			}
+		}
+	}
+}
+
+func TestMe_ShowsTheCaller(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	limited := decode[map[string]any](t, w.do(request{
+		path: "/me", token: w.token(accounts.RoleAgent, "support", "sales"), header: map[string]string{"Accept-Language": "en-US"},
+	}), http.StatusOK)
+	want := map[string]any{"kind": "token", "name": "token-of-agent-0", "role": "agent", "call_centers": []any{"support", "sales"}, "language": "en"}
+	if diff := cmp.Diff(want, limited); diff != "" {
+		t.Errorf("me (-want +got):\n%s", diff)
+	}
+	if all := decode[api.Me](t, w.do(request{path: "/me", token: w.token(accounts.RoleAdmin)}), http.StatusOK); all.CallCenters != nil || all.Language != "ja" {
+		t.Errorf("me without a limit: %+v", all)
+	}
+}
+
+// faulty stands for all stores and fails in one way.
+type faulty struct{ err error }
+
+func (f faulty) Get(context.Context, callcenter.RequestID) (callcenter.Call, error) {
+	return callcenter.Call{}, f.err
+}
+
+func (f faulty) List(context.Context, callcenter.CallFilter) ([]callcenter.Call, *callcenter.CallCursor, error) {
+	return nil, nil, f.err
+}
+func (f faulty) Count(context.Context, callcenter.CallFilter) (int64, error) { return 0, f.err }
+func (f faulty) CallbackOf(context.Context, []callcenter.RequestID) (map[callcenter.RequestID]callbacks.ID, error) {
+	return nil, f.err
+}
+func (f faulty) Gaps(context.Context, string, int) ([]callcenter.Gap, error) { return nil, f.err }
+func (f faulty) LastChange(context.Context) (int64, error)                   { return 0, f.err }
+func (f faulty) Changes(context.Context, int64, int) ([]callbacks.Change, error) {
+	return nil, f.err
+}
+func (f faulty) Wake() <-chan struct{} { return nil }
+
+type faultyCallbacks struct{ faulty }
+
+func (f faultyCallbacks) Get(context.Context, accounts.Principal, callbacks.ID) (callbacks.Callback, error) {
+	return callbacks.Callback{}, f.err
+}
+
+func (f faultyCallbacks) Register(context.Context, accounts.Principal, callcenter.RequestID, callbacks.Registration) (callbacks.RegisterResult, error) {
+	return callbacks.RegisterResult{}, f.err
+}
+
+// faultyTokens lets nobody in; as a panic it fails where no operation would.
+type faultyTokens struct{ fail func() error }
+
+func (f faultyTokens) Verify(context.Context, string) (accounts.Principal, error) {
+	return accounts.Principal{}, f.fail()
+}
+
+func TestErrors_OfEveryOperation(t *testing.T) {
+	t.Parallel()
+	secret := errors.New("dial 0312345678: relation \"calls\" does not exist")
+	away := errors.New("database is away")
+	stores := func(err error) func(o *api.Options) {
+		return func(o *api.Options) {
+			f := faulty{err}
+			o.Calls, o.Gaps, o.Changes, o.Callbacks = f, f, f, faultyCallbacks{f}
+			o.IsUnavailable = func(err error) bool { return errors.Is(err, away) }
+		}
+	}
+	authenticator := func(fail func() error) func(o *api.Options) {
+		return func(o *api.Options) {
+			o.Tokens = faultyTokens{fail}
+			o.IsUnavailable = func(err error) bool { return errors.Is(err, away) }
+		}
+	}
+	tests := map[string]struct {
+		change func(*api.Options)
+		status int
+		code   string
+	}{
+		"unknown error":                      {stores(errors.New("out of order")), http.StatusInternalServerError, "internal"},
+		"database away":                      {stores(away), http.StatusServiceUnavailable, "unavailable"},
+		"time-out":                           {stores(fmt.Errorf("query: %w", context.DeadlineExceeded)), http.StatusServiceUnavailable, "unavailable"},
+		"forbidden":                          {stores(fmt.Errorf("register: %w", accounts.ErrForbidden)), http.StatusForbidden, "forbidden"},
+		"database away while authenticating": {authenticator(func() error { return away }), http.StatusServiceUnavailable, "unavailable"},
+		"fault while authenticating":         {authenticator(func() error { return errors.New("out of order") }), http.StatusInternalServerError, "internal"},
+		"panic":                              {authenticator(func() error { panic(secret) }), http.StatusInternalServerError, "internal"},
+		"panic of the runtime":               {authenticator(func() error { var m map[string]int; m["x"]++; return nil }), http.StatusInternalServerError, "internal"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, tt.change)
+			token := w.token(accounts.RoleAdmin)
+			for _, r := range anyRequests() {
+				r.token = token
+				switch {
+				case r.path == "/openapi.yaml":
+					continue
+				case r.path == "/me" && !strings.Contains(name, "authenticating") && !strings.Contains(name, "panic"):
+					continue // asks no store
+				case tt.code == "forbidden" && r.method != http.MethodPost:
+					continue
+				}
+				got := problem(t, w.do(r), tt.status, tt.code)
+				if strings.Contains(got.Detail, "0312345678") || strings.Contains(got.Detail, "order") {
+					t.Errorf("the problem tells too much: %s", got.Detail)
+				}
+			}
+			if tt.code == "internal" && !strings.Contains(w.log.String(), "level=ERROR") {
+				t.Error("the fault was not logged")
+			}
+		})
+	}
+}
+
+func TestCrossOrigin_IsRefused(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	call := centerCall(1, "support")
+	w.save(call)
+	token := w.token(accounts.RoleAdmin)
+	for _, header := range []map[string]string{{"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://elsewhere.example"}} {
+		problem(t, w.register(&call, token, header), http.StatusForbidden, "cross_origin")
+	}
+	if got := w.register(&call, token, map[string]string{"Sec-Fetch-Site": "same-origin"}); got.status != http.StatusCreated {
+		t.Errorf("status %d from the same origin", got.status)
+	}
+}
+
+func TestRouting_AnswersProblems(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	token := w.token(accounts.RoleAdmin)
+	for _, path := range []string{"/", "/unknown", "/calls/", "//calls", "/./calls", "/calls/../me", "/calls/a/b", "/callbacks", "/CALLS", "/calls%2f"} {
+		problem(t, w.do(request{path: path, token: token}), http.StatusNotFound, "not_found")
+	}
+	for _, method := range []string{http.MethodPut, http.MethodDelete, http.MethodOptions, "BREW"} {
+		got := w.do(request{method: method, path: "/calls", token: token})
+		problem(t, got, http.StatusMethodNotAllowed, "method_not_allowed")
+		if got.header.Get("Allow") != "GET, HEAD" {
+			t.Errorf("Allow: %q", got.header.Get("Allow"))
+		}
+	}
+	if got := w.do(request{method: http.MethodHead, path: "/calls", token: token}); got.status != http.StatusOK || len(got.body) > 0 {
+		t.Errorf("HEAD: status %d with %d bytes", got.status, len(got.body))
+	}
+	if got := w.do(request{method: http.MethodHead, path: "/events", token: token}); got.status != http.StatusOK {
+		t.Errorf("HEAD of a stream: status %d", got.status)
+	}
+}
+
+func TestAnswers_AreNothingButDataToBrowsers(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	for _, r := range []request{{path: "/openapi.yaml"}, {path: "/unknown"}, {path: "/me"}, {path: "/me", token: w.token(accounts.RoleAdmin)}} {
+		got := w.do(r)
+		for name, want := range map[string]string{
+			"X-Content-Type-Options":  "nosniff",
+			"Cache-Control":           "no-store",
+			"Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+		} {
+			if got.header.Get(name) != want {
+				t.Errorf("%s: %s is %q, want %q", r.path, name, got.header.Get(name), want)
+			}
+		}
+	}
+}
+
+func TestBody_TooLarge(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	call := centerCall(1, "support")
+	path := "/calls/" + string(call.RequestID) + "/callback"
+	got := w.do(request{method: http.MethodPost, path: path, token: w.token(accounts.RoleAdmin), body: strings.Repeat(" ", 64<<10+1)})
+	p := decode[api.Problem](t, got, http.StatusRequestEntityTooLarge)
+	if p.Code != "request_too_large" {
+		t.Errorf("code %q", p.Code)
+	}
+}
+
+func TestProblems_InTheCallersLanguage(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	for header, want := range map[string]string{
+		"": "ja", "en": "en", "en-US,ja;q=0.5": "en", "ja,en": "ja", "ja-JP;q=0.2,en;q=0.1": "ja",
+		"de": "ja", "de,en;q=0.1": "en", "*": "ja", "not a language;;": "ja", strings.Repeat("en,", 5000): "en",
+	} {
+		got := w.do(request{path: "/me", header: map[string]string{"Accept-Language": header}})
+		p := problem(t, got, http.StatusUnauthorized, "unauthorized")
+		sentence := map[string]string{"ja": "認証が必要です。有効なトークンを指定してください。", "en": "Authentication is needed. Send a valid token."}[want]
+		if p.Detail != sentence || got.header.Get("Content-Language") != want {
+			t.Errorf("Accept-Language %.20q: %s (%s), want %s", header, p.Detail, got.header.Get("Content-Language"), sentence)
+		}
+	}
+}
+
+// Whatever a parameter holds, the answer is never a fault of the server, and
+// where it cannot be right the problem names the parameter.
+func TestHostileInput_NamesTheField(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	w.save(centerCall(1, "support"))
+	token := w.token(accounts.RoleAdmin)
+	// Never right, for any parameter.
+	wrong := []string{"a\x00b", "\xff\xfe", strings.Repeat("9", 5000), "", "\u202e 電話", "\r\nX-Injected: 1"}
+	// Right for some: these must only do no harm.
+	odd := []string{
+		"99999999999999999999999", "-1", "1e3", "0x10", "1.5", "NaN", "null", "true", "[]", "{}", "call,call", "' OR 1=1 --", "%", "_", "\\",
+		"9223372036854775808", "2026-13-45T99:99:99Z", "0000-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "2026-11-20T00:00:00+99:99",
+		"eyJ0IjotMSwiaSI6IngifQ", "eyJ0IjoxLCJpIjoiXHUwMDAwIn0", "eyJ0Ijo5MjIzMzcyMDM2ODU0Nzc1ODA3LCJpIjoieCJ9", "e30", "..", "a/b",
+	}
+	for pattern, route := range covered.routes {
+		for _, parameter := range route.Operation.Parameters {
+			name, in := parameter.Value.Name, parameter.Value.In
+			for i, value := range slices.Concat(wrong, odd) {
+				if pattern == "GET "+basePath+"/events" && (i >= len(wrong) && !strings.ContainsAny(value, "%'{[")) {
+					continue // a value that is right opens a stream
+				}
+				got, ok := w.hostile(route.Method, route.Path, in, name, value, token)
+				if !ok {
+					continue
+				}
+				switch {
+				case got.status >= 500:
+					t.Errorf("%s with %s %q: status %d: %s", pattern, name, value, got.status, got.body)
+				case i < len(wrong) && got.status == http.StatusBadRequest:
+					p := problem(t, got, http.StatusBadRequest, "invalid_request")
+					if len(p.Fields) != 1 || p.Fields[0].Field != name || p.Fields[0].In != in || p.Fields[0].Detail == "" {
+						t.Errorf("%s with %s %q: fields %+v", pattern, name, value, p.Fields)
+					}
+				case i < len(wrong) && in == "path" && got.status == http.StatusNotFound: // no such route
+				case i < len(wrong):
+					t.Errorf("%s with %s %.20q: status %d, want 400", pattern, name, value, got.status)
+				}
+			}
+		}
+	}
+}
+
+// hostile sends one parameter; it is not ok when HTTP cannot carry the value.
+func (w *world) hostile(method, path, in, name, value, token string) (answer, bool) {
+	w.t.Helper()
+	r := request{method: method, token: token, header: map[string]string{}}
+	id := string(centerCall(1, "support").RequestID)
+	query := ""
+	switch in {
+	case "query":
+		query = "?" + url.Values{name: {value}}.Encode()
+	case "header":
+		if value == "" || strings.ContainsAny(value, "\x00\r\n") {
+			return answer{}, false
+		}
+		r.header[name] = value
+	case "path":
+		path = strings.ReplaceAll(path, "{"+name+"}", url.PathEscape(value))
+	}
+	path = strings.NewReplacer("{request_id}", id, "{id}", "1").Replace(path)
+	return w.doURL(r, w.url+path+query), true
+}
+
+func TestValidation_SaysWhatIsExpected(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	token := w.token(accounts.RoleAdmin)
+	tests := map[string]struct{ ja, en string }{
+		"/calls?kind=x":            {"次のいずれかを指定してください: call_center, ring_group, terminal, ivr, unknown。", "Must be one of: call_center, ring_group, terminal, ivr, unknown."},
+		"/calls?page_size=201":     {"1 以上 200 以下の整数を指定してください。", "Must be a whole number from 1 to 200."},
+		"/calls?page_size=1.5":     {"1 以上 200 以下の整数を指定してください。", "Must be a whole number from 1 to 200."},
+		"/calls?active=maybe":      {"true または false を指定してください。", "Must be true or false."},
+		"/calls?from=yesterday":    {"RFC 3339 の日時を指定してください (例: 2026-11-20T00:00:00Z)。", "Must be an RFC 3339 time, such as 2026-11-20T00:00:00Z."},
+		"/calls?cursor=abc":        {"前のページの next_cursor を指定してください。", "Must be the next_cursor of the page before."},
+		"/calls?kindd=ivr":         {"このパラメータはありません。", "There is no such parameter."},
+		"/calls?kind=ivr&kind=ivr": {"1 回だけ指定してください。", "Give it only once."},
+		"/calls?kind=%zz":          {"クエリ文字列の形式が正しくありません。", "The query string is malformed."},
+		"/callbacks/0":             {"1 以上の整数を指定してください。", "Must be a whole number of at least 1."},
+		"/callbacks/x":             {"1 以上の整数を指定してください。", "Must be a whole number of at least 1."},
+		"/events?kinds=call,call":  {"次の値をコンマで区切り、重複なく指定してください: call, callback。", "Must be some of these values, separated by commas, each once: call, callback."},
+		"/me?x=1":                  {"このパラメータはありません。", "There is no such parameter."},
+		"/gaps?node=a%20b":         {"1 文字以上 64 文字以下で、正規表現 ^[A-Za-z0-9._-]+$ に合う文字列を指定してください。", "Must have 1 to 64 characters and match ^[A-Za-z0-9._-]+$."},
+		"/calls/a%20b":             {"1 文字以上 64 文字以下で、正規表現 ^[A-Za-z0-9_-]+$ に合う文字列を指定してください。", "Must have 1 to 64 characters and match ^[A-Za-z0-9_-]+$."},
+	}
+	for target, want := range tests {
+		for lang, sentence := range map[string]string{"ja": want.ja, "en": want.en} {
+			got := w.doURL(request{token: token, header: map[string]string{"Accept-Language": lang}}, w.url+target)
+			p := problem(t, got, http.StatusBadRequest, "invalid_request")
+			if len(p.Fields) != 1 || p.Fields[0].Detail != sentence {
+				t.Errorf("%s: %+v, want %s", target, p.Fields, sentence)
+			}
+		}
+	}
+	several := problem(t, w.do(request{path: "/calls", token: token, query: url.Values{"kind": {"x"}, "page_size": {"0"}, "wrong": {"1"}}}),
+		http.StatusBadRequest, "invalid_request")
+	if len(several.Fields) != 3 {
+		t.Errorf("three faults, told of %+v", several.Fields)
+	}
+}
+
+// A body that never comes ends with the request's time, and so does its
+// connection.
+func TestSlowBody_IsCut(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(o *api.Options) { o.RequestTimeout = 100 * time.Millisecond })
+	call := centerCall(1, "support")
+	w.save(call)
+	target, err := url.Parse(w.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := net.Dial("tcp", target.Host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	fmt.Fprintf(conn, "POST %s/calls/%s/callback HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Length: 100\r\n\r\n",
+		basePath, call.RequestID, w.token(accounts.RoleAdmin))
+	if _, err := io.Copy(io.Discard, conn); err != nil && !errors.Is(err, net.ErrClosed) && strings.Contains(err.Error(), "timeout") {
+		t.Errorf("the connection stays open: %v", err)
+	}
+}
+
+// The API must stay exchangeable from the stores and the PBX: what it needs
+// of them it says itself.
+func TestImports_NeitherStoreNorPBX(t *testing.T) {
+	t.Parallel()
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-json=Imports", ".").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list struct{ Imports []string }
+	if err := json.Unmarshal(out, &list); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range list.Imports {
+		if path == "callbackd/postgres" || path == "callbackd/ari" || strings.HasPrefix(path, "github.com/jackc/") {
+			t.Errorf("package api imports %s", path)
+		}
+	}
+	if len(list.Imports) == 0 {
+		t.Error("go list told of no imports")
+	}
+}
