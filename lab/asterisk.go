@@ -174,7 +174,7 @@ func (a *Asterisk) run(ctx context.Context) (err error) {
 		case <-ctx.Done():
 			return fmt.Errorf("%w\n%s", context.Cause(ctx), a.LogTail(20))
 		case <-a.process.done:
-			return fmt.Errorf("it ended: %w\n%s", errors.Join(a.process.err), a.LogTail(20))
+			return fmt.Errorf("it ended (%s)\n%s", a.process.cmd.ProcessState, a.LogTail(20))
 		case <-tick.C:
 		}
 		if strings.Contains(a.log()[before:], "Address already in use") {

@@ -173,7 +173,7 @@ func (p *Postgres) run(ctx context.Context) error {
 			if strings.Contains(p.log()[before:], "Address already in use") {
 				return errPortTaken
 			}
-			return fmt.Errorf("it ended: %w\n%s", errors.Join(p.process.err), p.LogTail(20))
+			return fmt.Errorf("it ended (%s)\n%s", p.process.cmd.ProcessState, p.LogTail(20))
 		case <-tick.C:
 		}
 		if conn, err := pgx.Connect(ctx, p.url("postgres")); err == nil {

@@ -15,7 +15,6 @@ import (
 type process struct {
 	cmd  *exec.Cmd
 	done chan struct{} // closed when the process has ended
-	err  error         // how it ended; read after done
 }
 
 // startProcess starts cmd with its output going to the file at output, which
@@ -47,7 +46,8 @@ func startProcess(cmd *exec.Cmd, output string, death syscall.Signal) (*process,
 		err := cmd.Start()
 		started <- err
 		if err == nil {
-			p.err = cmd.Wait()
+			// How it ended is in cmd.ProcessState; an error says no more.
+			_ = cmd.Wait()
 		}
 		close(p.done)
 	}()

@@ -117,6 +117,15 @@ exit 1
 	})
 }
 
+// Not parallel: it changes the PATH.
+func TestUnpackAsterisk_NamesTheMissingProgram(t *testing.T) {
+	t.Setenv("PATH", t.TempDir())
+	err := unpackAsterisk(t.Context(), t.TempDir())
+	if err == nil || !strings.Contains(err.Error(), "apt-get install mmdebstrap") {
+		t.Errorf("got error %v, want the command that installs mmdebstrap", err)
+	}
+}
+
 func TestCompleteSounds(t *testing.T) {
 	t.Parallel()
 	sounds := t.TempDir()
