@@ -47,8 +47,13 @@ func (c *contract) operation(pattern string) *operation {
 	if item == nil || item.GetOperation(method) == nil {
 		panic("api: openapi.yaml has no operation " + pattern + ": generate again")
 	}
+	// Parameters are plain scalars and lists, which the validator of OpenAPI
+	// 3.0 checks as well. That of 3.1 would compile each schema for each
+	// request: 0.3 ms for six parameters, against some microseconds.
+	spec := *c.doc
+	spec.OpenAPI = "3.0.3"
 	op := &operation{route: &routers.Route{
-		Spec: c.doc, Path: template, PathItem: item, Method: method, Operation: item.GetOperation(method),
+		Spec: &spec, Path: template, PathItem: item, Method: method, Operation: item.GetOperation(method),
 	}}
 	for _, list := range []openapi3.Parameters{item.Parameters, op.route.Operation.Parameters} {
 		for _, ref := range list {
