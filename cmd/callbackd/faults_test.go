@@ -1,0 +1,491 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"callbackd/ari"
+	"callbackd/configs"
+	"callbackd/lab"
+	"callbackd/lab/labtest"
+	"callbackd/sip"
+)
+
+const (
+	// detection is within what time /readyz must say that a PBX is not
+	// followed any more.
+	detection = 5 * time.Second
+	// outage is how long the tests keep a connection broken: longer than
+	// detection, so that it is not the healing that is noticed.
+	outage = 6 * time.Second
+
+	secondCustomer = "0398765432"
+)
+
+// TestFaults_AsteriskKilled kills the PBX in the middle of calls and starts it
+// again.
+func TestFaults_AsteriskKilled(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, lab.AsteriskOptions{Globals: map[string]string{"QUEUE_TIMEOUT": "60"}})
+	outside := w.outside(t, sip.Behaviour{})
+	w.playQueueCall(t, outside, customer, w.agent(t, "2001", sip.Behaviour{}))
+	w.agent(t, "2002", sip.Behaviour{Ignore: true})
+	talks(t, dial(t, outside, "7001", sip.CallOptions{CallerNumber: secondCustomer})) // the queue answers, and nobody else
+	clerk := w.agent(t, "2004", sip.Behaviour{})
+	talks(t, dial(t, w.agent(t, "2003", sip.Behaviour{}), "2004", sip.CallOptions{}))
+	arrives(t, clerk)
+	w.activeCalls(t, 3, 2)
+
+	killed := time.Now()
+	if err := w.pbx.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	w.noticed(t, killed, "no connection to ARI")
+	w.openGap(t, killed, "broken")
+	restarted := time.Now()
+	if err := w.pbx.Restart(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w.ready(t, http.StatusOK)
+	w.closedGaps(t, restarted, "broken")
+	w.agrees(t, 0)
+	w.compare(t, w.ended(t, 3), []fields{
+		{"kind": "call_center", "call_center": "support", "remote_number": customer, "agent": "PJSIP/2001", "outcome": "unknown", "reason": "end-not-seen"},
+		{"kind": "call_center", "call_center": "support", "remote_number": secondCustomer, "agent": nil, "outcome": "unknown", "reason": "end-not-seen"},
+		{"kind": "terminal", "direction": "internal", "agent": "PJSIP/2004", "outcome": "unknown", "reason": "end-not-seen"},
+	})
+	if gap := w.metric(t, `callbackd_ari_gap_seconds_total{node="pbx1",why="broken"}`); gap < restarted.Sub(killed).Seconds() {
+		t.Errorf("the metrics know of a gap of %v s, want more than %v", gap, restarted.Sub(killed))
+	}
+	if n := w.metric(t, `callbackd_ari_reconnects_total{node="pbx1"}`); n != 1 {
+		t.Errorf("%v reconnects are counted, want 1", n)
+	}
+
+	// The PBX may not know the phones that registered just before its end.
+	if err := clerk.Register(within(t)); err != nil {
+		t.Fatal(err)
+	}
+	// Unique ids are the second and a number that begins anew: within the same
+	// second the PBX would use those of before once more.
+	lasts(t, killed.Truncate(time.Second), time.Second)
+	call := dial(t, outside, "2004", sip.CallOptions{CallerNumber: customer})
+	arrives(t, clerk)
+	talks(t, call)
+	w.agrees(t, 2)
+	leave(t, call)
+	w.compare(t, w.ended(t, 1), []fields{{"kind": "terminal", "agent": "PJSIP/2004", "outcome": "answered", "reason": "caller-hung-up"}})
+}
+
+// TestFaults_LinkBroken breaks the connection to the PBX while a call goes on,
+// one ends and one begins.
+func TestFaults_LinkBroken(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []struct {
+		name        string
+		channelVars bool
+		fail        func(*link)
+		why         string
+	}{
+		{"cut", true, (*link).cut, "broken"},
+		{"cut, without channelvars", false, (*link).cut, "broken"},
+		{"black hole", true, (*link).blackHole, "silent"},
+	} {
+		t.Run(mode.name, func(t *testing.T) {
+			t.Parallel()
+			w, l := newLinkedWorld(t, lab.AsteriskOptions{
+				WithoutChannelVars: !mode.channelVars, Globals: map[string]string{"QUEUE_TIMEOUT": "60"},
+			})
+			w.start(t)
+			outside := w.outside(t, sip.Behaviour{})
+			goesOn, agents := w.playQueueCall(t, outside, customer, w.agent(t, "2001", sip.Behaviour{}))
+			clerk := w.agent(t, "2004", sip.Behaviour{})
+			ends := dial(t, w.agent(t, "2003", sip.Behaviour{}), "2004", sip.CallOptions{})
+			clerks := arrives(t, clerk)
+			talks(t, ends)
+			w.activeCalls(t, 2, 2)
+
+			broken := time.Now()
+			mode.fail(l)
+			w.noticed(t, broken, "no connection to ARI")
+			w.openGap(t, broken, mode.why)
+			leave(t, ends)
+			over(t, clerks)
+			begins, colleagues := w.playQueueCall(t, outside, secondCustomer, w.agent(t, "2002", sip.Behaviour{}))
+			lasts(t, broken, outage)
+			healed := time.Now()
+			l.heal()
+			w.ready(t, http.StatusOK)
+			t.Logf("followed again %v after the connection was possible", time.Since(healed).Round(time.Millisecond))
+			w.closedGaps(t, healed, mode.why)
+			w.agrees(t, 4)
+
+			leave(t, goesOn)
+			over(t, agents)
+			leave(t, begins)
+			over(t, colleagues)
+			calls := w.ended(t, 3)
+			w.compare(t, calls, []fields{
+				{"kind": "call_center", "remote_number": customer, "agent": "PJSIP/2001", "outcome": "answered", "reason": "caller-hung-up"},
+				{"kind": "terminal", "direction": "internal", "agent": "PJSIP/2004", "outcome": "unknown", "reason": "end-not-seen"},
+				{"kind": "call_center", "remote_number": secondCustomer, "agent": "PJSIP/2002", "outcome": "answered", "reason": "caller-hung-up"},
+			})
+			w.register(t, calls[2]["request_id"].(string), registered)
+			w.agrees(t, 0)
+		})
+	}
+}
+
+// TestFaults_DaemonRestarted stops the daemon in the middle of calls. What it
+// knew of them, it knows when it runs again.
+func TestFaults_DaemonRestarted(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []struct {
+		name        string
+		channelVars bool
+	}{{"with channelvars", true}, {"without channelvars", false}} {
+		t.Run(mode.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, lab.AsteriskOptions{
+				WithoutChannelVars: !mode.channelVars, Globals: map[string]string{"QUEUE_TIMEOUT": "60"},
+			})
+			outside := w.outside(t, sip.Behaviour{})
+			talking, agents := w.playQueueCall(t, outside, customer, w.agent(t, "2001", sip.Behaviour{}))
+			colleague := w.agent(t, "2002", sip.Behaviour{Ignore: true})
+			waiting := dial(t, outside, "7001", sip.CallOptions{CallerNumber: secondCustomer})
+			rings := arrives(t, colleague)
+			clerk := w.agent(t, "2004", sip.Behaviour{})
+			ends := dial(t, w.agent(t, "2003", sip.Behaviour{}), "2004", sip.CallOptions{})
+			clerks := arrives(t, clerk)
+			talks(t, ends)
+			w.activeCalls(t, 3, 2)
+			before := w.details(t)
+
+			stopped := time.Now()
+			w.stop()
+			leave(t, ends)
+			over(t, clerks)
+			started := time.Now()
+			w.start(t)
+			gap := w.closedGaps(t, started, "daemon-down")[0]
+			if gap.From.After(stopped) || gap.From.Before(stopped.Add(-3*time.Second)) {
+				t.Errorf("the gap begins at %v, the daemon was stopped at %v", gap.From, stopped)
+			}
+			w.agrees(t, 4)
+			after := w.details(t)
+			for _, i := range []int{0, 1} {
+				had := before[i]["receipt"].([]any)
+				has := after[i]["receipt"].([]any)
+				after[i]["receipt"] = has[:min(len(has), len(had))] // what was seen since comes behind
+				for _, key := range []string{"request_id", "kind", "call_center", "receipt", "agent", "remote_number", "local_number", "started_at", "answered_at", "recordings"} {
+					if diff := cmp.Diff(before[i][key], after[i][key]); diff != "" {
+						t.Errorf("call %d: %s is not what it was (-before +after):\n%s", i, key, diff)
+					}
+				}
+			}
+
+			if err := rings.Answer(within(t)); err != nil {
+				t.Fatal(err)
+			}
+			hears(t, rings, 500)
+			leave(t, talking)
+			over(t, agents)
+			leave(t, waiting)
+			over(t, rings)
+			w.compare(t, w.ended(t, 3), []fields{
+				{"kind": "call_center", "remote_number": customer, "agent": "PJSIP/2001", "outcome": "answered", "reason": "caller-hung-up"},
+				{"kind": "call_center", "remote_number": secondCustomer, "agent": "PJSIP/2002", "outcome": "answered", "reason": "caller-hung-up"},
+				{"kind": "terminal", "direction": "internal", "agent": "PJSIP/2004", "outcome": "unknown", "reason": "end-not-seen"},
+			})
+		})
+	}
+}
+
+// TestFaults_ApplicationTaken: two programs with one application name are a
+// mistake that takes a person to mend. The daemon says so, and does not fight.
+func TestFaults_ApplicationTaken(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, lab.AsteriskOptions{})
+	other, err := ari.NewStream(ari.StreamOptions{Client: w.ariClient(t), Filter: ari.NewFilter(nil, nil)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, leaveIt := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	taken := time.Now()
+	go func() { ended <- other.Run(ctx) }()
+	defer func() {
+		leaveIt()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	}()
+	w.noticed(t, taken, "another client took")
+	w.openGap(t, taken, "replaced")
+	if state := w.metric(t, `callbackd_ari_state{node="pbx1",state="replaced"}`); state != 1 {
+		t.Errorf("the metric of the state replaced is %v, want 1", state)
+	}
+	labtest.Eventually(t, patience, func() error {
+		if stats := other.Stats(); stats.State != ari.StateConnected || time.Since(stats.StateSince) < time.Second {
+			return fmt.Errorf("the other client is %s since %v: %v", stats.State, stats.StateSince, stats.LastErr)
+		}
+		return nil
+	})
+	if stats := other.Stats(); stats.Epoch != 1 {
+		t.Errorf("the other client connected %d times: the two fight", stats.Epoch)
+	}
+}
+
+// TestFaults_WrongPassword: a PBX that refuses is not asked without pause.
+func TestFaults_WrongPassword(t *testing.T) {
+	t.Parallel()
+	w, l := newLinkedWorld(t, lab.AsteriskOptions{})
+	w.cfg.PBX[0].ARI.Password = configs.NewSecret("not the password")
+	began := time.Now()
+	w.run(t)
+	w.noticed(t, began, "401")
+	lasts(t, began, 3*time.Second)
+	if n := l.connections(); n < 2 || n > 8 {
+		t.Errorf("%d connections in %v, want a few", n, time.Since(began))
+	}
+	if why := w.noticed(t, began, "401"); strings.Contains(why, "not the password") {
+		t.Errorf("/readyz tells the password: %s", why)
+	}
+}
+
+// playQueueCall brings a customer to an agent by way of 7001.
+func (w *world) playQueueCall(t *testing.T, outside *sip.Phone, number string, agent *sip.Phone) (call, agents *sip.Call) {
+	t.Helper()
+	call = dial(t, outside, "7001", sip.CallOptions{CallerNumber: number})
+	agents = arrives(t, agent)
+	talks(t, agents)
+	hears(t, agents, 500)
+	return call, agents
+}
+
+// activeCalls waits until so many calls are stored that run, and so many of
+// them as answered.
+func (w *world) activeCalls(t *testing.T, active, answered int) {
+	t.Helper()
+	labtest.Eventually(t, patience, func() error {
+		a, b := 0, 0
+		calls := w.calls(t)
+		for _, c := range calls {
+			if c["state"] == "active" {
+				a++
+				if c["answered_at"] != nil {
+					b++
+				}
+			}
+		}
+		if a != active || b != answered {
+			return fmt.Errorf("%d calls are active and %d answered, want %d and %d: %v", a, b, active, answered, calls)
+		}
+		return nil
+	})
+}
+
+// details returns the new calls with receipt and legs, oldest first.
+func (w *world) details(t *testing.T) []map[string]any {
+	t.Helper()
+	calls := w.calls(t)
+	for i, c := range calls {
+		status, detail := w.call(t, http.MethodGet, "/calls/"+c["request_id"].(string), nil)
+		if status != http.StatusOK {
+			t.Fatalf("GET a call: %d %v", status, detail)
+		}
+		calls[i] = detail
+	}
+	return calls
+}
+
+// compare compares the fields of calls that a test names.
+func (w *world) compare(t *testing.T, calls []map[string]any, want []fields) {
+	t.Helper()
+	for i, want := range want {
+		got := fields{}
+		for key := range want {
+			got[key] = calls[i][key]
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			_, detail := w.call(t, http.MethodGet, "/calls/"+calls[i]["request_id"].(string), nil)
+			t.Errorf("call %d (-want +got):\n%s\n%v", i, diff, detail)
+		}
+	}
+}
+
+// noticed waits until /readyz says that the PBX is not followed, and why,
+// which must be within detection after what happened. It returns why.
+func (w *world) noticed(t *testing.T, happened time.Time, want string) (why string) {
+	t.Helper()
+	labtest.Eventually(t, patience, func() error {
+		status, body, err := request(t.Context(), http.MethodGet, w.ops+"/readyz", "", nil)
+		if err != nil {
+			return err
+		}
+		var readiness struct {
+			Checks []struct {
+				Name, Node, Why string
+				OK              bool
+			}
+		}
+		if err := json.Unmarshal(body, &readiness); err != nil {
+			return err
+		}
+		for _, check := range readiness.Checks {
+			if check.Name == "events" && check.Node == "pbx1" && !check.OK {
+				why = check.Why
+			}
+		}
+		if status != http.StatusServiceUnavailable || !strings.Contains(why, want) {
+			return fmt.Errorf("/readyz answers %d %s, want 503 and %q", status, body, want)
+		}
+		return nil
+	})
+	took := time.Since(happened).Round(time.Millisecond)
+	t.Logf("noticed after %v: %s", took, why)
+	if took > detection {
+		t.Errorf("it took %v to notice, want at most %v", took, detection)
+	}
+	return why
+}
+
+// lasts waits until something that began then has lasted so long.
+func lasts(t *testing.T, began time.Time, want time.Duration) {
+	t.Helper()
+	labtest.Eventually(t, patience, func() error {
+		if lasted := time.Since(began); lasted < want {
+			return fmt.Errorf("it has lasted for %v, want %v", lasted, want)
+		}
+		return nil
+	})
+}
+
+// gap is a gap as the API tells it.
+type gap struct {
+	Node string     `json:"node"`
+	From time.Time  `json:"from"`
+	To   *time.Time `json:"to"`
+	Why  string     `json:"why"`
+}
+
+// gaps returns the stored gaps, newest first.
+func (w *world) gaps(t *testing.T) []gap {
+	t.Helper()
+	status, body, err := request(t.Context(), http.MethodGet, w.api+"/gaps", w.token, nil)
+	if err != nil || status != http.StatusOK {
+		t.Fatalf("GET /gaps: %d %s: %v", status, body, err)
+	}
+	var list struct{ Items []gap }
+	if err := json.Unmarshal(body, &list); err != nil {
+		t.Fatal(err)
+	}
+	return list.Items
+}
+
+// openGap waits until a gap is stored that lasts, from what happened on.
+func (w *world) openGap(t *testing.T, happened time.Time, why string) {
+	t.Helper()
+	labtest.Eventually(t, patience, func() error {
+		gaps := w.gaps(t)
+		if len(gaps) == 0 || gaps[0].To != nil || gaps[0].Why != why || gaps[0].Node != "pbx1" {
+			return fmt.Errorf("the stored gaps are %+v, want an open one that is %s", gaps, why)
+		}
+		// The last that was heard is an event or the answer to a PING.
+		if d := gaps[0].From.Sub(happened); d < -2*time.Second || d > time.Second {
+			return fmt.Errorf("the gap begins at %v, what happened was at %v", gaps[0].From, happened)
+		}
+		return nil
+	})
+}
+
+// closedGaps waits until the stored gaps are those, newest first, and all have
+// ended, the newest after the given time.
+func (w *world) closedGaps(t *testing.T, after time.Time, why ...string) []gap {
+	t.Helper()
+	var gaps []gap
+	labtest.Eventually(t, patience, func() error {
+		gaps = w.gaps(t)
+		var got []string
+		for _, g := range gaps {
+			if g.To == nil || !g.To.After(g.From) {
+				return fmt.Errorf("gap has not ended, or before it began: %+v", g)
+			}
+			got = append(got, g.Why)
+		}
+		if !slices.Equal(got, why) {
+			return fmt.Errorf("the gaps are %q, want %q", got, why)
+		}
+		return nil
+	})
+	if to := *gaps[0].To; to.Before(after) || to.After(time.Now()) {
+		t.Errorf("the gap ended at %v, want between %v and now", to, after)
+	}
+	return gaps
+}
+
+// ariClient is a client of the PBX with nothing in between.
+func (w *world) ariClient(t *testing.T) *ari.Client {
+	t.Helper()
+	client, err := ari.NewClient(ari.ClientOptions{
+		URL: w.pbx.ARI, Username: w.pbx.Username, Password: w.pbx.Password, Application: w.cfg.PBX[0].ARI.Application,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.Close)
+	return client
+}
+
+// agrees waits until the PBX has so many channels, and the daemon follows just
+// these.
+func (w *world) agrees(t *testing.T, channels int) {
+	t.Helper()
+	client := w.ariClient(t)
+	labtest.Eventually(t, patience, func() error {
+		list, err := client.Channels(t.Context())
+		if err != nil {
+			return err
+		}
+		var want []ari.ChannelID
+		for _, c := range list {
+			want = append(want, c.ID)
+		}
+		slices.Sort(want)
+		if diff := cmp.Diff(want, w.daemon.followers[0].ActiveChannels()); diff != "" {
+			return fmt.Errorf("channels followed are not those of the PBX (-PBX +followed):\n%s", diff)
+		}
+		if len(want) != channels {
+			return fmt.Errorf("the PBX has %d channels, want %d", len(want), channels)
+		}
+		return nil
+	})
+}
+
+// metric returns the value of a series, written as /metrics writes it.
+func (w *world) metric(t *testing.T, series string) float64 {
+	t.Helper()
+	status, body, err := request(t.Context(), http.MethodGet, w.ops+"/metrics", "", nil)
+	if err != nil || status != http.StatusOK {
+		t.Fatalf("GET /metrics: %d: %v", status, err)
+	}
+	for line := range strings.Lines(string(body)) {
+		if value, ok := strings.CutPrefix(strings.TrimSpace(line), series+" "); ok {
+			v, err := strconv.ParseFloat(value, 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return v
+		}
+	}
+	t.Fatalf("/metrics has no %s", series)
+	return 0
+}
