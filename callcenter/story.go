@@ -261,12 +261,13 @@ func (t *Tracker) Restore(calls []Call) {
 		for _, l := range stored.Legs {
 			ch := &channel{id: l.Channel, name: l.Endpoint, call: c, leg: &leg{Leg: l}, tied: true, gone: l.EndedAt != nil}
 			c.legs = append(c.legs, ch.leg)
-			if t.channels[ch.id] != nil {
-				continue // went on in another call
-			}
-			t.channels[ch.id] = ch
 			if !ch.gone {
 				c.live++
+			}
+			// A channel that was merged into another call has a leg in both;
+			// it is where it has not ended.
+			if other := t.channels[ch.id]; other == nil || other.gone && !ch.gone {
+				t.channels[ch.id] = ch
 			}
 		}
 		t.settle(c)

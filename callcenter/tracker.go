@@ -279,7 +279,8 @@ func (t *Tracker) touch(c *call, at time.Time) {
 // changes to that of an older call (attended transfer), so that a late event
 // with the younger one is told apart.
 func (t *Tracker) link(ch *channel, linkedID string, at time.Time) {
-	if ch.linkedID != "" && !olderLinkedID(linkedID, ch.linkedID) {
+	if ch.linkedID != "" && !olderLinkedID(linkedID, ch.linkedID) ||
+		ch.tied && linkedID != ch.call.linkedID && !olderLinkedID(linkedID, ch.call.linkedID) {
 		return
 	}
 	linkedID = strings.Clone(linkedID)

@@ -1,0 +1,530 @@
+package callcenter_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"callbackd/ari"
+	"callbackd/callcenter"
+)
+
+// script writes events as a PBX would send them, a second apart.
+type script struct {
+	t       *testing.T
+	tracker *callcenter.Tracker
+	at      time.Time
+	// linked puts the linkedid on channels, as channelvars does.
+	linked map[string]string
+	calls  latest
+}
+
+func newScript(t *testing.T, plan *callcenter.Plan) *script {
+	t.Helper()
+	return &script{
+		t: t, tracker: newTracker(t, plan), at: time.Date(2026, 11, 23, 3, 0, 0, 0, time.UTC),
+		linked: map[string]string{}, calls: latest{},
+	}
+}
+
+// channel returns a channel: its id is a number in the order of creation, its
+// name tells technology and resource.
+func (s *script) channel(id, name, state string) ari.Channel {
+	c := ari.Channel{ID: ari.ChannelID(uniqueID(id)), Name: name, State: state}
+	if l := s.linked[id]; l != "" {
+		c.Vars = []ari.Variable{{Name: "CHANNEL(linkedid)", Value: uniqueID(l)}}
+	}
+	return c
+}
+
+func uniqueID(n string) string { return "pbx1-1795405579." + n }
+
+func (s *script) apply(ev ari.Event) {
+	s.at = s.at.Add(time.Second)
+	ev.Timestamp = s.at
+	s.tracker.Apply(&ev)
+}
+
+// arrives has a channel come in and be dialled to an extension.
+func (s *script) arrives(id, name, number, context, exten string) ari.Channel {
+	c := s.channel(id, name, "Ring")
+	c.Caller.Number = number
+	c.Dialplan = ari.DialplanPosition{Context: context, Exten: exten}
+	s.apply(ari.Event{Type: ari.ChannelCreated, Channel: c})
+	return c
+}
+
+// runs has a channel run an application.
+func (s *script) runs(c *ari.Channel, app, data string) {
+	c.Dialplan.AppName, c.Dialplan.AppData = app, data
+	s.apply(ari.Event{Type: ari.ChannelDialplan, Channel: *c, DialplanApp: app, DialplanAppData: data})
+}
+
+// rings has a caller ring a new channel.
+func (s *script) rings(caller *ari.Channel, id, name string) ari.Channel {
+	c := s.channel(id, name, "Down")
+	s.apply(ari.Event{Type: ari.ChannelCreated, Channel: c})
+	s.dials(caller, &c, "")
+	s.dials(caller, &c, "RINGING")
+	return c
+}
+
+func (s *script) dials(caller, peer *ari.Channel, status string) {
+	ev := ari.Event{Type: ari.Dial, Peer: *peer, DialStatus: status}
+	if caller != nil {
+		ev.Caller = *caller
+	}
+	s.apply(ev)
+}
+
+// bridges puts channels into a basic bridge together.
+func (s *script) bridges(id string, channels ...ari.Channel) {
+	b := ari.Bridge{ID: ari.BridgeID(id), Class: "basic", Type: "mixing"}
+	for _, c := range channels {
+		b.Channels = append(b.Channels, c.ID)
+		s.apply(ari.Event{Type: ari.ChannelEnteredBridge, Channel: c, Bridge: b})
+	}
+}
+
+func (s *script) hangsUp(c *ari.Channel) {
+	s.apply(ari.Event{Type: ari.ChannelHangupRequest, Channel: *c})
+}
+
+func (s *script) ends(channels ...*ari.Channel) {
+	for _, c := range channels {
+		s.apply(ari.Event{Type: ari.ChannelDestroyed, Channel: *c, Cause: 16})
+	}
+}
+
+// result returns all calls, in the order of starting.
+func (s *script) result() []callcenter.Call {
+	s.calls.take(s.tracker.Changed(nil))
+	return s.calls.calls()
+}
+
+// one returns the only call.
+func (s *script) one() callcenter.Call {
+	s.t.Helper()
+	calls := s.result()
+	if len(calls) != 1 {
+		s.t.Fatalf("%d calls, want 1: %+v", len(calls), calls)
+	}
+	return calls[0]
+}
+
+// facts are what most tests look at.
+func facts(c callcenter.Call) string {
+	return fmt.Sprintf("%s %s cc=%s of %v remote=%s local=%s agent=%s %s/%s",
+		c.Direction, c.Kind, c.CallCenter, c.CallCenters, c.RemoteNumber, c.LocalNumber, c.Agent, c.Outcome.Result, c.Outcome.Reason)
+}
+
+func expect(t *testing.T, c callcenter.Call, want string) {
+	t.Helper()
+	if got := facts(c); got != want {
+		t.Errorf("call is\n  %s, want\n  %s\nreceipt: %+v", got, want, c.Receipt)
+	}
+}
+
+func TestTracker_CountsForTheLastWhoseAgentAnswered(t *testing.T) {
+	t.Parallel()
+	s := newScript(t, tracePlan())
+	caller := s.arrives("0", "PJSIP/trunk-1", "0312345678", "from-trunk", "7001")
+	s.runs(&caller, "Queue", "support,t,,,30")
+	agent := s.rings(&caller, "1", "PJSIP/2001-2")
+	s.dials(&caller, &agent, "ANSWER")
+	s.bridges("a", agent, caller)
+	s.ends(&agent)
+	s.runs(&caller, "Queue", "SALES,t") // Asterisk does not distinguish capitals
+	expect(t, s.one(), "inbound call_center cc=support of [support sales] remote=0312345678 local=7001 agent=PJSIP/2001 /")
+	other := s.rings(&caller, "2", "PJSIP/2003-3")
+	s.dials(&caller, &other, "ANSWER")
+	expect(t, s.one(), "inbound call_center cc=sales of [support sales] remote=0312345678 local=7003 agent=PJSIP/2003 /")
+	s.hangsUp(&caller)
+	s.ends(&other, &caller)
+	c := s.one()
+	expect(t, c, "inbound call_center cc=sales of [support sales] remote=0312345678 local=7003 agent=PJSIP/2003 answered/caller-hung-up")
+	if want := []string{"PJSIP/2001", "PJSIP/2003"}; !slices.Equal(c.Agents, want) {
+		t.Errorf("agents = %v, want %v", c.Agents, want)
+	}
+}
+
+func TestTracker_EnteringAQueueIsEnoughAndStays(t *testing.T) {
+	t.Parallel()
+	s := newScript(t, tracePlan())
+	caller := s.arrives("0", "PJSIP/trunk-1", "0312345678", "from-trunk", "7480")
+	s.runs(&caller, "Queue", "sales,t")
+	s.runs(&caller, "Dial", "PJSIP/2001&PJSIP/2002,20") // overflow to a ring group
+	a, b := s.rings(&caller, "1", "PJSIP/2001-2"), s.rings(&caller, "2", "PJSIP/2002-3")
+	s.dials(&caller, &a, "NOANSWER")
+	s.dials(&caller, &b, "NOANSWER")
+	s.ends(&a, &b)
+	s.ends(&caller)
+	expect(t, s.one(), "inbound call_center cc=sales of [sales] remote=0312345678 local=7003 agent= missed/no-answer")
+}
+
+func TestTracker_QueueThatIsConfiguredNowhere(t *testing.T) {
+	t.Parallel()
+	s := newScript(t, tracePlan())
+	caller := s.arrives("0", "PJSIP/trunk-1", "", "from-trunk", "0355550009")
+	s.runs(&caller, "BackGround", "welcome")
+	s.runs(&caller, "Queue", "secret-queue,t")
+	s.hangsUp(&caller)
+	s.ends(&caller)
+	c := s.one()
+	expect(t, c, "inbound unknown cc= of [] remote= local=0355550009 agent= abandoned/caller-left-queue")
+	i := slices.IndexFunc(c.Receipt, func(s callcenter.Signal) bool { return s.Rule == callcenter.RuleUnknownQueue })
+	if i < 0 || c.Receipt[i].Value != "secret-queue" {
+		t.Errorf("the receipt does not name the queue: %+v", c.Receipt)
+	}
+}
+
+func TestTracker_DialKinds(t *testing.T) {
+	t.Parallel()
+	for devices, want := range map[string]callcenter.Kind{
+		"PJSIP/2001,20,tT":      callcenter.KindTerminal,
+		"PJSIP/2001&PJSIP/2002": callcenter.KindRingGroup,
+		"PJSIP/2001/sip:a@192.0.2.1&PJSIP/2001/sip:b@192.0.2.2": callcenter.KindTerminal, // two contacts, one phone
+		"PJSIP/0312345678@trunk,60":                             callcenter.KindTerminal,
+		"Local/1@x/n&Local/2@x/n":                               callcenter.KindRingGroup,
+		"SIP/100 & SIP/101":                                     callcenter.KindRingGroup,
+	} {
+		s := newScript(t, tracePlan())
+		caller := s.arrives("0", "PJSIP/trunk-1", "0312345678", "from-trunk", "5000")
+		s.runs(&caller, "Dial", devices)
+		s.ends(&caller)
+		if got := s.one().Kind; got != want {
+			t.Errorf("Dial(%s): %s, want %s", devices, got, want)
+		}
+	}
+}
+
+func TestTracker_MemberChannelsDoNotDialExtensions(t *testing.T) {
+	t.Parallel()
+	// The member's channel copies the caller's extension into its own context.
+	s := newScript(t, tracePlan())
+	caller := s.arrives("0", "PJSIP/trunk-1", "0312345678", "from-trunk", "6002")
+	s.runs(&caller, "Queue", "ringgroup6002")
+	member := s.rings(&caller, "1", "PJSIP/2001-2")
+	member.Dialplan = ari.DialplanPosition{Context: "from-internal", Exten: "7001"}
+	s.runs(&member, "AppQueue", "(Outgoing Line)")
+	s.dials(&caller, &member, "ANSWER")
+	s.ends(&caller, &member)
+	expect(t, s.one(), "inbound ring_group cc= of [] remote=0312345678 local=6002 agent=PJSIP/2001 answered/cleared")
+}
+
+func TestTracker_ContextsLimitExtensions(t *testing.T) {
+	t.Parallel()
+	plan := tracePlan()
+	plan.Contexts = []string{"from-trunk"}
+	s := newScript(t, plan)
+	caller := s.arrives("0", "PJSIP/2001-1", "2001", "somewhere-else", "7001")
+	if got := s.one().Kind; got != callcenter.KindUnknown {
+		t.Errorf("kind = %s in a context that is not configured, want unknown", got)
+	}
+	caller.Dialplan.Context = "from-trunk"
+	s.runs(&caller, "NoOp", "")
+	if got := s.one().Kind; got != callcenter.KindCallCenter {
+		t.Errorf("kind = %s in a configured context, want call_center", got)
+	}
+}
+
+func TestTracker_VariableThatNamesNoCallCenter(t *testing.T) {
+	t.Parallel()
+	s := newScript(t, tracePlan())
+	caller := s.arrives("0", "PJSIP/2001-1", "2001", "from-internal", "0312345678")
+	s.apply(ari.Event{Type: ari.ChannelVarset, Channel: caller, Variable: "__CALLBACKD_CALL_CENTER", Value: "7009"})
+	s.runs(&caller, "Dial", "PJSIP/0312345678@trunk")
+	c := s.one()
+	if c.Kind != callcenter.KindTerminal || !slices.ContainsFunc(c.Receipt, func(s callcenter.Signal) bool {
+		return s.Rule == callcenter.RuleUnknownVariable && s.Value == "7009"
+	}) {
+		t.Errorf("kind %s, receipt %+v; want a terminal's call that names 7009", c.Kind, c.Receipt)
+	}
+}
+
+func TestTracker_OutboundNumberIsWhatTheTrunkGot(t *testing.T) {
+	t.Parallel()
+	for dialString, want := range map[string]string{
+		"trunk/sip:0312345678@192.0.2.1:5080":            "0312345678",
+		"0312345678@trunk":                               "0312345678",
+		"g0/0312345678":                                  "0312345678",
+		"trunk/sip:+81312345678@192.0.2.1;transport=tcp": "+81312345678",
+		"trunk": "",
+	} {
+		s := newScript(t, tracePlan())
+		caller := s.arrives("0", "PJSIP/2001-1", "2001", "from-internal", "90312345678") // with a prefix
+		s.runs(&caller, "Dial", "PJSIP/"+dialString)
+		trunk := s.channel("1", "PJSIP/trunk-2", "Down")
+		s.apply(ari.Event{Type: ari.ChannelCreated, Channel: trunk})
+		s.apply(ari.Event{Type: ari.Dial, Caller: caller, Peer: trunk, DialString: dialString})
+		if c := s.one(); c.RemoteNumber != want || c.Direction != callcenter.DirectionOutbound || c.LocalNumber != "2001" || c.Agent != "PJSIP/2001" {
+			t.Errorf("%s: %s, want remote number %q", dialString, facts(c), want)
+		}
+	}
+}
+
+func TestTracker_OutcomesOfUnansweredCalls(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		status   string
+		hungUp   bool
+		want     string
+		whenHung string
+	}{
+		{"BUSY", false, "busy/busy", ""},
+		{"BUSY", true, "busy/busy", ""}, // he hung up on the busy tone
+		{"CONGESTION", false, "failed/congestion", ""},
+		{"CHANUNAVAIL", false, "failed/unreachable", ""},
+		{"NOANSWER", false, "missed/no-answer", ""},
+		{"CANCEL", true, "abandoned/caller-hung-up", ""},
+	} {
+		s := newScript(t, tracePlan())
+		caller := s.arrives("0", "PJSIP/trunk-1", "0312345678", "from-trunk", "2001")
+		s.runs(&caller, "Dial", "PJSIP/2001,20")
+		phone := s.rings(&caller, "1", "PJSIP/2001-2")
+		s.dials(&caller, &phone, tc.status)
+		if tc.hungUp {
+			s.hangsUp(&caller)
+		}
+		s.ends(&phone, &caller)
+		if c := s.one(); fmt.Sprintf("%s/%s", c.Outcome.Result, c.Outcome.Reason) != tc.want {
+			t.Errorf("%s, hung up %v: %+v, want %s", tc.status, tc.hungUp, c.Outcome, tc.want)
+		}
+	}
+}
+
+// TestTracker_AttendedTransferMergesCalls: an agent of the older call calls
+// somebody else and connects the two. The older linkedid wins; the younger
+// call's row stays, ends, and points to the older, which is from now on what
+// the younger was.
+func TestTracker_AttendedTransferMergesCalls(t *testing.T) {
+	t.Parallel()
+	for _, channelVars := range []bool{true, false} {
+		s := newScript(t, tracePlan())
+		if channelVars {
+			s.linked = map[string]string{"0": "0", "1": "0", "2": "2", "3": "2"}
+		}
+		caller := s.arrives("0", "PJSIP/trunk-1", "0312345678", "from-trunk", "2001")
+		s.runs(&caller, "Dial", "PJSIP/2001")
+		phone := s.rings(&caller, "1", "PJSIP/2001-2")
+		s.dials(&caller, &phone, "ANSWER")
+		s.bridges("a", phone, caller)
+		second := s.arrives("2", "PJSIP/2001-3", "2001", "from-internal", "7001")
+		s.runs(&second, "Queue", "support")
+		agent := s.rings(&second, "3", "PJSIP/2002-4")
+		s.dials(&second, &agent, "ANSWER")
+		s.bridges("b", agent, second)
+		if got := s.result(); len(got) != 2 || got[0].Kind != callcenter.KindTerminal || got[1].Kind != callcenter.KindCallCenter {
+			t.Fatalf("channelvars %v: before the transfer: %+v", channelVars, got)
+		}
+		if channelVars {
+			s.linked["3"] = "0"
+			agent = s.channel("3", "PJSIP/2002-4", "Up")
+		}
+		s.bridges("a", caller, agent)
+		s.ends(&phone, &second)
+		younger := s.result()[1]
+		older := s.result()[0]
+		if younger.State != callcenter.StateEnded || younger.MergedInto != older.RequestID || !younger.CallbackAllowed() {
+			t.Errorf("channelvars %v: the younger call is %s, merged into %q, callback allowed %v",
+				channelVars, younger.State, younger.MergedInto, younger.CallbackAllowed())
+		}
+		if older.State != callcenter.StateActive || older.Kind != callcenter.KindCallCenter {
+			t.Errorf("channelvars %v: the older call is %s, %s", channelVars, older.State, older.Kind)
+		}
+		s.hangsUp(&caller)
+		s.ends(&caller, &agent)
+		older = s.result()[0]
+		expect(t, older, "inbound call_center cc=support of [support] remote=0312345678 local=7001 agent=PJSIP/2002 answered/caller-hung-up")
+		if i := slices.IndexFunc(older.Receipt, func(s callcenter.Signal) bool { return s.MergedFrom == younger.RequestID }); i < 0 {
+			t.Errorf("channelvars %v: the receipt does not say where the signal came from: %+v", channelVars, older.Receipt)
+		}
+	}
+}
+
+func TestTracker_OriginatedWithoutChannelVars(t *testing.T) {
+	t.Parallel()
+	s := newScript(t, tracePlan())
+	phone := s.channel("0", "PJSIP/2001-1", "Down")
+	s.apply(ari.Event{Type: ari.ChannelCreated, Channel: phone})
+	if got := s.result(); len(got) != 0 {
+		t.Fatalf("a channel of nobody knows which call became %+v", got)
+	}
+	s.dials(nil, &phone, "")
+	untied := s.tracker.Untied(time.Time{})
+	if want := []ari.ChannelID{phone.ID}; !slices.Equal(untied, want) {
+		t.Fatalf("untied = %v, want %v", untied, want)
+	}
+	s.tracker.Tie(phone.ID, string(phone.ID), s.at)
+	s.dials(nil, &phone, "ANSWER")
+	phone.Dialplan = ari.DialplanPosition{Context: "from-internal", Exten: "0312345678"}
+	s.runs(&phone, "Dial", "PJSIP/0312345678@trunk")
+	trunk := s.rings(&phone, "1", "PJSIP/trunk-2")
+	s.dials(&phone, &trunk, "ANSWER")
+	s.ends(&trunk, &phone)
+	if c := s.one(); c.Direction != callcenter.DirectionOutbound || c.Kind != callcenter.KindTerminal || len(c.Legs) != 2 {
+		t.Errorf("%s with %d legs", facts(c), len(c.Legs))
+	}
+}
+
+func TestTracker_ResyncClosesWhatVanished(t *testing.T) {
+	t.Parallel()
+	s := newScript(t, tracePlan())
+	stays := s.arrives("0", "PJSIP/trunk-1", "0311111111", "from-trunk", "7001")
+	s.runs(&stays, "Queue", "support")
+	vanishes := s.arrives("1", "PJSIP/trunk-2", "0322222222", "from-trunk", "7001")
+	s.runs(&vanishes, "Queue", "support")
+	agent := s.rings(&vanishes, "2", "PJSIP/2001-3")
+	s.dials(&vanishes, &agent, "ANSWER")
+
+	came := s.channel("9", "PJSIP/trunk-9", "Up")
+	came.Vars = []ari.Variable{{Name: "CHANNEL(linkedid)", Value: string(came.ID)}}
+	came.Caller.Number = "0333333333"
+	came.Dialplan = ari.DialplanPosition{Context: "from-trunk", Exten: "7003", AppName: "Queue", AppData: "sales"}
+	at := s.at.Add(time.Minute)
+	s.tracker.Resync(callcenter.Snapshot{Channels: []ari.Channel{stays, came}, At: at})
+
+	calls := s.result()
+	if len(calls) != 3 {
+		t.Fatalf("%d calls, want 3", len(calls))
+	}
+	byNumber := map[string]callcenter.Call{}
+	for _, c := range calls {
+		byNumber[c.RemoteNumber] = c
+	}
+	if c := byNumber["0311111111"]; c.State != callcenter.StateActive {
+		t.Errorf("the call that goes on is %s", c.State)
+	}
+	if c := byNumber["0322222222"]; c.State != callcenter.StateEnded || c.Outcome.Result != callcenter.ResultUnknown || !c.EndedAt.Equal(at) {
+		t.Errorf("the call that vanished: %s, %+v, ended %v", c.State, c.Outcome, c.EndedAt)
+	}
+	if c := byNumber["0333333333"]; c.State != callcenter.StateActive || c.CallCenter != "sales" || c.Receipt[0].Event != callcenter.EventResync {
+		t.Errorf("the call that began meanwhile: %s", facts(c))
+	}
+	// Its end was in the stream after all, from before the snapshot.
+	s.ends(&agent)
+	s.hangsUp(&vanishes)
+	s.ends(&vanishes)
+	for _, c := range s.result() {
+		if c.RemoteNumber == "0322222222" && (c.Outcome.Result != callcenter.ResultAnswered || c.EndedAt.Equal(at)) {
+			t.Errorf("after its end came: %+v, ended %v", c.Outcome, c.EndedAt)
+		}
+	}
+	if got, want := s.tracker.ActiveChannels(), []ari.ChannelID{stays.ID, came.ID}; !slices.Equal(got, want) {
+		t.Errorf("active channels = %v, want %v", got, want)
+	}
+}
+
+// TestTracker_RestoreGoesOn: a tracker that takes up stored calls in the
+// middle ends with what one that saw all of it ends with.
+func TestTracker_RestoreGoesOn(t *testing.T) {
+	t.Parallel()
+	for _, channelVars := range []bool{true, false} {
+		for _, tr := range traces(t, channelVars) {
+			want := run(t, tracePlan(), tr.frames)[0]
+			for cut := 1; cut < len(tr.frames); cut += 7 {
+				first := newTracker(t, tracePlan())
+				feed(t, first, tr.frames[:cut]...)
+				stored := first.Changed(nil)
+				second := newTracker(t, tracePlan())
+				second.Restore(stored)
+				feed(t, second, tr.frames[cut:]...)
+				got := latest{}
+				got.take(stored)
+				got.take(second.Changed(nil))
+				if len(got) != 1 {
+					// A restart between a channel's creation and the event that
+					// ties it can show the channel as a call of its own only
+					// where Asterisk does not say whose it is.
+					if channelVars {
+						t.Fatalf("%s cut at %d: %d calls", tr.name, cut, len(got))
+					}
+					continue
+				}
+				c := got.calls()[0]
+				if facts(c) != facts(want) || !slices.Equal(c.Recordings, want.Recordings) {
+					t.Errorf("%s cut at %d:\n  %s, want\n  %s", tr.name, cut, facts(c), facts(want))
+				}
+			}
+		}
+	}
+}
+
+func TestTracker_LabelBy(t *testing.T) {
+	t.Parallel()
+	plan := tracePlan()
+	plan.CallCenters[0].Label = "of-the-desk"
+	plan.Labels = []callcenter.Label{{ID: "of-the-desk"}, {ID: "of-the-number", DIDs: []string{"03-5555-0001"}}, {ID: "of-the-dialplan"}}
+	for _, tc := range []struct{ did, variable, want string }{
+		{"7001", "", "of-the-desk"},
+		{"0355550001", "", "of-the-number"},
+		{"0355550001", "of-the-dialplan", "of-the-dialplan"},
+		{"0355550001", "nonsense", "of-the-number"},
+	} {
+		s := newScript(t, plan)
+		caller := s.arrives("0", "PJSIP/trunk-1", "0312345678", "from-trunk", tc.did)
+		if tc.variable != "" {
+			s.apply(ari.Event{Type: ari.ChannelVarset, Channel: caller, Variable: "_CALLBACKD_LABEL", Value: tc.variable})
+		}
+		s.runs(&caller, "Queue", "support")
+		if got := s.one().BusinessLabel; got != tc.want {
+			t.Errorf("did %s, variable %q: label %q, want %q", tc.did, tc.variable, got, tc.want)
+		}
+	}
+}
+
+func TestTracker_Recordings(t *testing.T) {
+	t.Parallel()
+	s := newScript(t, tracePlan())
+	caller := s.arrives("0", "PJSIP/trunk-1", "0312345678", "from-trunk", "7001")
+	s.runs(&caller, "MixMonitor", "/rec/a.wav,b")
+	s.apply(ari.Event{Type: ari.ChannelVarset, Channel: caller, Variable: "MIXMONITOR_FILENAME", Value: "/rec/a.wav"})
+	s.apply(ari.Event{Type: ari.ChannelVarset, Channel: caller, Variable: "MIXMONITOR_FILENAME", Value: "/rec/b.wav"})
+	s.apply(ari.Event{Type: ari.RecordingStarted, Recording: ari.Recording{Name: "live", Format: "wav", TargetURI: "channel:" + string(caller.ID)}})
+	if got, want := s.one().Recordings, []string{"/rec/a.wav", "/rec/b.wav", "live.wav"}; !slices.Equal(got, want) {
+		t.Errorf("recordings = %v, want %v", got, want)
+	}
+}
+
+func TestTracker_BoundsOfACall(t *testing.T) {
+	t.Parallel()
+	s := newScript(t, tracePlan())
+	caller := s.arrives("0", "PJSIP/trunk-1", "0312345678", "from-trunk", "7001")
+	for i := range 1000 {
+		s.runs(&caller, "Queue", fmt.Sprintf("queue-%d", i))
+		s.runs(&caller, "Queue", "support")
+		s.runs(&caller, "MixMonitor", fmt.Sprintf("/rec/%d.wav", i))
+	}
+	if c := s.one(); len(c.Receipt) > 64 || len(c.Recordings) > 64 || c.CallCenter != "support" {
+		t.Errorf("%d signals, %d recordings, call center %q", len(c.Receipt), len(c.Recordings), c.CallCenter)
+	}
+}
+
+func TestNewTracker_RefusesContradictions(t *testing.T) {
+	t.Parallel()
+	for what, change := range map[string]func(*callcenter.Plan){
+		`extension "7001" is taken`: func(p *callcenter.Plan) { p.RingGroups[0].Extension = "7001" },
+		`queue "Support" is taken`:  func(p *callcenter.Plan) { p.RingGroups[0].Queues = []string{"Support"} },
+	} {
+		plan := tracePlan()
+		change(plan)
+		if _, err := callcenter.NewTracker("pbx1", plan); err == nil || !strings.Contains(err.Error(), what) {
+			t.Errorf("NewTracker: %v, want %q in it", err, what)
+		}
+	}
+}
+
+func TestNewRequestID(t *testing.T) {
+	t.Parallel()
+	a := callcenter.NewRequestID("pbx1", "pbx1-1795405579.0")
+	if diff := cmp.Diff(callcenter.RequestID("rkgpblkg1oepvekldo412uimvsc"), a); diff != "" {
+		t.Errorf("request IDs have changed, and with them every stored one (-want +got):\n%s", diff)
+	}
+	if b := callcenter.NewRequestID("pbx", "1pbx1-1795405579.0"); a == b || len(b) > 64 {
+		t.Errorf("two calls have the ID %s", a)
+	}
+}
