@@ -153,8 +153,7 @@ func referenceEvent(object map[string]any) (ari.Event, error) {
 		DialStatus: m.text("dialstatus"), DialString: m.text("dialstring"), CauseText: m.text("cause_txt"),
 		PresentationText: m.text("caller_presentation_txt"), EventName: m.text("eventname"),
 	}
-	switch v := object["cause"].(type) {
-	case float64:
+	if v, ok := object["cause"].(float64); ok {
 		if v != math.Trunc(v) || math.Abs(v) > 1<<53 {
 			return ev, fmt.Errorf("cause %v", v)
 		}

@@ -242,6 +242,7 @@ func (c *call) ringGroupExtension(plan *classifier) string {
 			if g := plan.byQueue[strings.ToLower(s.Value)].group; g != nil {
 				number = g.Extension
 			}
+		default: // says nothing about which ring group
 		}
 	}
 	return firstOf(number, c.dialledExten)
