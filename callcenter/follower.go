@@ -50,6 +50,9 @@ const (
 	shutdownTimeout = 3 * time.Second
 )
 
+// gapDaemonDown is why a gap began for which no connection is to blame.
+const gapDaemonDown = "daemon-down"
+
 // Follower follows one PBX node: it takes its events, keeps its calls, and
 // stores each change.
 type Follower struct {
@@ -90,6 +93,7 @@ func NewFollower(o FollowerOptions) (*Follower, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
+	o.Metrics.open(o.Node)
 	return &Follower{
 		o: o, log: o.Logger.With(slog.String("node", o.Node)), tracker: tracker,
 		pending: map[RequestID]Call{}, since: time.Now(), was: "starting",
@@ -139,7 +143,7 @@ func (f *Follower) resume(ctx context.Context) error {
 	defer f.mu.Unlock()
 	f.tracker.Restore(calls)
 	if !proven.IsZero() {
-		f.declare(Gap{Node: f.o.Node, From: proven, Why: "daemon-down"})
+		f.declare(Gap{Node: f.o.Node, From: proven, Why: gapDaemonDown})
 	}
 	return nil
 }

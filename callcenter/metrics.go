@@ -64,6 +64,25 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 	return m
 }
 
+// open makes a node's series, so that a rate over them does not miss the
+// first thing that goes wrong.
+func (m *Metrics) open(node string) {
+	if m == nil {
+		return
+	}
+	m.gaps.WithLabelValues(node, gapDaemonDown)
+	for _, reason := range ari.LossReasons() {
+		if reason != ari.LossStopped {
+			m.gaps.WithLabelValues(node, string(reason))
+		}
+	}
+	m.undecoded.WithLabelValues(node)
+	m.storeErrors.WithLabelValues(node)
+	for _, rule := range Rules {
+		m.signals.WithLabelValues(node, string(rule))
+	}
+}
+
 func (m *Metrics) gap(node, why string, d time.Duration) {
 	if m != nil {
 		m.gaps.WithLabelValues(node, why).Add(max(0, d.Seconds()))
