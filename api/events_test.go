@@ -176,9 +176,15 @@ func (r *reader) event() (sse, api.Event) {
 // ended fails the test unless the stream ends.
 func (r *reader) ended() {
 	r.t.Helper()
+	deadline := time.After(patience)
 	for {
-		if e := r.next(); e == (sse{}) {
-			return
+		select {
+		case _, open := <-r.events:
+			if !open {
+				return
+			}
+		case <-deadline:
+			r.t.Fatal("the stream does not end")
 		}
 	}
 }
