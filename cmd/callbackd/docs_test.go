@@ -24,8 +24,8 @@ func TestDocs_Operations(t *testing.T) {
 	explained := regexp.MustCompile("`(callbackd_[a-z_]+)`").FindAllStringSubmatch(text, -1)
 
 	w := newWorld(t, lab.AsteriskOptions{})
-	playAbandoned(t, w) // series with labels show once they count something
-	w.ended(t, 1)
+	playIVROnly(t, w) // series with labels show once they count something
+	w.register(t, w.ended(t, 1)[0]["request_id"].(string), refused)
 	_, metrics, err := request(t.Context(), http.MethodGet, w.ops+"/metrics", "", nil)
 	if err != nil {
 		t.Fatal(err)
