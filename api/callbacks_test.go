@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"callbackd/accounts"
 	"callbackd/api"
@@ -60,13 +59,6 @@ func TestRegisterCallback_OfACallCenterCall(t *testing.T) {
 		callbackd_callbacks_registered_total{origin="automatic"} 0
 		callbackd_callbacks_registered_total{origin="manual"} 2
 	`, "callbackd_callbacks_registered_total")
-}
-
-func (w *world) wantMetrics(want string, names ...string) {
-	w.t.Helper()
-	if err := testutil.GatherAndCompare(w.registry, strings.NewReader(want), names...); err != nil {
-		w.t.Error(err)
-	}
 }
 
 func TestRegisterCallback_RefusesOtherKindsAndSaysWhy(t *testing.T) {

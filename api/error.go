@@ -56,49 +56,61 @@ var problems = []problem{
 				p.Fields = e.fields
 			}
 		},
-	}, {
+	},
+	{
 		code: "unauthorized", status: http.StatusUnauthorized, is: isAny(errNoToken, accounts.ErrUnauthorized),
 		ja: "認証が必要です。有効なトークンを指定してください。",
 		en: "Authentication is needed. Send a valid token.",
-	}, {
+	},
+	{
 		code: "forbidden", status: http.StatusForbidden, is: isAny(accounts.ErrForbidden),
 		ja: "この操作を行う権限がありません。",
 		en: "You are not allowed to do this.",
-	}, {
+	},
+	{
 		code: "cross_origin", status: http.StatusForbidden, is: isAny(errCrossOrigin),
 		ja: "他のサイトのページからの操作は受け付けられません。",
 		en: "Requests from other sites' pages are not accepted.",
-	}, {
+	},
+	{
 		code: "not_found", status: http.StatusNotFound, is: isAny(errRouteNotFound),
 		ja: "指定された URL は存在しません。",
 		en: "There is nothing at this URL.",
-	}, {
+	},
+	{
 		code: "method_not_allowed", status: http.StatusMethodNotAllowed, is: isAny(errMethodNotAllowed),
 		ja: "この URL ではこのメソッドを使用できません。",
 		en: "This URL does not have this method.",
-	}, {
+	},
+	{
 		code: "call_not_found", status: http.StatusNotFound, is: isAny(callcenter.ErrNotFound),
 		ja: "通話が見つかりません。",
 		en: "The call was not found.",
-	}, {
+	},
+	{
 		code: "callback_not_found", status: http.StatusNotFound, is: isAny(callbacks.ErrNotFound),
 		ja: "折り返し呼が見つかりません。",
 		en: "The callback was not found.",
-	}, {
+	},
+	{
 		code: "callback_exists", status: http.StatusConflict, is: isType[*callbacks.ExistsError],
 		fill: fillExists,
-	}, {
+	},
+	{
 		code: "idempotency_key_reused", status: http.StatusConflict, is: isAny(callbacks.ErrKeyReused),
 		ja: "この Idempotency-Key は別の通話の登録で使用されています。",
 		en: "This Idempotency-Key was used for the registration of another call.",
-	}, {
+	},
+	{
 		code: "not_call_center_call", status: http.StatusUnprocessableEntity, is: isType[*callbacks.NotCallCenterCallError],
 		fill: fillNotCallCenterCall,
-	}, {
+	},
+	{
 		code: "request_too_large", status: http.StatusRequestEntityTooLarge, is: isTooLarge,
 		ja: "リクエストが大きすぎます。",
 		en: "The request is too large.",
-	}, {
+	},
+	{
 		code: codeUnavailable, status: http.StatusServiceUnavailable, is: isAny(errUnavailable, errStopping, context.DeadlineExceeded),
 		ja: "現在サービスを利用できません。しばらくしてからもう一度お試しください。",
 		en: "The service is not available now. Please try again later.",
