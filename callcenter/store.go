@@ -24,7 +24,8 @@ type Store interface {
 	SaveCalls(ctx context.Context, calls []Call) error
 
 	// SaveGap inserts a gap or, when one of the same node and From is stored,
-	// sets its To.
+	// sets its To. A gap that has ended ends all others of its node that began
+	// before its end: those that a daemon left open when it died.
 	SaveGap(ctx context.Context, gap Gap) error
 
 	// LastProven returns until when a node's events are known to have been

@@ -213,7 +213,13 @@ func (c *Calls) CallbackOf(ctx context.Context, ids []callcenter.RequestID) (map
 
 // SaveGap implements callcenter.Store.
 func (c *Calls) SaveGap(ctx context.Context, gap callcenter.Gap) error {
+	// One statement, and so one transaction. A daemon that died during a gap
+	// left it open: it cannot last longer than one that began later.
 	_, err := c.db.pool.Exec(ctx, `
+		WITH stale AS (
+			UPDATE gaps SET to_at = @to
+			WHERE node = @node AND to_at IS NULL AND from_at < @to AND from_at <> @from
+		)
 		INSERT INTO gaps (node, from_at, to_at, why)
 		VALUES (@node, @from, @to, @why)
 		ON CONFLICT (node, from_at) DO UPDATE SET to_at = excluded.to_at`,

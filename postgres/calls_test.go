@@ -311,6 +311,39 @@ func TestCalls_Gaps(t *testing.T) {
 	}
 }
 
+// A gap that lasted when its daemon died ends with the gap of the next one, on
+// its own node.
+func TestCalls_GapLeftOpen(t *testing.T) {
+	t.Parallel()
+	db, _ := open(t)
+	calls := db.Calls()
+	saveGap := func(gap callcenter.Gap) {
+		t.Helper()
+		if err := calls.SaveGap(t.Context(), gap); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before, to, after := start.Add(-time.Minute), start.Add(time.Minute), start.Add(2*time.Minute)
+	left := callcenter.Gap{Node: "pbx1", From: start, Why: "broken"}
+	elsewhere := callcenter.Gap{Node: "pbx2", From: start, Why: "broken"}
+	later := callcenter.Gap{Node: "pbx1", From: after, Why: "silent"}
+	down := callcenter.Gap{Node: "pbx1", From: before, Why: "daemon-down"}
+	for _, gap := range []callcenter.Gap{left, elsewhere, down, later} {
+		saveGap(gap)
+	}
+	down.To, left.To = &to, &to
+	saveGap(down)
+	for node, want := range map[string][]callcenter.Gap{"pbx1": {later, left, down}, "pbx2": {elsewhere}} {
+		got, err := calls.Gaps(t.Context(), node, 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("gaps of %s (-want +got):\n%s", node, diff)
+		}
+	}
+}
+
 func TestCalls_Proven(t *testing.T) {
 	t.Parallel()
 	db, _ := open(t)
