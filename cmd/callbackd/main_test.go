@@ -18,10 +18,16 @@ import (
 // main does, and does not end by itself.
 const stubbornEnv = "CALLBACKD_TEST_STUBBORN"
 
+// mainEnv makes the test program callbackd itself.
+const mainEnv = "CALLBACKD_TEST_MAIN"
+
 func TestMain(m *testing.M) {
 	if os.Getenv(stubbornEnv) != "" {
 		beStubborn()
 		os.Exit(exitOK)
+	}
+	if os.Getenv(mainEnv) != "" {
+		main()
 	}
 	os.Exit(databases.Run(m))
 }

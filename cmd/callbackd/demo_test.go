@@ -1,0 +1,398 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"callbackd/api"
+	"callbackd/lab/labtest"
+	"callbackd/sip"
+)
+
+// demoReadyWithin is promised to whoever starts a demo, once the parts are
+// extracted.
+const demoReadyWithin = 15 * time.Second
+
+// hasty are the flags of a demo in which much happens soon.
+var hasty = []string{"demo", "--json", "--api", "127.0.0.1:0", "--ops", "127.0.0.1:0", "--every", "200ms", "--talk", "300ms"}
+
+// TestDemo_Places goes where the demo says, with what it gives.
+func TestDemo_Places(t *testing.T) {
+	t.Parallel()
+	stdout, printed := io.Pipe()
+	var stderr bytes.Buffer
+	ended := make(chan int, 1)
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	begun := time.Now()
+	go func() {
+		code := run(ctx, hasty, strings.NewReader(""), printed, &stderr)
+		printed.Close()
+		ended <- code
+	}()
+	lines := bufio.NewReader(stdout)
+	line, err := lines.ReadBytes('\n')
+	if err != nil {
+		t.Fatalf("no line was printed: %v\n%s", err, stderr.String())
+	}
+	took := time.Since(begun)
+	t.Logf("ready after %s", took)
+	if took > demoReadyWithin {
+		t.Errorf("ready after %s, want at most %s", took, demoReadyWithin)
+	}
+	var places demoPlaces
+	if err := json.Unmarshal(line, &places); err != nil {
+		t.Fatal(err)
+	}
+
+	callFromOutside(t, places)
+	shows(t, places)
+	stop()
+	rest, err := io.ReadAll(lines)
+	if err != nil || len(rest) > 0 {
+		t.Errorf("after the line of JSON: %q, %v; want nothing", rest, err)
+	}
+	if code := <-ended; code != exitOK {
+		t.Errorf("exit code %d, want %d", code, exitOK)
+	}
+	if summary := stderr.String(); !strings.Contains(summary, "call_center") || !strings.Contains(summary, "not_call_center_call") {
+		t.Error("the summary lacks calls or refusals")
+	}
+	if strings.Contains(stderr.String(), "level=WARN") || t.Failed() {
+		t.Errorf("the demo is not content:\n%s", stderr.String())
+	}
+}
+
+// shows waits until calls and a callback show at the places.
+func shows(t *testing.T, places demoPlaces) {
+	t.Helper()
+	get := func(url, token string, into any) error {
+		status, body, err := request(t.Context(), http.MethodGet, url, token, nil)
+		if err == nil && status != http.StatusOK {
+			err = fmt.Errorf("%s: %d %s", url, status, body)
+		}
+		if err == nil && into != nil {
+			err = json.Unmarshal(body, into)
+		}
+		return err
+	}
+	base := places.API + "/api/v1"
+	labtest.Eventually(t, patience, func() error {
+		var calls api.CallList
+		if err := get(base+"/calls?page_size=200", places.Token, &calls); err != nil {
+			return err
+		}
+		for _, call := range calls.Items {
+			if call.CallbackID != nil {
+				return get(fmt.Sprintf("%s/callbacks/%d", base, *call.CallbackID), places.Token, &api.Callback{})
+			}
+		}
+		return fmt.Errorf("none of %d calls has a callback", len(calls.Items))
+	})
+	labtest.Eventually(t, patience, func() error {
+		status, metrics, err := request(t.Context(), http.MethodGet, places.Ops+"/metrics", "", nil)
+		if err == nil && (status != http.StatusOK || !bytes.Contains(metrics, []byte(`reason="not_call_center_call"`))) {
+			err = fmt.Errorf("/metrics: %d without a refused registration", status)
+		}
+		return err
+	})
+	var me api.Me
+	if err := get(base+"/me", places.AgentToken, &me); err != nil {
+		t.Error(err)
+	}
+	if diff := cmp.Diff([]string{demoDesk}, me.CallCenters); diff != "" {
+		t.Errorf("call centers of the agent's token (-want +got):\n%s", diff)
+	}
+	if err := get(places.Ops+"/readyz", "", nil); err != nil {
+		t.Error(err)
+	}
+	ariURL := strings.Replace(places.ARI.URL, "://", "://"+places.ARI.Username+":"+places.ARI.Password+"@", 1)
+	if err := get(ariURL+"/channels", "", nil); err != nil {
+		t.Error(err)
+	}
+}
+
+// callFromOutside calls the IVR as one more customer.
+func callFromOutside(t *testing.T, places demoPlaces) {
+	t.Helper()
+	name, value, _ := strings.Cut(places.TrunkHeader, ": ")
+	phone := openPhone(t, sip.PhoneOptions{Username: "visitor", Server: places.SIP, Headers: map[string]string{name: value}})
+	call := dial(t, phone, "7480", sip.CallOptions{})
+	talks(t, call)
+	leave(t, call)
+}
+
+// TestDemo_LeavesNothing looks for processes and files of a demo that was
+// ended in every way there is.
+func TestDemo_LeavesNothing(t *testing.T) {
+	t.Parallel()
+	send := func(s syscall.Signal) func(*testing.T, *demoChild) {
+		return func(t *testing.T, c *demoChild) {
+			if err := c.cmd.Process.Signal(s); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	starting := func(t *testing.T, c *demoChild) {
+		labtest.Eventually(t, patience, func() error {
+			if len(c.files(t)) == 0 {
+				return errors.New("it has made no file")
+			}
+			return nil
+		})
+	}
+	ready := func(t *testing.T, c *demoChild) {
+		if _, err := c.stdout.ReadBytes('\n'); err != nil {
+			t.Fatalf("no line was printed: %v\n%s", err, c.stderr.String())
+		}
+	}
+	byItself := func(t *testing.T, c *demoChild) {
+		rest, err := io.ReadAll(c.stdout)
+		if n := bytes.Count(rest, []byte("\n")); err != nil || n != 1 {
+			t.Errorf("it printed %d lines on standard output (%v), want 1", n, err)
+		}
+	}
+	nothing := func(*testing.T, *demoChild) {}
+	for _, tt := range []struct {
+		name string
+		args []string
+		wait func(*testing.T, *demoChild)
+		end  func(*testing.T, *demoChild)
+		code int
+	}{
+		{"its time is over", []string{"--for", "2s"}, byItself, nothing, exitOK},
+		{"Ctrl-C when ready", nil, ready, send(syscall.SIGINT), exitOK},
+		{"SIGTERM while it starts", nil, starting, send(syscall.SIGTERM), exitOK},
+		{"the terminal is closed", nil, ready, send(syscall.SIGHUP), exitOK},
+		{"the PBX crashes", nil, ready, crashPBX, exitFailure},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			c := startDemo(t, tt.args...)
+			tt.wait(t, c)
+			tt.end(t, c)
+			_ = c.cmd.Wait() // its exit code says it
+			if code := c.cmd.ProcessState.ExitCode(); code != tt.code {
+				t.Errorf("exit code %d, want %d", code, tt.code)
+			}
+			if files := c.files(t); len(files) > 0 {
+				t.Errorf("files are left: %q", files)
+			}
+			if left := c.processes(t); len(left) > 0 {
+				t.Errorf("processes are left: %v", left)
+			}
+			if t.Failed() {
+				t.Log(c.stderr.String())
+			}
+		})
+	}
+}
+
+// A demo that is killed cannot clean up, but its processes end with it.
+func TestDemo_KilledLeavesNoProcess(t *testing.T) {
+	t.Parallel()
+	c := startDemo(t)
+	if _, err := c.stdout.ReadBytes('\n'); err != nil {
+		t.Fatalf("no line was printed: %v\n%s", err, c.stderr.String())
+	}
+	if left := c.processes(t); len(left) < 3 {
+		t.Errorf("processes of a running demo: %v; want callbackd, Asterisk and PostgreSQL", left)
+	}
+	if err := c.cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = c.cmd.Wait() // it was killed
+	labtest.Eventually(t, patience, func() error {
+		if left := c.processes(t); len(left) > 0 {
+			return fmt.Errorf("processes are left: %v", left)
+		}
+		return nil
+	})
+}
+
+// demoChild is a demo in a process of its own, with a folder for all its files.
+type demoChild struct {
+	cmd    *exec.Cmd
+	folder string
+	stdout *bufio.Reader
+	stderr bytes.Buffer
+}
+
+func startDemo(t *testing.T, args ...string) *demoChild {
+	t.Helper()
+	// A program that is started from one that ignores a signal, as under nohup,
+	// ignores it too; from one that handles it, it does not.
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	t.Cleanup(func() { signal.Stop(hangups) })
+	// Not t.TempDir: PostgreSQL, which root gives to another user, must be able
+	// to enter, and the path must be short enough for a socket.
+	folder, err := os.MkdirTemp("", "demo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(folder); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := os.Chmod(folder, 0o711); err != nil {
+		t.Fatal(err)
+	}
+	c := &demoChild{folder: folder, cmd: exec.CommandContext(t.Context(), os.Args[0], append(slices.Clone(hasty), args...)...)}
+	c.cmd.Env = append(os.Environ(), mainEnv+"=1", "TMPDIR="+folder)
+	c.cmd.Stderr = &c.stderr
+	stdout, err := c.cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.stdout = bufio.NewReader(stdout)
+	if err := c.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// files are the demo's.
+func (c *demoChild) files(t *testing.T) []string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(c.folder, "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
+}
+
+// processes are those that have to do with the demo's folder, by number, with
+// their command lines. Each shows it elsewhere: PostgreSQL, which writes its
+// state over its arguments and environment, by where it is.
+func (c *demoChild) processes(t *testing.T) map[string]string {
+	t.Helper()
+	found := map[string]string{}
+	all, err := filepath.Glob("/proc/[0-9]*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, process := range all {
+		// Errors are those of processes that end meanwhile, or of other users.
+		environment, _ := os.ReadFile(filepath.Join(process, "environ"))
+		commandLine, _ := os.ReadFile(filepath.Join(process, "cmdline"))
+		where, _ := os.Readlink(filepath.Join(process, "cwd"))
+		if strings.Contains(string(environment)+string(commandLine)+where, c.folder) {
+			found[filepath.Base(process)] = strings.ReplaceAll(string(commandLine), "\x00", " ")
+		}
+	}
+	return found
+}
+
+// crashPBX kills the demo's Asterisk.
+func crashPBX(t *testing.T, c *demoChild) {
+	t.Helper()
+	for number, line := range c.processes(t) {
+		if !strings.Contains(line, "asterisk.conf") {
+			continue
+		}
+		var pid int
+		if _, err := fmt.Sscan(number, &pid); err != nil {
+			t.Fatal(err)
+		}
+		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	t.Fatal("no PBX is running")
+}
+
+func TestDemo_Usage(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{
+		{"demo", "--config", "callbackd.yaml"},
+		{"demo", "--for", "-1s"},
+		{"demo", "--every", "0s"},
+		{"demo", "--talk", "0s"},
+		{"demo", "7"},
+	} {
+		if code, stdout, stderr := execute(t, args...); code != exitUsage || stdout != "" {
+			t.Errorf("callbackd %q: exit code %d, stdout %q, stderr %q; want %d and nothing", args, code, stdout, stderr, exitUsage)
+		}
+	}
+}
+
+func TestAddressOr(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	taken := l.Addr().String()
+	if got, want := addressOr(t.Context(), "", taken), "127.0.0.1:0"; got != want {
+		t.Errorf("instead of a taken address: %s, want %s", got, want)
+	}
+	if got := addressOr(t.Context(), taken, "127.0.0.1:0"); got != taken {
+		t.Errorf("for an address that was asked for: %s, want %s", got, taken)
+	}
+}
+
+func TestDemoSummary_Write(t *testing.T) {
+	t.Parallel()
+	seconds := 5.25
+	s := demoSummary{
+		calls: map[callSort]int{
+			{api.KindCallCenter, api.DirectionInbound, "answered"}: 3,
+			{api.KindIVR, api.DirectionInbound, "abandoned"}:       1,
+		},
+		registered: map[string]float64{"manual": 2},
+		refused:    map[string]float64{"not_call_center_call ivr": 1, "callback_exists": 1},
+		pbxEvents:  1234,
+		received:   map[string]int{"call": 12},
+		gaps:       []api.Gap{{Node: "pbx1", Why: "connection-lost", GapSeconds: &seconds}, {Node: "pbx1", Why: "starting"}},
+	}
+	var got strings.Builder
+	if err := s.write(&got, 30*time.Second, 7); err != nil {
+		t.Fatal(err)
+	}
+	want := `
+In 30s, with seed 7:
+
+CALLS         DIRECTION             OUTCOME          NUMBER
+call_center   inbound               answered         3
+ivr           inbound               abandoned        1
+all                                                  4
+
+CALLBACKS     REASON                KIND             NUMBER
+registered    manual                                 2
+refused       callback_exists                        1
+refused       not_call_center_call  ivr              1
+
+EVENTS        OF                                     NUMBER
+from the PBX  all types                              1234
+from the API  call                                   12
+
+GAPS          NODE                  WHY              SECONDS
+              pbx1                  connection-lost  5.2
+              pbx1                  starting         lasts
+`
+	if diff := cmp.Diff(want, got.String()); diff != "" {
+		t.Errorf("summary (-want +got):\n%s", diff)
+	}
+}
