@@ -2,6 +2,7 @@ package ari
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -138,67 +139,127 @@ func decodeObject(p *scanner, field func(key string) error) error {
 	return err
 }
 
+// The members of a channel, in the order in which Asterisk writes them.
+const (
+	channelID = iota
+	channelName
+	channelState
+	channelProtocolID
+	channelCaller
+	channelConnected
+	channelAccountCode
+	channelDialplan
+	channelCreationTime
+	channelLanguage
+	channelVars
+)
+
+var channelMembers = members{
+	`"id":`, `"name":`, `"state":`, `"protocol_id":`, `"caller":`, `"connected":`,
+	`"accountcode":`, `"dialplan":`, `"creationtime":`, `"language":`, `"channelvars":`,
+}
+
 func channel(p *scanner, c *Channel) error {
-	if p.null() {
-		return nil
-	}
-	return decodeObject(p, func(key string) error {
-		switch key {
-		case "id":
+	return channelMembers.decode(p, func(member int) error {
+		switch member {
+		case channelID:
 			return optional(p, &c.ID)
-		case "name":
+		case channelName:
 			return optional(p, &c.Name)
-		case "state":
+		case channelState:
 			return optional(p, &c.State)
-		case "caller":
+		case channelCaller:
 			return callerID(p, &c.Caller)
-		case "connected":
+		case channelConnected:
 			return callerID(p, &c.Connected)
-		case "accountcode":
+		case channelAccountCode:
 			return optional(p, &c.AccountCode)
-		case "dialplan":
+		case channelDialplan:
 			return dialplan(p, &c.Dialplan)
-		case "creationtime":
+		case channelCreationTime:
 			return timestamp(p, &c.CreationTime)
-		case "channelvars":
+		case channelVars:
 			return variables(p, &c.Vars)
 		}
 		return p.skip()
 	})
 }
 
+var partyMembers = members{`"name":`, `"number":`}
+
 func callerID(p *scanner, id *CallerID) error {
-	if p.null() {
-		return nil
-	}
-	return decodeObject(p, func(key string) error {
-		switch key {
-		case "name":
+	return partyMembers.decode(p, func(member int) error {
+		switch member {
+		case 0:
 			return optional(p, &id.Name)
-		case "number":
+		case 1:
 			return optional(p, &id.Number)
 		}
 		return p.skip()
 	})
 }
 
+var positionMembers = members{`"context":`, `"exten":`, `"priority":`, `"app_name":`, `"app_data":`}
+
 func dialplan(p *scanner, d *DialplanPosition) error {
-	if p.null() {
-		return nil
-	}
-	return decodeObject(p, func(key string) error {
-		switch key {
-		case "context":
+	return positionMembers.decode(p, func(member int) error {
+		switch member {
+		case 0:
 			return optional(p, &d.Context)
-		case "exten":
+		case 1:
 			return optional(p, &d.Exten)
-		case "app_name":
+		case 3:
 			return optional(p, &d.AppName)
-		case "app_data":
+		case 4:
 			return optional(p, &d.AppData)
 		}
 		return p.skip()
 	})
+}
+
+// members are the names of an object's members, quoted and with the colon, in
+// the order in which Asterisk writes them. Guessing the next name right is
+// three times as fast as reading it; where the guess is wrong, it is read.
+type members []string
+
+// decode calls field for each member of the object or null at p, with the
+// name's index or -1. field is to step over the member's value.
+func (m members) decode(p *scanner, field func(member int) error) error {
+	if p.null() {
+		return nil
+	}
+	more, err := p.open('{', '}')
+	for next := 0; more && err == nil; next++ {
+		member := next
+		if next < len(m) && strings.HasPrefix(p.s[p.i:], m[next]) {
+			p.i += len(m[next])
+		} else {
+			key, err := p.key()
+			if err != nil {
+				return err
+			}
+			if member = m.index(key); member >= 0 {
+				next = member
+			}
+		}
+		if err := field(member); err != nil {
+			if member >= 0 {
+				return fmt.Errorf("%s %w", m[member], err)
+			}
+			return err
+		}
+		more, err = p.more('}')
+	}
+	return err
+}
+
+func (m members) index(key string) int {
+	for i, name := range m {
+		if len(name) == len(key)+3 && name[1:1+len(key)] == key {
+			return i
+		}
+	}
+	return -1
 }
 
 func variables(p *scanner, vars *[]Variable) error {

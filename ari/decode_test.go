@@ -41,7 +41,7 @@ func TestDecode_SaysWhatIsWrong(t *testing.T) {
 		``:                                "unexpected end",
 		`[]`:                              "'{'",
 		`{"timestamp":"2026"}`:            `"2026" is not of the form`,
-		`{"channel":{"id":7},"type":"x"}`: "channel: id: string expected",
+		`{"channel":{"id":7},"type":"x"}`: `channel: "id": string expected`,
 		`{"type":"x"} y`:                  "end expected",
 		`{}`:                              "no type",
 		`{"type":"x","bridge":{"id":"b"`:  "unexpected end",
