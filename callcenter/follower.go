@@ -46,6 +46,9 @@ const (
 	// askAfter is how long a channel may go without anything that ties it to
 	// a call before Asterisk is asked.
 	askAfter = 200 * time.Millisecond
+	// storeTimeout bounds each write. A database that hangs must show as one
+	// that fails; but one that is merely slow must get a batch done.
+	storeTimeout = 10 * time.Second
 	// shutdownTimeout bounds the last write.
 	shutdownTimeout = 3 * time.Second
 )
@@ -177,7 +180,8 @@ func (f *Follower) consume(ctx context.Context) error {
 	var ev ari.Event
 	for {
 		n, err := f.o.Stream.NextBatch(ctx, messages)
-		if errors.Is(err, io.EOF) {
+		if errors.Is(err, io.EOF) || err != nil && ctx.Err() != nil {
+			// No error of ours: write may have one to tell.
 			return nil
 		}
 		if err != nil {

@@ -16,6 +16,7 @@ type Metrics struct {
 	gaps         *prometheus.CounterVec
 	undecoded    *prometheus.CounterVec
 	storeErrors  *prometheus.CounterVec
+	refusedCalls *prometheus.CounterVec
 	storeSeconds *prometheus.HistogramVec
 	lagSeconds   *prometheus.HistogramVec
 	calls        *prometheus.CounterVec
@@ -50,6 +51,8 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 			"Events that were wanted and could not be decoded.", "node"),
 		storeErrors: counter("callbackd_store_failures_total",
 			"Attempts to store calls that failed and were repeated.", "node"),
+		refusedCalls: counter("callbackd_store_refused_calls_total",
+			"Attempts to store a call that the database refused as it was; it is not tried again before it changes.", "node"),
 		storeSeconds: histogram("callbackd_store_seconds",
 			"Time that a batch of calls took to be stored.", "node"),
 		lagSeconds: histogram("callbackd_calls_lag_seconds",
@@ -60,7 +63,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 			"Signals in the receipts of calls that ended.", "node", "rule"),
 		counted: map[RequestID]bool{},
 	}
-	r.MustRegister(m.gaps, m.undecoded, m.storeErrors, m.storeSeconds, m.lagSeconds, m.calls, m.signals)
+	r.MustRegister(m.gaps, m.undecoded, m.storeErrors, m.refusedCalls, m.storeSeconds, m.lagSeconds, m.calls, m.signals)
 	return m
 }
 
@@ -98,6 +101,12 @@ func (m *Metrics) undecodable(node string) {
 func (m *Metrics) storeFailed(node string) {
 	if m != nil {
 		m.storeErrors.WithLabelValues(node).Inc()
+	}
+}
+
+func (m *Metrics) refused(node string, calls int) {
+	if m != nil {
+		m.refusedCalls.WithLabelValues(node).Add(float64(calls))
 	}
 }
 

@@ -3,11 +3,25 @@ package callcenter
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 )
 
 // ErrNotFound says that no such call is stored.
 var ErrNotFound = errors.New("call not found")
+
+// RefusedError says that a store cannot hold calls as they are, at the next
+// attempt no more than at this one. All others were stored.
+type RefusedError struct {
+	Calls []RequestID
+	Err   error
+}
+
+// Error implements error.
+func (e *RefusedError) Error() string { return fmt.Sprintf("calls %s are refused: %v", e.Calls, e.Err) }
+
+// Unwrap returns why.
+func (e *RefusedError) Unwrap() error { return e.Err }
 
 // Store keeps calls and gaps for the service. Times may be rounded to
 // microseconds.
@@ -20,7 +34,8 @@ type Store interface {
 	// for node and linkedid) in one transaction, together with one entry in
 	// the change log for each call that differs from what was stored. Saving
 	// the same calls again changes nothing. A call-center call is never
-	// turned into another kind.
+	// turned into another kind. A RefusedError means that all calls but those
+	// it names are stored.
 	SaveCalls(ctx context.Context, calls []Call) error
 
 	// SaveGap inserts a gap or, when one of the same node and From is stored,

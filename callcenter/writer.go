@@ -2,9 +2,11 @@ package callcenter
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"callbackd/ari"
@@ -83,7 +85,11 @@ func (f *Follower) save(ctx context.Context) error {
 		more := len(f.order) > 0
 		f.mu.Unlock()
 
-		if err := f.saveBatch(ctx, batch, gaps); err != nil {
+		gaps, err := f.saveGaps(ctx, gaps)
+		if err == nil {
+			err = f.saveCalls(ctx, batch)
+		}
+		if err != nil {
 			f.putBack(batch, gaps)
 			return err
 		}
@@ -98,20 +104,42 @@ func (f *Follower) save(ctx context.Context) error {
 	if proven.IsZero() {
 		return nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
 	return f.o.Store.SaveProven(ctx, f.o.Node, proven)
 }
 
-func (f *Follower) saveBatch(ctx context.Context, batch []Call, gaps []Gap) error {
-	for _, gap := range gaps {
+// saveGaps returns the gaps that could not be stored. Those that were must not
+// be stored again: one that has ended would last again for a while.
+func (f *Follower) saveGaps(ctx context.Context, gaps []Gap) (left []Gap, err error) {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	for i, gap := range gaps {
 		if err := f.o.Store.SaveGap(ctx, gap); err != nil {
-			return err
+			return gaps[i:], err
 		}
 	}
+	return nil, nil
+}
+
+// saveCalls stores one batch. Calls that the store refuses are left to their
+// next change: trying them again and again would in the end leave no room in
+// a batch for any other.
+func (f *Follower) saveCalls(ctx context.Context, batch []Call) error {
 	if len(batch) == 0 {
 		return nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
 	begin := time.Now()
-	if err := f.o.Store.SaveCalls(ctx, batch); err != nil {
+	err := f.o.Store.SaveCalls(ctx, batch)
+	if refused, ok := errors.AsType[*RefusedError](err); ok {
+		f.o.Metrics.refused(f.o.Node, len(refused.Calls))
+		f.log.Error("calls are refused by the database and not stored", slog.Any("calls", refused.Calls), slog.Any("err", refused.Err))
+		batch = slices.DeleteFunc(batch, func(c Call) bool { return slices.Contains(refused.Calls, c.RequestID) })
+		err = nil
+	}
+	if err != nil {
 		return err
 	}
 	f.mu.Lock()

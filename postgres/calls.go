@@ -40,20 +40,26 @@ func (c *Calls) ActiveCalls(ctx context.Context, node string) ([]callcenter.Call
 // repaired, and text that the schema bounds is cut off.
 //
 // When the schema refuses a call all the same, the others are stored in
-// further transactions, and the error names the refused ones: one odd call
-// must not keep a whole node's calls from being stored.
+// further transactions, and a callcenter.RefusedError names the refused ones:
+// one odd call must not keep a whole node's calls from being stored.
 func (c *Calls) SaveCalls(ctx context.Context, calls []callcenter.Call) error {
 	if len(calls) == 0 {
 		return nil
 	}
-	if err := c.saveRows(ctx, newCallRows(calls)); err != nil {
+	var refused callcenter.RefusedError
+	err := c.saveRows(ctx, newCallRows(calls), &refused)
+	if err == nil && len(refused.Calls) > 0 {
+		err = &refused
+	}
+	if err != nil {
 		return fmt.Errorf("save %d calls: %w", len(calls), err)
 	}
 	return nil
 }
 
-// saveRows saves as many rows as it can, in one transaction if it can.
-func (c *Calls) saveRows(ctx context.Context, rows []callRow) error {
+// saveRows saves rows, in one transaction if it can, and leaves out those that
+// are refused.
+func (c *Calls) saveRows(ctx context.Context, rows []callRow, refused *callcenter.RefusedError) error {
 	batch, err := json.Marshal(rows)
 	if err != nil {
 		return err
@@ -69,10 +75,15 @@ func (c *Calls) saveRows(ctx context.Context, rows []callRow) error {
 	case !isRefusal(err):
 		return err
 	case len(rows) == 1:
-		return fmt.Errorf("call %s is refused: %w", rows[0].RequestID, err)
+		refused.Calls = append(refused.Calls, callcenter.RequestID(rows[0].RequestID))
+		refused.Err = errors.Join(refused.Err, err)
+		return nil
 	default:
 		half := len(rows) / 2
-		return errors.Join(c.saveRows(ctx, rows[:half]), c.saveRows(ctx, rows[half:]))
+		if err := c.saveRows(ctx, rows[:half], refused); err != nil {
+			return err
+		}
+		return c.saveRows(ctx, rows[half:], refused)
 	}
 }
 
