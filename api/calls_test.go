@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"testing"
@@ -73,9 +74,7 @@ func TestListCalls_FiltersNarrowTogether(t *testing.T) {
 
 func cloned(v url.Values) url.Values {
 	c := url.Values{}
-	for name, values := range v {
-		c[name] = values
-	}
+	maps.Copy(c, v)
 	return c
 }
 

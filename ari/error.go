@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -38,12 +39,7 @@ func (e *Error) booting() bool {
 	if e.Status != http.StatusNotFound {
 		return false
 	}
-	for _, p := range always {
-		if e.Path == p {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(always, e.Path)
 }
 
 // IsGone reports whether the object asked for does not exist (404). For a

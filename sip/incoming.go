@@ -3,6 +3,7 @@ package sip
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"time"
 
 	sipmsg "github.com/emiago/sipgo/sip"
@@ -76,7 +77,7 @@ func (p *Phone) onInvite(req *sipmsg.Request, tx sipmsg.ServerTransaction) {
 func (p *Phone) ring(req *sipmsg.Request) (*Call, int) {
 	m, err := openMedia(p.life, p.address.Addr(), p.options.Sound)
 	if err != nil {
-		p.log.Error("no media for an incoming call", "err", err)
+		p.log.Error("no media for an incoming call", slog.Any("err", err))
 		return nil, sipmsg.StatusInternalServerError
 	}
 	// Without an offer ours goes with the answer, and theirs comes with the ACK.
@@ -172,7 +173,7 @@ func (c *Call) accept(req *sipmsg.Request, tx sipmsg.ServerTransaction, hangUpAf
 	select {
 	case <-timer.C:
 		if err := c.Hangup(c.phone.life); err != nil {
-			c.phone.log.Debug("hang up", "call", c.ID(), "err", err)
+			c.phone.log.Debug("hang up", slog.String("call", c.ID()), slog.Any("err", err))
 		}
 	case <-c.done:
 	case <-c.phone.life.Done():
@@ -227,7 +228,7 @@ func (p *Phone) onAck(req *sipmsg.Request, _ sipmsg.ServerTransaction) {
 	}
 	if len(req.Body()) > 0 {
 		if err := c.media.follow(req.Body()); err != nil {
-			p.log.Debug("unusable answer in ACK", "call", c.ID(), "err", err)
+			p.log.Debug("unusable answer in ACK", slog.String("call", c.ID()), slog.Any("err", err))
 		}
 	}
 	c.mu.Lock()
@@ -252,7 +253,7 @@ func (p *Phone) onReinvite(req *sipmsg.Request, tx sipmsg.ServerTransaction) {
 	acked := c.expectACK(req.CSeq().SeqNo)
 	res := c.response(req, sipmsg.StatusOK, c.media.describe())
 	if err := tx.Respond(res); err != nil {
-		p.log.Debug("answer re-INVITE", "call", c.ID(), "err", err)
+		p.log.Debug("answer re-INVITE", slog.String("call", c.ID()), slog.Any("err", err))
 		return
 	}
 	c.repeatUntilACK(tx, res, acked)
@@ -351,7 +352,7 @@ func (p *Phone) respond(req *sipmsg.Request, tx sipmsg.ServerTransaction, status
 // send logs what fails: the far end asks again or gives up.
 func (p *Phone) send(tx sipmsg.ServerTransaction, res *sipmsg.Response) {
 	if err := tx.Respond(res); err != nil {
-		p.log.Debug("send response", "status", res.StatusCode, "err", err)
+		p.log.Debug("send response", slog.Int("status", res.StatusCode), slog.Any("err", err))
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"slices"
 	"strings"
@@ -226,7 +227,7 @@ func (f *following) cancel() {
 	// In the background: the INVITE's responses must be read meanwhile.
 	c.phone.spawn(func() {
 		if _, err := c.phone.do(c.phone.life, req); err != nil {
-			c.phone.log.Debug("cancel not confirmed", "call", c.ID(), "err", err)
+			c.phone.log.Debug("cancel not confirmed", slog.String("call", c.ID()), slog.Any("err", err))
 		}
 	})
 }
@@ -251,7 +252,7 @@ func (f *following) accept(res *sipmsg.Response) {
 		return
 	}
 	// The far end believes that it is talking.
-	c.phone.log.Debug("hang up at the answer", "call", c.ID(), "err", err)
+	c.phone.log.Debug("hang up at the answer", slog.String("call", c.ID()), slog.Any("err", err))
 	_, _ = c.phone.do(c.phone.life, c.dialog.request(sipmsg.BYE))
 	c.finish(err)
 }

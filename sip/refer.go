@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strconv"
 	"strings"
 
@@ -78,7 +79,7 @@ func (p *Phone) onNotify(req *sipmsg.Request, tx sipmsg.ServerTransaction) {
 	}
 	said, err := parseFragment(req.Body())
 	if err != nil {
-		p.log.Debug("unusable notification of a transfer", "call", c.ID(), "err", err)
+		p.log.Debug("unusable notification of a transfer", slog.String("call", c.ID()), slog.Any("err", err))
 		return
 	}
 	select {
@@ -155,6 +156,6 @@ func (c *Call) notify(said statement) {
 	req.AppendHeader(sipmsg.NewHeader("Content-Type", "message/sipfrag;version=2.0"))
 	req.SetBody(fmt.Appendf(nil, "SIP/2.0 %d %s\r\n", said.status, said.reason))
 	if _, err := c.phone.do(c.phone.life, req); err != nil {
-		c.phone.log.Debug("notify of a transfer", "call", c.ID(), "err", err)
+		c.phone.log.Debug("notify of a transfer", slog.String("call", c.ID()), slog.Any("err", err))
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strconv"
 	"sync"
 	"time"
@@ -99,7 +100,7 @@ func (p *Phone) renew(ctx context.Context, granted time.Duration) {
 		if err != nil {
 			wait = retry.NextBackOff()
 			if ctx.Err() == nil {
-				p.log.Warn("phone is not registered", "retry_in", wait, "err", err)
+				p.log.Warn("phone is not registered", slog.Duration("retry_in", wait), slog.Any("err", err))
 			}
 			continue
 		}

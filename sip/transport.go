@@ -48,7 +48,7 @@ func (p *Phone) serve(ctx context.Context) error {
 	go func() {
 		defer close(p.served)
 		if err := server.ServeUDP(reading); err != nil {
-			p.log.Error("phone stopped listening", "err", err)
+			p.log.Error("phone stopped listening", slog.Any("err", err))
 		}
 	}()
 	select {
@@ -104,7 +104,7 @@ func (p *Phone) route(server *sipgo.Server) {
 // a goroutine reads from that for ever.
 func (p *Phone) dropConnections() {
 	if err := p.agent.TransportLayer().Pool("udp").Clear(); err != nil {
-		p.log.Debug("close stray sockets", "err", err)
+		p.log.Debug("close stray sockets", slog.Any("err", err))
 	}
 }
 

@@ -201,7 +201,7 @@ func TestServer_CutsSlowReader(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.CloseNow() //nolint:errcheck // a test
-	for sent := 0; sent < 64; sent++ {
+	for range 64 {
 		pbx.SendLarge(1 << 20)
 		if open, _ := pbx.Connections(); open == 0 {
 			return

@@ -235,7 +235,7 @@ func TestFaults_ApplicationTaken(t *testing.T) {
 	}
 	labtest.Eventually(t, patience, func() error {
 		if stats := other.Stats(); stats.State != ari.StateConnected || time.Since(stats.StateSince) < time.Second {
-			return fmt.Errorf("the other client is %s since %v: %v", stats.State, stats.StateSince, stats.LastErr)
+			return fmt.Errorf("the other client is %s since %v: %w", stats.State, stats.StateSince, stats.LastErr)
 		}
 		return nil
 	})
