@@ -1,6 +1,7 @@
 package callcenter
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,8 +15,8 @@ import (
 	"callbackd/ari"
 )
 
-// FollowerOptions say which node a Follower follows. All but the Logger and
-// the Metrics are mandatory.
+// FollowerOptions say which node a Follower follows. All but the Logger, the
+// Metrics and the bound are mandatory.
 type FollowerOptions struct {
 	Node   string
 	Plan   *Plan
@@ -26,7 +27,14 @@ type FollowerOptions struct {
 	Store   Store
 	Logger  *slog.Logger
 	Metrics *Metrics
+	// MaxPending bounds the calls that wait for the database. When it is
+	// reached events are not read any more, until at last the stream's own
+	// bound is reached and the loss is a declared gap. 0 is DefaultMaxPending.
+	MaxPending int
 }
+
+// DefaultMaxPending is some hours of a busy node, in some hundred megabytes.
+const DefaultMaxPending = 50_000
 
 // Bounds and paces of a Follower.
 const (
@@ -35,11 +43,9 @@ const (
 	coalesce = 20 * time.Millisecond
 	// maxBatch bounds the calls of one transaction.
 	maxBatch = 500
-	// maxPending bounds the calls that wait for the database. When it is
-	// reached events are not read any more, until at last the stream's own
-	// bound is reached and the loss is a declared gap.
-	maxPending = 50_000
-	// provenEvery is how often a quiet node's progress is stored.
+	// proveEvery is how often it is looked how far events are applied, and
+	// provenEvery how often that is stored when there is no call to store.
+	proveEvery  = 100 * time.Millisecond
 	provenEvery = time.Second
 	// freshness is how old the proof that events flow may be.
 	freshness = 12 * time.Second
@@ -64,19 +70,28 @@ type Follower struct {
 
 	mu      sync.Mutex
 	tracker *Tracker
-	// skew is the PBX's clock minus ours, as the last event showed it.
-	skew time.Duration
+	// skew is the PBX's clock minus ours, as the last event showed it; latest
+	// is the latest time by the PBX's clock that is known to have passed.
+	skew   time.Duration
+	latest time.Time
 	// pending are calls that changed and are not stored yet, each as it is
 	// now; order is in which order they changed first.
 	pending map[RequestID]Call
 	order   []RequestID
 	gaps    []Gap // not stored yet
 	open    *Gap  // the gap that lasts; nil when events are followed
-	// synced is the epoch of the connection whose snapshot was taken.
-	synced   int
-	storeErr error
-	since    time.Time // when Health's answer changed last
-	was      string
+	// synced is the epoch of the connection whose snapshot was taken, syncErr
+	// why that of a later one was not.
+	synced  int
+	syncErr error
+	// proven is until when all events were applied.
+	proven time.Time
+	// followed says that events are, and followedAt since when that is so or
+	// not; storeErr why calls cannot be stored, and storeErrAt likewise.
+	followed   bool
+	followedAt time.Time
+	storeErr   error
+	storeErrAt time.Time
 
 	// room is signalled when pending has become smaller, work when there is
 	// something to store.
@@ -97,9 +112,10 @@ func NewFollower(o FollowerOptions) (*Follower, error) {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	o.Metrics.open(o.Node)
+	o.MaxPending = cmp.Or(o.MaxPending, DefaultMaxPending)
 	return &Follower{
 		o: o, log: o.Logger.With(slog.String("node", o.Node)), tracker: tracker,
-		pending: map[RequestID]Call{}, since: time.Now(), was: "starting",
+		pending: map[RequestID]Call{}, followedAt: time.Now(),
 		room: make(chan struct{}, 1), work: make(chan struct{}, 1),
 		asked: map[ari.ChannelID]time.Time{}, consumed: make(chan struct{}),
 	}, nil
@@ -145,10 +161,31 @@ func (f *Follower) resume(ctx context.Context) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.tracker.Restore(calls)
+	for i := range calls {
+		f.passed(calls[i].LastEventAt)
+	}
 	if !proven.IsZero() {
 		f.declare(Gap{Node: f.o.Node, From: proven, Why: gapDaemonDown})
 	}
 	return nil
+}
+
+// passed notes a time by the PBX's clock. f.mu is held.
+func (f *Follower) passed(at time.Time) {
+	if at.After(f.latest) {
+		f.latest = at
+	}
+}
+
+// pbxNow returns what the PBX's clock shows. Before the first event, how it
+// goes is not known; but it has shown already what calls of an earlier run
+// tell. f.mu is held.
+func (f *Follower) pbxNow() time.Time {
+	now := time.Now().Add(f.skew).UTC()
+	if now.Before(f.latest) {
+		return f.latest
+	}
+	return now
 }
 
 // declare begins a gap, unless one lasts already. f.mu is held.
@@ -178,11 +215,11 @@ func (f *Follower) settle(at time.Time) {
 func (f *Follower) consume(ctx context.Context) error {
 	messages := make([]ari.Message, 256)
 	var ev ari.Event
+	var proved time.Time
 	for {
-		n, err := f.o.Stream.NextBatch(ctx, messages)
-		if errors.Is(err, io.EOF) || err != nil && ctx.Err() != nil {
-			// No error of ours: write may have one to tell.
-			return nil
+		n, err := f.nextBatch(ctx, messages)
+		if errors.Is(err, io.EOF) || ctx.Err() != nil && err != nil {
+			return nil // not ctx's error: write may have one to tell
 		}
 		if err != nil {
 			return err
@@ -205,6 +242,34 @@ func (f *Follower) consume(ctx context.Context) error {
 			rest = rest[i:]
 		}
 		f.waitRoom(ctx)
+		if time.Since(proved) >= proveEvery {
+			f.prove()
+			proved = time.Now()
+		}
+	}
+}
+
+// nextBatch is the stream's NextBatch, but returns none when nothing comes
+// until it is time to prove again.
+func (f *Follower) nextBatch(ctx context.Context, messages []ari.Message) (int, error) {
+	turn, cancel := context.WithTimeout(ctx, proveEvery)
+	defer cancel()
+	n, err := f.o.Stream.NextBatch(turn, messages)
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+		return 0, nil
+	}
+	return n, err
+}
+
+// prove notes until when all events are applied, if that can be said. Only
+// the goroutine that applies them can: to another, an event that was taken
+// from the queue and is not applied yet is nowhere.
+func (f *Follower) prove() {
+	s := f.o.Stream.Stats()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if s.State == ari.StateConnected && s.QueueLength == 0 && f.synced == s.Epoch && f.open == nil {
+		f.proven = s.ProvenAt.UTC()
 	}
 }
 
@@ -213,6 +278,9 @@ func (f *Follower) apply(m *ari.Message, ev *ari.Event) {
 	if m.Kind == ari.MessageLost {
 		if m.Reason == ari.LossStopped {
 			return
+		}
+		if f.followed {
+			f.followed, f.followedAt = false, m.At
 		}
 		f.declare(Gap{Node: f.o.Node, From: m.Since.UTC(), Why: string(m.Reason)})
 		return
@@ -223,6 +291,7 @@ func (f *Follower) apply(m *ari.Message, ev *ari.Event) {
 		return
 	}
 	f.skew = ev.Timestamp.Sub(m.At)
+	f.passed(ev.Timestamp)
 	f.tracker.Apply(ev)
 }
 
@@ -233,7 +302,7 @@ func (f *Follower) connected(ctx context.Context, m *ari.Message) {
 		snapshot, err := f.snapshot(ctx)
 		if err == nil {
 			f.mu.Lock()
-			snapshot.At = time.Now().Add(f.skew).UTC()
+			snapshot.At = f.pbxNow()
 			f.tracker.Resync(snapshot)
 			untied := f.tracker.Untied(snapshot.At.Add(time.Hour))
 			f.mu.Unlock()
@@ -241,7 +310,8 @@ func (f *Follower) connected(ctx context.Context, m *ari.Message) {
 			// tells whose they are, and events of theirs wait.
 			f.askFor(ctx, untied)
 			f.mu.Lock()
-			f.synced = m.Epoch
+			f.synced, f.syncErr = m.Epoch, nil
+			f.followed, f.followedAt = true, time.Now()
 			f.collect()
 			f.settle(m.At.UTC())
 			f.mu.Unlock()
@@ -251,6 +321,9 @@ func (f *Follower) connected(ctx context.Context, m *ari.Message) {
 		if s := f.o.Stream.Stats(); ctx.Err() != nil || s.Epoch != m.Epoch || s.State != ari.StateConnected {
 			return // the connection is over: another will come
 		}
+		f.mu.Lock()
+		f.syncErr = err
+		f.mu.Unlock()
 		f.log.Warn("the list of channels cannot be had", slog.Any("err", err))
 		select {
 		case <-ctx.Done():
@@ -297,7 +370,7 @@ func (f *Follower) wake() {
 func (f *Follower) waitRoom(ctx context.Context) {
 	for {
 		f.mu.Lock()
-		full := len(f.pending) >= maxPending
+		full := len(f.pending) >= f.o.MaxPending
 		f.mu.Unlock()
 		if !full {
 			return
@@ -327,7 +400,10 @@ func (f *Follower) ask(ctx context.Context) error {
 	}
 }
 
-// askFor asks for channels' linkedids, for each once in a while.
+// askFor asks for channels' linkedids, for each once in a while. It gives up
+// at the first that gets no answer: where each takes until its time-out, all
+// together would hold up the events of a busy PBX for minutes. ask goes on
+// where it ended.
 func (f *Follower) askFor(ctx context.Context, ids []ari.ChannelID) {
 	for _, id := range ids {
 		now := time.Now()
@@ -345,11 +421,13 @@ func (f *Follower) askFor(ctx context.Context, ids []ari.ChannelID) {
 		}
 		linkedID, err := f.o.Client.ChannelVariable(ctx, id, varLinkedID)
 		if err != nil {
-			// A channel that is gone ends by its own event.
-			if !ari.IsGone(err) && ctx.Err() == nil {
+			if ari.IsGone(err) {
+				continue // a channel that is gone ends by its own event
+			}
+			if ctx.Err() == nil {
 				f.log.Warn("a channel's call cannot be asked for", slog.String("channel", string(id)), slog.Any("err", err))
 			}
-			continue
+			return
 		}
 		f.mu.Lock()
 		f.tracker.Tie(id, linkedID, now.Add(f.skew).UTC())

@@ -416,6 +416,36 @@ func rulesOnce(receipt []callcenter.Signal) map[string]callcenter.Kind {
 	return once
 }
 
+// A call that vanished while the daemon was down did not end before it was
+// answered, however the PBX's clock goes: nothing has told of it yet.
+func TestFollower_ClockOfThePBX(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.ahead = time.Hour
+	r := s.follow(t)
+	first, _ := story(t, "cc-answered", 1, true)
+	s.send(t, first...)
+	s.right(t)
+	if err := r.stop(); err != nil {
+		t.Error(err)
+	}
+	s.pbx.Restart()
+	s.follow(t)
+	var c callcenter.Call
+	labtest.Eventually(t, patience, func() error {
+		if c = s.stored(t)[0]; c.State != callcenter.StateEnded {
+			return errors.New("the call has not ended")
+		}
+		return nil
+	})
+	if want := (callcenter.Outcome{Result: callcenter.ResultUnknown, Reason: "end-not-seen"}); c.Outcome != want {
+		t.Errorf("outcome is %+v, want %+v", c.Outcome, want)
+	}
+	if c.EndedAt.Before(*c.AnsweredAt) {
+		t.Errorf("the call was answered at %v and ended at %v", c.AnsweredAt, c.EndedAt)
+	}
+}
+
 // A second loss before the list of channels was read prolongs the gap: nothing
 // was followed between.
 func TestFollower_LostBeforeTheSnapshot(t *testing.T) {
@@ -458,6 +488,7 @@ func TestFollower_TwoLosses(t *testing.T) {
 			t.Errorf("seconds of gaps that are %s: %v, want %v", gap.Why, got, want)
 		}
 	}
+	s.proven(t, *gaps[1].To)
 	if err := r.stop(); err != nil {
 		t.Error(err)
 	}
@@ -470,7 +501,7 @@ func TestFollower_GapOfADeadDaemon(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	dead := s.follow(t)
-	s.proven(t)
+	s.proven(t, time.Time{})
 	s.pbx.SetDown(true)
 	s.gapStored(t)
 	if err := dead.stop(); err != nil {
@@ -486,19 +517,45 @@ func (s *site) gapStored(t *testing.T) {
 	t.Helper()
 	labtest.Eventually(t, patience, func() error {
 		if gaps, err := s.db.Calls().Gaps(t.Context(), "pbx1", 1); err != nil || len(gaps) == 0 {
-			return fmt.Errorf("no gap is stored: %v", err)
+			return fmt.Errorf("no gap is stored: %w", err)
 		}
 		return nil
 	})
 }
 
-// proven waits until it is stored that the node is followed.
-func (s *site) proven(t *testing.T) {
+// proven waits until it is stored that the node was followed after that time.
+func (s *site) proven(t *testing.T, after time.Time) {
 	t.Helper()
 	labtest.Eventually(t, patience, func() error {
-		if at, err := s.db.Calls().LastProven(t.Context(), "pbx1"); err != nil || at.IsZero() {
-			return fmt.Errorf("nothing is proven: %v", err)
+		if at, err := s.db.Calls().LastProven(t.Context(), "pbx1"); err != nil || !at.After(after) {
+			return fmt.Errorf("the node is proven until %v, want after %v: %v", at, after, err)
 		}
 		return nil
 	})
+}
+
+// Since says when it began, not when somebody asked first or why the last of
+// many attempts failed.
+func TestFollower_HealthSince(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	r := s.follow(t)
+	down := time.Now()
+	s.pbx.SetDown(true)
+	s.gapStored(t)
+	noticed := time.Now()
+	s.pbx.SetBooting(true)
+	h := r.unwell(t, "no connection to ARI")
+	if h.Since.Before(down) || h.Since.After(noticed) {
+		t.Errorf("it is so since %v, the PBX went down at %v", h.Since, down)
+	}
+	s.pbx.SetDown(false)
+	if again := r.unwell(t, "503"); !again.Since.Equal(h.Since) {
+		t.Errorf("it is so since %v, and was since %v before", again.Since, h.Since)
+	}
+	s.pbx.SetBooting(false)
+	r.healthy(t)
+	if up := r.Health(time.Now()); !up.Since.After(noticed) || up.Since.After(time.Now()) {
+		t.Errorf("all is well since %v, it was not at %v", up.Since, noticed)
+	}
 }

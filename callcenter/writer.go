@@ -57,6 +57,9 @@ func (f *Follower) flush(ctx context.Context) {
 	for {
 		err := f.save(ctx)
 		f.mu.Lock()
+		if (err == nil) != (f.storeErr == nil) {
+			f.storeErrAt = time.Now()
+		}
 		f.storeErr = err
 		f.mu.Unlock()
 		if err == nil || ctx.Err() != nil {
@@ -71,7 +74,10 @@ func (f *Follower) flush(ctx context.Context) {
 
 // save stores all that waits, once.
 func (f *Follower) save(ctx context.Context) error {
-	proven := f.provenAt()
+	// Before what waits is taken, which this then includes.
+	f.mu.Lock()
+	proven := f.proven
+	f.mu.Unlock()
 	for {
 		f.mu.Lock()
 		gaps := f.gaps
@@ -165,18 +171,6 @@ func (f *Follower) putBack(batch []Call, gaps []Gap) {
 	f.order = append(again, f.order...)
 }
 
-// provenAt returns until when all events were followed, once what waits now
-// is stored: zero when that cannot be said.
-func (f *Follower) provenAt() time.Time {
-	s := f.o.Stream.Stats()
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if s.State != ari.StateConnected || s.QueueLength > 0 || f.synced != s.Epoch || f.open != nil {
-		return time.Time{}
-	}
-	return s.ProvenAt.UTC()
-}
-
 // Health says whether all events of the node are followed and stored.
 type Health struct {
 	Node string
@@ -192,26 +186,37 @@ func (f *Follower) Health(now time.Time) Health {
 	s := f.o.Stream.Stats()
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	why := ""
+	h := Health{Node: f.o.Node, Since: f.followedAt}
+	if f.followed && s.State != ari.StateConnected {
+		h.Since = s.StateSince // the consumer was not told yet
+	}
 	switch {
 	case s.State == ari.StateReplaced:
-		why = "another client took the ARI application's name"
+		h.Why = "another client took the ARI application's name"
 	case s.State != ari.StateConnected:
-		why = "no connection to ARI"
-		if s.LastErr != nil {
-			why += ": " + s.LastErr.Error()
-		}
+		h.Why = because("no connection to ARI", s.LastErr)
 	case f.synced != s.Epoch:
-		why = "the list of channels was not read yet"
+		h.Why = because("the list of channels was not read yet", f.syncErr)
 	case now.Sub(s.ProvenAt) > freshness:
-		why = "no proof that events flow since " + s.ProvenAt.UTC().Format(time.RFC3339)
+		h.Why = "no proof that events flow since " + s.ProvenAt.UTC().Format(time.RFC3339)
+		h.Since = s.ProvenAt.Add(freshness)
 	case f.storeErr != nil:
-		why = "calls cannot be stored: " + f.storeErr.Error()
+		h.Why = because("calls cannot be stored", f.storeErr)
+		h.Since = f.storeErrAt
+	default:
+		h.OK = true
+		if f.storeErrAt.After(h.Since) {
+			h.Since = f.storeErrAt
+		}
 	}
-	if why != f.was {
-		f.was, f.since = why, now
+	return h
+}
+
+func because(what string, err error) string {
+	if err == nil {
+		return what
 	}
-	return Health{Node: f.o.Node, OK: why == "", Why: why, Since: f.since}
+	return what + ": " + err.Error()
 }
 
 // ActiveChannels returns the channels that are followed now.

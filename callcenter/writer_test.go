@@ -184,6 +184,79 @@ func TestFollower_RefusedCall(t *testing.T) {
 	}
 }
 
+// Calls that wait are bounded: beyond that, events are left to the stream, and
+// its overflow is a gap like any other.
+func TestFollower_Overflow(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	r := s.follow(t, func(o *callcenter.FollowerOptions, stream *ari.StreamOptions, _ *ari.ClientOptions) {
+		o.MaxPending, stream.QueueEvents = 3, 64
+	})
+	s.store.setFault(away)
+	s.sendStories(t, "cc-abandoned", 1, 40)
+	r.reaches(t, 1, "callbackd_ari_losses_total", "reason=overflow")
+	r.unwell(t, "no connection")
+	if n := r.value(t, "callbackd_store_pending_calls"); n < 3 || n > 12 {
+		t.Errorf("%v calls wait, want 3 and what one reading of the queue brings", n)
+	}
+	s.store.setFault(nil)
+	r.healthy(t)
+	gaps := s.gapsAre(t, "overflow")
+	if lasted := gaps[0].To.Sub(gaps[0].From); lasted <= 0 {
+		t.Errorf("the gap lasted for %v", lasted)
+	}
+	labtest.Eventually(t, patience, func() error {
+		for _, c := range s.stored(t) {
+			if c.State != callcenter.StateEnded {
+				return fmt.Errorf("call has not ended: %+v", c)
+			}
+		}
+		return nil
+	})
+	if ids := r.ActiveChannels(); len(ids) > 0 {
+		t.Errorf("%v are followed, and the PBX has no channel", ids)
+	}
+	before := len(s.stored(t))
+	s.sent = nil
+	s.sendStories(t, "cc-answered", 1001, 1)
+	labtest.Eventually(t, patience, func() error {
+		calls := s.stored(t)
+		if len(calls) != before+1 || calls[before].Outcome.Result != callcenter.ResultAnswered {
+			return fmt.Errorf("%d calls are stored, want %d and the last of them answered", len(calls), before+1)
+		}
+		return nil
+	})
+}
+
+// A PBX that does not say whose its channels are holds nothing up.
+func TestFollower_VariablesHang(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	for i := range 15 {
+		first, _ := story(t, "cc-answered", i+1, false)
+		s.send(t, first...)
+	}
+	s.pbx.Hang("/channels/")
+	r := s.start(t, func(_ *callcenter.FollowerOptions, _ *ari.StreamOptions, c *ari.ClientOptions) {
+		c.Timeout = 500 * time.Millisecond
+	})
+	began := time.Now()
+	r.healthy(t)
+	if took := time.Since(began); took > 3*time.Second {
+		t.Errorf("it took %v until events were followed", took)
+	}
+	s.pbx.Hang("")
+	labtest.Eventually(t, patience, func() error {
+		calls := s.stored(t)
+		for _, c := range calls {
+			if len(calls) != 15 || c.Kind != callcenter.KindCallCenter || len(c.Legs) != 2 {
+				return fmt.Errorf("%d calls, want 15 with two legs each: %+v", len(calls), c)
+			}
+		}
+		return nil
+	})
+}
+
 // A call is counted once, when it has ended, whatever comes late.
 func TestFollower_Metrics(t *testing.T) {
 	t.Parallel()
