@@ -125,16 +125,28 @@ func (l *link) prove(ctx context.Context) {
 	}
 }
 
+// forgottenGrace is how long a connection may still seem to be there after
+// its application is gone.
+const forgottenGrace = 500 * time.Millisecond
+
 // proveOnce asks for a proof. A lossError says that it did not come.
 func (l *link) proveOnce(ctx context.Context, readOnly *bool) error {
 	c := l.s.o.Client
 	deaf := func(err error) error {
 		return &lossError{reason: LossUnproven, err: err, since: l.event.time()}
 	}
+	forgotten := func(err error) error {
+		// A connection that ends takes its application along. The reader is
+		// about to see that end, and its reason says more than ours.
+		if !pause(ctx, forgottenGrace) {
+			return context.Cause(ctx)
+		}
+		return deaf(fmt.Errorf("asterisk has forgotten the application: %w", err))
+	}
 	app, err := c.GetApplication(ctx, c.Application())
 	switch {
 	case IsGone(err):
-		return deaf(fmt.Errorf("asterisk has forgotten the application: %w", err))
+		return forgotten(err)
 	case err != nil:
 		return err
 	}
@@ -153,7 +165,7 @@ func (l *link) proveOnce(ctx context.Context, readOnly *bool) error {
 		l.s.record.proven(time.Now(), true)
 		return nil
 	case IsGone(err):
-		return deaf(fmt.Errorf("asterisk has forgotten the application: %w", err))
+		return forgotten(err)
 	case err != nil:
 		return err
 	}
