@@ -528,7 +528,7 @@ func (s *site) proven(t *testing.T, after time.Time) {
 	t.Helper()
 	labtest.Eventually(t, patience, func() error {
 		if at, err := s.db.Calls().LastProven(t.Context(), "pbx1"); err != nil || !at.After(after) {
-			return fmt.Errorf("the node is proven until %v, want after %v: %v", at, after, err)
+			return fmt.Errorf("the node is proven until %v, want after %v: %w", at, after, err)
 		}
 		return nil
 	})
