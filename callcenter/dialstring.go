@@ -84,10 +84,50 @@ func userPart(s string) string {
 	return s
 }
 
-// firstArgument returns an application's first argument.
-func firstArgument(data string) string {
-	first, _, _ := strings.Cut(data, ",")
-	return strings.TrimSpace(first)
+// argument returns an application's n-th argument, counted from 0, cut as
+// Asterisk does: at commas outside of quotes, parentheses and brackets, and
+// without the quotes. Queue("support",t) enters support.
+func argument(data string, n int) string {
+	start, nested, quoted := 0, 0, false
+	for i := 0; i < len(data); i++ {
+		switch c := data[i]; {
+		case c == '\\':
+			i++ // what follows is meant literally
+		case c == '"':
+			quoted = !quoted
+		case c == '(' || c == '[':
+			nested++
+		case c == ')' || c == ']':
+			nested = max(nested-1, 0)
+		case c == ',' && nested == 0 && !quoted:
+			if n == 0 {
+				return unquote(data[start:i])
+			}
+			n, start = n-1, i+1
+		}
+	}
+	if n > 0 {
+		return ""
+	}
+	return unquote(data[start:])
+}
+
+// unquote removes quotes, and the backslashes that keep a character.
+func unquote(s string) string {
+	if !strings.ContainsAny(s, `"\`) {
+		return strings.TrimSpace(s)
+	}
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		switch {
+		case s[i] == '"':
+			continue
+		case s[i] == '\\' && i+1 < len(s):
+			i++
+		}
+		b.WriteByte(s[i])
+	}
+	return strings.TrimSpace(b.String())
 }
 
 // presentedNumber returns a caller's number, empty when it is withheld. The

@@ -130,7 +130,7 @@ func (c *call) sign(s Signal) bool {
 	case first >= 0 && s.At.Before(c.receipt[first].At):
 		c.receipt[first].At = s.At
 		return true
-	case first >= 0 && !sequenced(s.Rule):
+	case first >= 0 && !sequenced(&s):
 		return false
 	case last >= 0:
 		if !s.At.After(c.receipt[last].At) {
@@ -147,8 +147,11 @@ func (c *call) sign(s Signal) bool {
 }
 
 // sequenced reports whether it matters when a signal was seen last: of
-// queues, as the call counts for the call center that it entered last.
-func sequenced(r Rule) bool { return r == RuleCallCenterQueue || r == RuleRingGroupQueue }
+// queues, as the call counts for the call center that it entered last. Other
+// events only show that the call is there.
+func sequenced(s *Signal) bool {
+	return (s.Rule == RuleCallCenterQueue || s.Rule == RuleRingGroupQueue) && (s.Event == ari.ChannelDialplan || s.Event == EventResync)
+}
 
 func (c *call) has(rules ...Rule) bool {
 	return slices.ContainsFunc(c.receipt, func(s Signal) bool { return slices.Contains(rules, s.Rule) })

@@ -81,9 +81,10 @@ type channel struct {
 	gone    bool
 	context string
 	exten   string
-	queue   string // the queue it is in, or was last
-	center  string // last seen value of VarCallCenter
-	label   string // last seen value of VarLabel
+	// app and appData are the application that it was last seen to run.
+	app, appData string
+	center       string // last seen value of VarCallCenter
+	label        string // last seen value of VarLabel
 }
 
 // NewTracker returns a tracker for the node of that name. It fails when the
@@ -178,6 +179,14 @@ func (t *Tracker) observe(c *ari.Channel, ev *ari.Event) *channel {
 	}
 	if !ch.leg.Dialled && (c.Dialplan.Exten != ch.exten || c.Dialplan.Context != ch.context) {
 		t.position(ch, c, ev)
+	}
+	// An application that another one runs (ExecIf, AGI, a dialplan in Lua) has
+	// no ChannelDialplan of its own; it shows in what happens meanwhile.
+	if c.Dialplan.AppName != ch.app || c.Dialplan.AppData != ch.appData {
+		ch.app, ch.appData = strings.Clone(c.Dialplan.AppName), strings.Clone(c.Dialplan.AppData)
+		if ev.Type != ari.ChannelDialplan && ev.Type != EventResync {
+			t.application(ch, ch.app, ch.appData, ev)
+		}
 	}
 	return ch
 }
@@ -397,7 +406,7 @@ func (t *Tracker) dial(ev *ari.Event) {
 // own, or for a Local channel in a queue that of the other half.
 func (t *Tracker) centerOf(caller *channel, ev *ari.Event) string {
 	if strings.EqualFold(ev.Caller.Dialplan.AppName, "Queue") {
-		return t.plan.queue(firstArgument(ev.Caller.Dialplan.AppData)).CallCenter
+		return t.plan.queue(argument(ev.Caller.Dialplan.AppData, 0)).CallCenter
 	}
 	if common, half := localPair(caller.name); half == 2 {
 		if partner := t.halves[common]; partner != nil {
@@ -431,19 +440,19 @@ func (t *Tracker) dialplan(ch *channel, ev *ari.Event) {
 func (t *Tracker) application(ch *channel, app, data string, ev *ari.Event) {
 	switch name := strings.ToLower(app); {
 	case name == "queue":
-		queue := firstArgument(data)
-		if ch.queue != queue {
-			ch.queue = strings.Clone(queue)
-		}
-		t.sign(ch, t.plan.queue(queue), ev)
-	case name == "dial" || name == "page":
+		t.sign(ch, t.plan.queue(argument(data, 0)), ev)
+	case name == "dial" || name == "page" || name == "retrydial":
 		if ch.call.dialledExten == "" && ch.exten != "" {
 			ch.call.dialledExten = ch.exten
 			t.touch(ch.call, ev.Timestamp)
 		}
-		t.sign(ch, t.plan.dial(firstArgument(data)), ev)
+		devices := 0
+		if name == "retrydial" {
+			devices = 3 // after what is played, how long and how often
+		}
+		t.sign(ch, t.plan.dial(argument(data, devices)), ev)
 	case name == "mixmonitor":
-		if path := firstArgument(data); strings.HasPrefix(path, "/") {
+		if path := argument(data, 0); strings.HasPrefix(path, "/") {
 			t.record(ch.call, path, ev.Timestamp)
 		}
 	case ivrApplications[name]:
