@@ -38,7 +38,7 @@ func beStubborn() {
 	fmt.Println("ready")
 	<-ctx.Done()
 	fmt.Println("asked to end")
-	time.Sleep(time.Minute) // the test's signal ends it
+	<-time.After(time.Minute) // the test's signal ends it sooner
 }
 
 // execute runs one command line and returns what it wrote.
