@@ -255,17 +255,28 @@ func (r *running) reaches(t *testing.T, want float64, name string, labels ...str
 // caller talks to somebody (or waits for it), and the rest.
 func story(t *testing.T, name string, instance int, channelVars bool) (first, rest []aritest.Event) {
 	t.Helper()
+	return halves(t, recording(t, name, channelVars), instance)
+}
+
+// recording loads a recorded call, which takes a while.
+func recording(t *testing.T, name string, channelVars bool) *aritest.Trace {
+	t.Helper()
 	trace, err := aritest.LoadTrace("../ari/testdata/" + name + ".jsonl")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if !channelVars {
-		trace = trace.WithoutChannelVars()
+		return trace.WithoutChannelVars()
 	}
+	return trace
+}
+
+func halves(t *testing.T, trace *aritest.Trace, instance int) (first, rest []aritest.Event) {
+	t.Helper()
 	events := trace.Render(aritest.Rendering{Instance: instance, At: time.Now()})
 	i := slices.IndexFunc(events, func(e aritest.Event) bool { return strings.Contains(e.Raw, `"ChannelHangupRequest"`) })
 	if i < 0 {
-		t.Fatalf("%s: nobody hangs up", name)
+		t.Fatal("nobody hangs up in the recording")
 	}
 	return events[:i], events[i:]
 }
@@ -504,8 +515,12 @@ func TestFollower_GapOfADeadDaemon(t *testing.T) {
 	s.proven(t, time.Time{})
 	s.pbx.SetDown(true)
 	s.gapStored(t)
+	began := time.Now()
 	if err := dead.stop(); err != nil {
 		t.Error(err)
+	}
+	if took := time.Since(began); took > time.Second {
+		t.Errorf("it took %v to stop while nothing was connected", took)
 	}
 	s.pbx.SetDown(false)
 	s.follow(t)

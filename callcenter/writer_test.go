@@ -20,8 +20,9 @@ import (
 // sendStories sends so many recorded calls, from beginning to end.
 func (s *site) sendStories(t *testing.T, name string, from, n int) {
 	t.Helper()
+	trace := recording(t, name, true)
 	for i := range n {
-		first, rest := story(t, name, from+i, true)
+		first, rest := halves(t, trace, from+i)
 		s.send(t, first...)
 		s.send(t, rest...)
 	}
@@ -232,8 +233,9 @@ func TestFollower_Overflow(t *testing.T) {
 func TestFollower_VariablesHang(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
+	trace := recording(t, "cc-answered", false)
 	for i := range 15 {
-		first, _ := story(t, "cc-answered", i+1, false)
+		first, _ := halves(t, trace, i+1)
 		s.send(t, first...)
 	}
 	s.pbx.Hang("/channels/")
