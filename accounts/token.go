@@ -17,9 +17,14 @@ import (
 // secret.
 type TokenID int64
 
-// ErrUnauthorized says that a token is not valid: never issued, expired or
-// revoked. Which of them is not told.
-var ErrUnauthorized = errors.New("token is not valid")
+// ErrUnauthorized says that what was presented is not valid: a token that was
+// never issued, expired or revoked; a session that ended; a password that is
+// another one. Which of them is not told.
+var ErrUnauthorized = errors.New("not authenticated")
+
+// ErrMayNotActFor says that a token may not act for an account: for none at
+// all, or not for this one, since there is no such account or it is disabled.
+var ErrMayNotActFor = errors.New("token may not act for this account")
 
 // ErrTokenNotFound says that no token has that ID.
 var ErrTokenNotFound = errors.New("token not found")
@@ -36,7 +41,9 @@ type Token struct {
 	Role Role
 	// CallCenters limits the token, as Principal.CallCenters does.
 	CallCenters []string
-	CreatedAt   time.Time
+	// MayActFor says that the token may act for accounts.
+	MayActFor bool
+	CreatedAt time.Time
 	// ExpiresAt is nil for a token that does not expire.
 	ExpiresAt *time.Time
 	// LastUsedAt is right to about a minute; nil for a token never used.
@@ -52,6 +59,9 @@ type NewToken struct {
 	Role Role
 	// CallCenters limits the token; nil for no limit.
 	CallCenters []string
+	// MayActFor lets the token act for accounts, within its own role and call
+	// centers.
+	MayActFor bool
 	// ExpiresAt is nil for a token that does not expire.
 	ExpiresAt *time.Time
 }
@@ -84,6 +94,8 @@ type TokenStore interface {
 	CreateToken(ctx context.Context, token NewToken, hash TokenHash, at time.Time) (Token, error)
 	// TokenByHash returns ErrTokenNotFound when no token has that hash.
 	TokenByHash(ctx context.Context, hash TokenHash) (Token, error)
+	// AccountByName returns ErrAccountNotFound when there is none.
+	AccountByName(ctx context.Context, name string) (Account, error)
 	// TouchToken records that a token was used.
 	TouchToken(ctx context.Context, id TokenID, at time.Time) error
 	// RevokeToken returns ErrTokenNotFound when there is no such token, and
@@ -143,29 +155,65 @@ func (t *Tokens) Create(ctx context.Context, wish NewToken) (secret string, toke
 // The secret is looked up by its hash. How long that takes tells at most how
 // much of a hash was right, from which nothing about the secret follows.
 func (t *Tokens) Verify(ctx context.Context, bearer string) (Principal, error) {
+	token, err := t.verify(ctx, bearer)
+	if err != nil {
+		return Principal{}, err
+	}
+	return token.principal(), nil
+}
+
+// VerifyActing returns the principal of an account for which a token acts: it
+// is the account, limited to what the token may do as well. It returns
+// ErrUnauthorized when the token is not valid, and ErrMayNotActFor when the
+// token may not act for the account.
+func (t *Tokens) VerifyActing(ctx context.Context, bearer, account string) (Principal, error) {
+	token, err := t.verify(ctx, bearer)
+	if err != nil {
+		return Principal{}, err
+	}
+	account = foldName(account)
+	if !token.MayActFor || !isName(account) {
+		return Principal{}, ErrMayNotActFor
+	}
+	person, err := t.store.AccountByName(ctx, account)
+	if errors.Is(err, ErrAccountNotFound) || err == nil && !person.Enabled {
+		return Principal{}, ErrMayNotActFor
+	}
+	if err != nil {
+		return Principal{}, fmt.Errorf("find account to act for: %w", err)
+	}
+	return person.Principal().limitedBy(&token), nil
+}
+
+func (t *Tokens) verify(ctx context.Context, bearer string) (Token, error) {
 	if len(bearer) != secretLength || !strings.HasPrefix(bearer, secretPrefix) {
-		return Principal{}, ErrUnauthorized
+		return Token{}, ErrUnauthorized
 	}
 	token, err := t.store.TokenByHash(ctx, sha256.Sum256([]byte(bearer)))
 	if errors.Is(err, ErrTokenNotFound) {
-		return Principal{}, ErrUnauthorized
+		return Token{}, ErrUnauthorized
 	}
 	if err != nil {
-		return Principal{}, fmt.Errorf("verify token: %w", err)
+		return Token{}, fmt.Errorf("verify token: %w", err)
 	}
 	now := t.now()
 	if token.RevokedAt != nil || (token.ExpiresAt != nil && !now.Before(*token.ExpiresAt)) {
-		return Principal{}, ErrUnauthorized
+		return Token{}, ErrUnauthorized
 	}
 	if token.LastUsedAt == nil || now.Sub(*token.LastUsedAt) >= touchEvery {
 		if err := t.store.TouchToken(ctx, token.ID, now); err != nil {
-			return Principal{}, fmt.Errorf("verify token: %w", err)
+			return Token{}, fmt.Errorf("verify token: %w", err)
 		}
 	}
+	return token, nil
+}
+
+// principal returns who the token is when it acts for nobody.
+func (t *Token) principal() Principal {
 	return Principal{
-		Kind: KindToken, Name: token.Name, Role: token.Role,
-		CallCenters: token.CallCenters, TokenID: token.ID,
-	}, nil
+		Kind: KindToken, Name: t.Name, Role: t.Role, CallCenters: t.CallCenters,
+		TokenID: t.ID, TokenName: t.Name,
+	}
 }
 
 // Revoke ends a token for good. Revoking it again changes nothing.

@@ -53,10 +53,10 @@ func TestTokens_Verify(t *testing.T) {
 	unlimited, unlimitedToken := create(t, tokens, accounts.NewToken{Name: "cti", Role: accounts.RoleAdmin})
 	nothing, nothingToken := create(t, tokens, accounts.NewToken{Name: "new", Role: accounts.RoleAgent, CallCenters: []string{}})
 	for secret, want := range map[string]accounts.Principal{
-		limited:   {Kind: accounts.KindToken, Name: "crm", Role: accounts.RoleAgent, CallCenters: []string{"support"}, TokenID: limitedToken.ID},
-		unlimited: {Kind: accounts.KindToken, Name: "cti", Role: accounts.RoleAdmin, TokenID: unlimitedToken.ID},
+		limited:   {Kind: accounts.KindToken, Name: "crm", Role: accounts.RoleAgent, CallCenters: []string{"support"}, TokenID: limitedToken.ID, TokenName: "crm"},
+		unlimited: {Kind: accounts.KindToken, Name: "cti", Role: accounts.RoleAdmin, TokenID: unlimitedToken.ID, TokenName: "cti"},
 		// Empty and nil are opposites: one sees nothing, the other all.
-		nothing: {Kind: accounts.KindToken, Name: "new", Role: accounts.RoleAgent, CallCenters: []string{}, TokenID: nothingToken.ID},
+		nothing: {Kind: accounts.KindToken, Name: "new", Role: accounts.RoleAgent, CallCenters: []string{}, TokenID: nothingToken.ID, TokenName: "new"},
 	} {
 		got, err := tokens.Verify(t.Context(), secret)
 		if err != nil {

@@ -1,5 +1,5 @@
-// Package postgres stores calls, callbacks, tokens and the change log in
-// PostgreSQL.
+// Package postgres stores calls, callbacks, accounts, sessions, tokens and the
+// change log in PostgreSQL.
 //
 //	db, err := postgres.Open(ctx, url, postgres.Options{Log: log})
 //	if err != nil { … }               // *SchemaError: run `callbackd migrate`

@@ -19,13 +19,14 @@ var _ accounts.TokenStore = (*Tokens)(nil)
 func (db *DB) Tokens() *Tokens { return &Tokens{db: db} }
 
 // tokenColumns are the columns of a tokenRow.
-const tokenColumns = `id, name, role, call_centers, created_at, expires_at, last_used_at, revoked_at`
+const tokenColumns = `id, name, role, call_centers, may_act_for, created_at, expires_at, last_used_at, revoked_at`
 
 type tokenRow struct {
 	ID          int64      `db:"id"`
 	Name        string     `db:"name"`
 	Role        string     `db:"role"`
 	CallCenters []string   `db:"call_centers"`
+	MayActFor   bool       `db:"may_act_for"`
 	CreatedAt   time.Time  `db:"created_at"`
 	ExpiresAt   *time.Time `db:"expires_at"`
 	LastUsedAt  *time.Time `db:"last_used_at"`
@@ -35,18 +36,18 @@ type tokenRow struct {
 func (r *tokenRow) token() accounts.Token {
 	return accounts.Token{
 		ID: accounts.TokenID(r.ID), Name: r.Name, Role: accounts.Role(r.Role), CallCenters: r.CallCenters,
-		CreatedAt: r.CreatedAt, ExpiresAt: r.ExpiresAt, LastUsedAt: r.LastUsedAt, RevokedAt: r.RevokedAt,
+		MayActFor: r.MayActFor, CreatedAt: r.CreatedAt, ExpiresAt: r.ExpiresAt, LastUsedAt: r.LastUsedAt, RevokedAt: r.RevokedAt,
 	}
 }
 
 // CreateToken implements accounts.TokenStore.
 func (t *Tokens) CreateToken(ctx context.Context, token accounts.NewToken, hash accounts.TokenHash, at time.Time) (accounts.Token, error) {
 	row, err := collectOne[tokenRow](ctx, t.db.pool, `
-		INSERT INTO tokens (name, hash, role, call_centers, created_at, expires_at)
-		VALUES (@name, @hash, @role, @call_centers, @at, @expires_at)
+		INSERT INTO tokens (name, hash, role, call_centers, may_act_for, created_at, expires_at)
+		VALUES (@name, @hash, @role, @call_centers, @may_act_for, @at, @expires_at)
 		RETURNING `+tokenColumns, pgx.StrictNamedArgs{
 		"name": token.Name, "hash": hash[:], "role": token.Role, "call_centers": token.CallCenters,
-		"at": at, "expires_at": token.ExpiresAt,
+		"may_act_for": token.MayActFor, "at": at, "expires_at": token.ExpiresAt,
 	})
 	if violates(err, "tokens_name") {
 		return accounts.Token{}, accounts.ErrTokenNameTaken
@@ -68,6 +69,11 @@ func (t *Tokens) TokenByHash(ctx context.Context, hash accounts.TokenHash) (acco
 		return accounts.Token{}, err
 	}
 	return row.token(), nil
+}
+
+// AccountByName implements accounts.TokenStore.
+func (t *Tokens) AccountByName(ctx context.Context, name string) (accounts.Account, error) {
+	return t.db.Accounts().AccountByName(ctx, name)
 }
 
 // TouchToken implements accounts.TokenStore. Of requests at the same time the
