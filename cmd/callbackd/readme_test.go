@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -110,7 +111,7 @@ func (r *reader) run(line string, env []string) string {
 	ctx, cancel := context.WithTimeout(r.t.Context(), patience)
 	defer cancel()
 	c := exec.CommandContext(ctx, "sh", "-c", line)
-	c.Dir, c.Env = r.folder, append(r.env, env...)
+	c.Dir, c.Env = r.folder, slices.Concat(r.env, env)
 	var out, problems bytes.Buffer
 	c.Stdout, c.Stderr = &out, &problems
 	if err := c.Run(); err != nil {
