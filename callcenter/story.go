@@ -57,6 +57,8 @@ type leg struct {
 	// moved says that the leg did not end: its channel went on in another
 	// call.
 	moved bool
+	// upAt is when the leg's channel was first seen to be answered.
+	upAt *time.Time
 }
 
 // renumber takes in another calling number, unless it is older than what is

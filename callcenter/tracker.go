@@ -174,10 +174,22 @@ func (t *Tracker) observe(c *ari.Channel, ev *ari.Event) *channel {
 	if c.Caller.Number != ch.leg.number && ch.leg.renumber(c.Caller.Number, ev.Timestamp) {
 		t.touch(ch.call, ev.Timestamp)
 	}
+	if c.State == "Up" {
+		ch.leg.earliest(&ch.leg.upAt, ev.Timestamp)
+	}
 	if c.State == "Ringing" && ch.leg.earliest(&ch.leg.RingingAt, ev.Timestamp) {
 		t.touch(ch.call, ev.Timestamp)
 	}
-	if !ch.leg.Dialled && (c.Dialplan.Exten != ch.exten || c.Dialplan.Context != ch.context) {
+	switch {
+	case outgoingLine(c):
+		// So a channel that came in by itself becomes one that was called, when
+		// it picks up what rings elsewhere: it is put in that one's place, where
+		// the extension is the caller's.
+		if !ch.leg.Dialled {
+			ch.leg.Dialled = true
+			t.touch(ch.call, ev.Timestamp)
+		}
+	case !ch.leg.Dialled && (c.Dialplan.Exten != ch.exten || c.Dialplan.Context != ch.context):
 		t.position(ch, c, ev)
 	}
 	// An application that another one runs (ExecIf, AGI, a dialplan in Lua) has
@@ -344,6 +356,9 @@ func (t *Tracker) merge(ch *channel, to *call, at time.Time) {
 		left.EndedAt, left.moved = &ended, true
 		from.live--
 	}
+	if stays.AnsweredAt == nil && stays.upAt != nil && !stays.Trunk && !stays.local() {
+		stays.AnsweredAt = &at // a phone that fetched the call
+	}
 	from.mergedInto = to.requestID
 	t.join(ch, to, at)
 	for _, s := range from.receipt {
@@ -418,11 +433,7 @@ func (t *Tracker) centerOf(caller *channel, ev *ari.Event) string {
 
 // dialplan takes in that a channel runs an application.
 func (t *Tracker) dialplan(ch *channel, ev *ari.Event) {
-	if ev.DialplanAppData == "(Outgoing Line)" {
-		if !ch.leg.Dialled {
-			ch.leg.Dialled = true
-			t.touch(ch.call, ev.Timestamp)
-		}
+	if outgoingLine(&ev.Channel) {
 		return
 	}
 	if ch.leg.Dialled {
@@ -556,11 +567,13 @@ func (t *Tracker) recording(ev *ari.Event) {
 }
 
 // bridged takes in who is together in a bridge. In a basic bridge, the kind
-// that Dial, Queue and transfers make, Asterisk gives all channels the
-// oldest linkedid among them.
+// that Dial, Queue and transfers make, and in a mixing one made by ARI,
+// Asterisk gives all channels the oldest linkedid among them. It does so
+// without a word: channelvars have the former one until something else
+// happens to the channel.
 func (t *Tracker) bridged(b *ari.Bridge, at time.Time) {
 	t.remember(b)
-	if b.Class != "basic" {
+	if b.Class != "basic" && (b.Class != "stasis" || b.Type != "mixing") {
 		return
 	}
 	var first *channel
@@ -570,8 +583,16 @@ func (t *Tracker) bridged(b *ari.Bridge, at time.Time) {
 		}
 	}
 	for _, id := range b.Channels {
-		if ch := t.channels[id]; ch != nil && ch.call != first.call {
-			t.tie(ch, first, at)
+		ch := t.channels[id]
+		if ch == nil {
+			continue
+		}
+		if ch.call != first.call {
+			t.move(ch, first.call, at)
+		}
+		// One that picked the call up was answered without Dial's word.
+		if l := ch.leg; len(b.Channels) > 1 && l.Dialled && l.upAt != nil && !l.upAt.After(at) && l.dialStatus("ANSWER", at) {
+			t.touch(ch.call, at)
 		}
 	}
 }
