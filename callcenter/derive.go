@@ -81,12 +81,26 @@ func (c *call) root() *leg {
 
 func (l *leg) local() bool { return strings.HasPrefix(l.Endpoint, "Local/") }
 
-func (c *call) direction() Direction {
-	if root := c.root(); root.Trunk && !root.Dialled {
-		return DirectionInbound
+// caller is the leg of who called: one that came in from outside, even when
+// a transfer brought it into a call between phones, or else the root.
+func (c *call) caller() *leg {
+	for _, l := range c.legs {
+		if l.Trunk && !l.Dialled {
+			return l
+		}
 	}
-	if slices.ContainsFunc(c.legs, func(l *leg) bool { return l.Trunk && l.Dialled }) {
+	return c.root()
+}
+
+func (c *call) direction() Direction {
+	caller := c.caller()
+	switch {
+	case caller.Trunk && !caller.Dialled && caller == c.root():
+		return DirectionInbound
+	case slices.ContainsFunc(c.legs, func(l *leg) bool { return l.Trunk && l.Dialled }):
 		return DirectionOutbound
+	case caller.Trunk:
+		return DirectionInbound
 	}
 	return DirectionInternal
 }
@@ -132,11 +146,9 @@ func (c *call) lastAnswered(match func(*leg) bool) *leg {
 // part: the phone that placed the call and those that answered.
 func (c *call) agents(direction Direction) (agent string, all []string) {
 	phone := func(l *leg) bool { return !l.Trunk && !l.local() }
-	if root := c.root(); phone(root) && !root.Dialled {
-		all = append(all, root.Endpoint)
-		if direction == DirectionOutbound {
-			agent = root.Endpoint
-		}
+	placed := phone(c.root()) && !c.root().Dialled
+	if placed {
+		all = append(all, c.root().Endpoint)
 	}
 	answered := slices.DeleteFunc(slices.Clone(c.legs), func(l *leg) bool { return l.AnsweredAt == nil || !phone(l) })
 	slices.SortStableFunc(answered, func(a, b *leg) int { return a.AnsweredAt.Compare(*b.AnsweredAt) })
@@ -145,13 +157,14 @@ func (c *call) agents(direction Direction) (agent string, all []string) {
 			all = append(all, l.Endpoint)
 		}
 	}
-	if agent != "" {
-		return agent, all
-	}
 	// Of a Local channel's two sides only the phone's is a person's; both
 	// carry the call center.
 	last := c.lastAnswered(func(l *leg) bool { return phone(l) && l.CallCenter != "" })
-	if last == nil {
+	switch {
+	case last != nil:
+	case placed && direction == DirectionOutbound:
+		last = c.root()
+	default:
 		last = c.lastAnswered(phone)
 	}
 	if last != nil {
@@ -163,11 +176,14 @@ func (c *call) agents(direction Direction) (agent string, all []string) {
 func (c *call) startedAt() time.Time { return c.legs[0].StartedAt }
 
 // answeredAt is when a person answered first: a leg that was dialled and is
-// not half of a Local channel.
+// not half of a Local channel. Of a call that Asterisk began (click to call, a
+// dialler) the first leg is who calls, as soon as it has been sent on.
 func (c *call) answeredAt() *time.Time {
 	var first *time.Time
+	root := c.root()
+	calls := root.Dialled && c.has(RuleCallCenterQueue, RuleRingGroupQueue, RuleUnknownQueue, RuleRingGroupDial, RuleTerminalDial)
 	for _, l := range c.legs {
-		if l.AnsweredAt != nil && !l.local() && (first == nil || l.AnsweredAt.Before(*first)) {
+		if l.AnsweredAt != nil && !l.local() && (l != root || !calls) && (first == nil || l.AnsweredAt.Before(*first)) {
 			at := *l.AnsweredAt
 			first = &at
 		}
@@ -197,7 +213,7 @@ func (c *call) remoteNumber(direction Direction) string {
 			}
 		}
 	} else {
-		number = presentedNumber(c.root().number)
+		number = presentedNumber(c.caller().number)
 	}
 	if number == "" && c.restored != nil {
 		return c.restored.RemoteNumber
@@ -228,6 +244,9 @@ func (c *call) localNumber(out *Call, plan *classifier) string {
 	}
 	if number == "" && c.restored != nil {
 		number = c.restored.LocalNumber
+	}
+	if out.Direction == DirectionOutbound {
+		return number // what was dialled is the other side's
 	}
 	return firstOf(number, c.firstExten)
 }
@@ -302,13 +321,13 @@ var Reasons = []string{
 
 // outcome is how the call, which has ended, ended.
 func (c *call) outcome() Outcome {
-	root := c.root()
+	caller := c.caller()
 	merged := c.mergedInto != ""
 	switch {
 	case c.endNotSeen():
 		return Outcome{ResultUnknown, reasonEndNotSeen}
 	case c.answeredAt() != nil:
-		return Outcome{ResultAnswered, c.answeredReason(root, merged)}
+		return Outcome{ResultAnswered, c.answeredReason(caller, merged)}
 	case merged:
 		return Outcome{ResultAbandoned, reasonMerged}
 	}
@@ -331,7 +350,7 @@ func (c *call) outcome() Outcome {
 			return Outcome{ResultFailed, reasonUnreachable}
 		}
 	}
-	if root.HungUpAt != nil {
+	if caller.HungUpAt != nil {
 		switch {
 		case queued:
 			return Outcome{ResultAbandoned, reasonCallerLeft}
@@ -352,7 +371,7 @@ func (c *call) endNotSeen() bool {
 	return slices.ContainsFunc(c.legs, func(l *leg) bool { return l.Lost && l.EndedAt.Equal(c.endedAt()) })
 }
 
-func (c *call) answeredReason(root *leg, merged bool) string {
+func (c *call) answeredReason(caller *leg, merged bool) string {
 	var first *leg
 	for _, l := range c.legs {
 		if l.HungUpAt != nil && (first == nil || l.HungUpAt.Before(*first.HungUpAt)) {
@@ -360,7 +379,7 @@ func (c *call) answeredReason(root *leg, merged bool) string {
 		}
 	}
 	switch {
-	case root.HungUpAt != nil && first == root:
+	case caller.HungUpAt != nil && first == caller:
 		return reasonCallerHungUp
 	case first != nil:
 		return reasonAnswererHungUp

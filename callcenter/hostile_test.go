@@ -134,3 +134,109 @@ func TestTracker_BridgesThatJoinCalls(t *testing.T) {
 		}
 	}
 }
+
+// TestTracker_OriginatedCalls: who is dialled first, by click to call or by a
+// dialler, is who calls. That phone's answer is not yet an answer.
+func TestTracker_OriginatedCalls(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct{ name, first, app, data, second, status, want string }{
+		{
+			"click to call, busy", "PJSIP/2001-1", "Dial", "PJSIP/0312345678@trunk,60", "PJSIP/trunk-2", "BUSY",
+			"outbound terminal cc= of [] remote=0312345678 local=2001 agent=PJSIP/2001 busy/busy",
+		},
+		{
+			"click to call, answered", "PJSIP/2001-1", "Dial", "PJSIP/0312345678@trunk,60", "PJSIP/trunk-2", "ANSWER",
+			"outbound terminal cc= of [] remote=0312345678 local=2001 agent=PJSIP/2001 answered/cleared",
+		},
+		{
+			"dialler, no agent", "PJSIP/trunk-1", "Queue", "support,t", "PJSIP/2001-2", "CANCEL",
+			"outbound call_center cc=support of [support] remote= local=7001 agent= missed/no-answer",
+		},
+		{
+			"dialler, answered", "PJSIP/trunk-1", "Queue", "support,t", "PJSIP/2001-2", "ANSWER",
+			"outbound call_center cc=support of [support] remote= local=7001 agent=PJSIP/2001 answered/cleared",
+		},
+		{
+			"announcement", "PJSIP/2001-1", "Playback", "fire-alarm", "", "",
+			"internal ivr cc= of [] remote=2001 local= agent=PJSIP/2001 answered/cleared",
+		},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			s := newScript(t, tracePlan())
+			first := s.channel("0", tc.first, "Down")
+			s.linked["0"] = "0"
+			first.Vars = s.channel("0", tc.first, "Down").Vars
+			first.Caller.Number = "2001"
+			s.dials(nil, &first, "")
+			s.dials(nil, &first, "ANSWER")
+			s.runs(&first, tc.app, tc.data)
+			if tc.second != "" {
+				second := s.channel("1", tc.second, "Down")
+				s.apply(ari.Event{Type: ari.ChannelCreated, Channel: second})
+				s.apply(ari.Event{Type: ari.Dial, Caller: first, Peer: second, DialString: "0312345678@trunk"})
+				s.dials(&first, &second, tc.status)
+				s.ends(&second)
+			}
+			s.ends(&first)
+			expect(t, s.one(), tc.want)
+		})
+	}
+}
+
+// TestTracker_OutgoingCallSentToAQueue: the agent is who answered for the call
+// center that the call counts for, not who placed the call.
+func TestTracker_OutgoingCallSentToAQueue(t *testing.T) {
+	t.Parallel()
+	s := newScript(t, tracePlan())
+	clerk := s.arrives("0", "PJSIP/2003-1", "2003", "from-internal", "0312345678")
+	s.runs(&clerk, "Dial", "PJSIP/0312345678@trunk")
+	customer := s.channel("1", "PJSIP/trunk-2", "Down")
+	s.apply(ari.Event{Type: ari.ChannelCreated, Channel: customer})
+	s.apply(ari.Event{Type: ari.Dial, Caller: clerk, Peer: customer, DialString: "0312345678@trunk"})
+	s.dials(&clerk, &customer, "ANSWER")
+	s.ends(&clerk) // a blind transfer
+	customer.Dialplan = ari.DialplanPosition{Context: "from-internal", Exten: "7001"}
+	s.runs(&customer, "Queue", "support")
+	expect(t, s.one(), "outbound call_center cc=support of [support] remote=0312345678 local=7001 agent=PJSIP/2003 /")
+	agent := s.rings(&customer, "2", "PJSIP/2001-3")
+	s.dials(&customer, &agent, "ANSWER")
+	s.ends(&agent, &customer)
+	expect(t, s.one(), "outbound call_center cc=support of [support] remote=0312345678 local=7001 agent=PJSIP/2001 answered/cleared")
+}
+
+// TestTracker_CallerJoinedToAnOlderInternalCall: an agent asks a colleague,
+// and then connects a caller who came later. The older linkedid wins, which is
+// that of the call between the phones; the other party is the caller.
+func TestTracker_CallerJoinedToAnOlderInternalCall(t *testing.T) {
+	t.Parallel()
+	everyMode(t, func(t *testing.T, s *script) {
+		phone := s.arrives("0", "PJSIP/2001-1", "2001", "from-internal", "2003")
+		s.runs(&phone, "Dial", "PJSIP/2003")
+		colleague := s.rings(&phone, "1", "PJSIP/2003-2")
+		s.dials(&phone, &colleague, "ANSWER")
+		s.bridges("a", phone, colleague)
+		caller := s.arrives("2", "PJSIP/trunk-3", "0312345678", "from-trunk", "7001")
+		s.runs(&caller, "Queue", "support")
+		s.bridges("b", colleague, caller)
+		s.ends(&phone)
+		s.hangsUp(&caller)
+		s.ends(&caller, &colleague)
+		calls := s.result()
+		expect(t, calls[0], "inbound call_center cc=support of [support] remote=0312345678 local=7001 agent=PJSIP/2003 answered/caller-hung-up")
+		expect(t, calls[1], "inbound call_center cc=support of [support] remote=0312345678 local=7001 agent= abandoned/merged")
+	})
+}
+
+// TestTracker_OutgoingCallOfANumberlessPhone: the number dialled is the other
+// side's, and never ours.
+func TestTracker_OutgoingCallOfANumberlessPhone(t *testing.T) {
+	t.Parallel()
+	s := newScript(t, tracePlan())
+	phone := s.arrives("0", "PJSIP/2001-1", "", "from-internal", "0312345678")
+	s.runs(&phone, "Dial", "PJSIP/0312345678@trunk")
+	customer := s.channel("1", "PJSIP/trunk-2", "Down")
+	s.apply(ari.Event{Type: ari.ChannelCreated, Channel: customer})
+	s.apply(ari.Event{Type: ari.Dial, Caller: phone, Peer: customer, DialString: "0312345678@trunk"})
+	expect(t, s.one(), "outbound terminal cc= of [] remote=0312345678 local= agent=PJSIP/2001 /")
+}
