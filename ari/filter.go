@@ -14,6 +14,9 @@ type Filter struct {
 	types     map[string]EventType
 	wanted    map[EventType]bool
 	variables map[string]bool
+	// lengths are those of the variables' names, up to 63: most names are told
+	// apart by it.
+	lengths uint64
 }
 
 // NewFilter returns a filter that wants events of the given types, and of
@@ -30,6 +33,7 @@ func NewFilter(types []EventType, variables []string) *Filter {
 	}
 	for _, v := range variables {
 		f.variables[v] = true
+		f.lengths |= 1 << min(len(v), 63)
 	}
 	return f
 }
@@ -89,6 +93,9 @@ func (f *Filter) Look(raw []byte) (typ EventType, wanted bool, err error) {
 }
 
 func (f *Filter) intern(typ string) EventType {
+	if typ == string(ChannelVarset) {
+		return ChannelVarset
+	}
 	if t, ok := f.types[typ]; ok {
 		return t
 	}
@@ -96,5 +103,8 @@ func (f *Filter) intern(typ string) EventType {
 }
 
 func (f *Filter) wantsVariable(name string) bool {
-	return f.variables[strings.TrimLeft(name, "_")]
+	for len(name) > 0 && name[0] == '_' {
+		name = name[1:]
+	}
+	return f.lengths>>min(len(name), 63)&1 == 1 && f.variables[name]
 }

@@ -232,7 +232,8 @@ func optional[S ~string](p *scanner, v *S) error {
 	return err
 }
 
-// number reads a whole number into v; null leaves it 0.
+// number reads a whole number into v; null leaves it 0. Those of one or two
+// digits, as hangup causes are, it reads itself.
 func number(p *scanner, v *int) error {
 	if p.null() {
 		return nil
@@ -240,6 +241,13 @@ func number(p *scanner, v *int) error {
 	start := p.i
 	if err := p.literal(); err != nil {
 		return err
+	}
+	if s := p.s[start:p.i]; len(s) <= 2 && s[0]-'1' < 9 && s[len(s)-1]-'0' <= 9 {
+		*v = int(s[len(s)-1] - '0')
+		if len(s) == 2 {
+			*v += 10 * int(s[0]-'0')
+		}
+		return nil
 	}
 	if err := json.Unmarshal([]byte(p.s[start:p.i]), v); err != nil {
 		return fmt.Errorf("number at offset %d: %w", start, err)
