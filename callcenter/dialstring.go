@@ -13,20 +13,21 @@ func endpointOfChannel(name string) string {
 	return name
 }
 
-// localPair returns what the two halves of a Local channel have in common
-// and which half this is, 1 or 2; 0 for other channels.
-func localPair(name string) (common string, half int) {
+// otherHalf returns the name of a Local channel's other half:
+// Local/2003@agents-00000004;1 → Local/2003@agents-00000004;2. It is empty
+// for other channels.
+func otherHalf(name string) string {
 	if !strings.HasPrefix(name, "Local/") {
-		return "", 0
+		return ""
 	}
-	common, side, ok := strings.Cut(name, ";")
-	switch {
-	case ok && side == "1":
-		return common, 1
-	case ok && side == "2":
-		return common, 2
+	common, half, _ := strings.Cut(name, ";")
+	switch half {
+	case "1":
+		return common + ";2"
+	case "2":
+		return common + ";1"
 	}
-	return "", 0
+	return ""
 }
 
 // endpointOfDevice returns technology and resource of one of Dial's devices:

@@ -1,6 +1,7 @@
 package callcenter_test
 
 import (
+	"strconv"
 	"testing"
 
 	"callbackd/ari"
@@ -239,4 +240,48 @@ func TestTracker_OutgoingCallOfANumberlessPhone(t *testing.T) {
 	s.apply(ari.Event{Type: ari.ChannelCreated, Channel: customer})
 	s.apply(ari.Event{Type: ari.Dial, Caller: phone, Peer: customer, DialString: "0312345678@trunk"})
 	expect(t, s.one(), "outbound terminal cc= of [] remote=0312345678 local= agent=PJSIP/2001 /")
+}
+
+// TestTracker_LocalNamesComeAgain: Asterisk counts Local channels from nought
+// after a restart. The new pair is not of the call that had the name before.
+func TestTracker_LocalNamesComeAgain(t *testing.T) {
+	t.Parallel()
+	for name, linked := range map[string]map[string]string{
+		"with channelvars":    {"0": "0", "1": "0", "2": "0", "3": "0", "10": "10", "11": "10", "12": "10", "13": "10"},
+		"without channelvars": {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newScript(t, tracePlan())
+			s.linked = linked
+			const pair = "Local/2003@agents-00000000"
+			member := func(n int, queue string) {
+				id := func(i int) string { return strconv.Itoa(n + i) }
+				caller := s.arrives(id(0), "PJSIP/trunk-1", "0312345678", "from-trunk", "5000")
+				s.runs(&caller, "Queue", queue)
+				first := s.channel(id(1), pair+";1", "Down")
+				s.apply(ari.Event{Type: ari.ChannelCreated, Channel: first})
+				second := s.channel(id(2), pair+";2", "Ring")
+				second.Dialplan = ari.DialplanPosition{Context: "agents", Exten: "9999"}
+				s.apply(ari.Event{Type: ari.ChannelCreated, Channel: second})
+				s.dials(&caller, &first, "")
+				s.runs(&second, "Dial", "PJSIP/2003")
+				phone := s.rings(&second, id(3), "PJSIP/2003-1")
+				s.dials(&second, &phone, "ANSWER")
+				s.dials(&caller, &first, "ANSWER")
+				s.ends(&phone, &second, &first, &caller)
+			}
+			member(0, "support")
+			member(10, "ringgroup6002")
+			calls := s.result()
+			if len(calls) != 2 || len(calls[0].Legs) != 4 || len(calls[1].Legs) != 4 {
+				t.Fatalf("%d calls, want 2 with 4 legs each: %+v", len(calls), calls)
+			}
+			for _, l := range calls[1].Legs {
+				if l.CallCenter != "" {
+					t.Errorf("leg %s of a ring group's call is of call center %s", l.Endpoint, l.CallCenter)
+				}
+			}
+		})
+	}
 }

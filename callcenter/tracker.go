@@ -57,7 +57,8 @@ type Tracker struct {
 	plan     *classifier
 	channels map[ari.ChannelID]*channel
 	calls    map[string]*call // by linkedid
-	// halves finds the first-seen half of each Local channel.
+	// halves finds the halves of Local channels by their names. Asterisk counts
+	// these from nought again when it restarts: the latest of a name is here.
 	halves  map[string]*channel
 	bridges map[ari.BridgeID][]ari.ChannelID
 	dirty   []*call
@@ -218,25 +219,36 @@ func (t *Tracker) follow(c *ari.Channel, ev *ari.Event) *channel {
 		Dialled: c.State == "Down" || outgoingLine(c),
 	}}
 	linkedID, _ := c.Var(varLinkedID)
-	common, half := localPair(ch.name)
-	switch partner := t.halves[common]; {
+	switch partner := t.otherHalf(ch); {
 	case linkedID != "":
 		linkedID = strings.Clone(linkedID)
 		ch.linkedID, ch.tied = linkedID, true
 		t.join(ch, t.confirmed(linkedID, at), at)
-	case half != 0 && partner != nil:
+	case partner != nil:
 		ch.tied = partner.tied
 		t.join(ch, partner.call, at)
 	default:
 		// A channel that is seen to come in by itself is the first of its
 		// call. Of any other it is not known yet whose it is.
-		ch.tied = half == 0 && !ch.leg.Dialled && ev.Type != EventResync
+		ch.tied = !ch.leg.local() && !ch.leg.Dialled && ev.Type != EventResync
 		t.join(ch, t.own(ch, at), at)
 	}
-	if half != 0 && t.halves[common] == nil {
-		t.halves[common] = ch
+	if ch.leg.local() {
+		t.halves[ch.name] = ch
 	}
 	return ch
+}
+
+// otherHalf returns the other half of a Local channel, nil when there is none
+// that lives.
+func (t *Tracker) otherHalf(ch *channel) *channel {
+	if !ch.leg.local() {
+		return nil
+	}
+	if other := t.halves[otherHalf(ch.name)]; other != nil && !other.gone {
+		return other
+	}
+	return nil
 }
 
 // outgoingLine reports whether a channel is one that Dial or Queue called.
@@ -423,10 +435,8 @@ func (t *Tracker) centerOf(caller *channel, ev *ari.Event) string {
 	if strings.EqualFold(ev.Caller.Dialplan.AppName, "Queue") {
 		return t.plan.queue(argument(ev.Caller.Dialplan.AppData, 0)).CallCenter
 	}
-	if common, half := localPair(caller.name); half == 2 {
-		if partner := t.halves[common]; partner != nil {
-			return partner.leg.CallCenter
-		}
+	if other := t.otherHalf(caller); other != nil {
+		return other.leg.CallCenter
 	}
 	return ""
 }
@@ -440,7 +450,7 @@ func (t *Tracker) dialplan(ch *channel, ev *ari.Event) {
 		// Originated, and sent into the dialplan after it answered.
 		t.position(ch, &ev.Channel, ev)
 	}
-	if _, half := localPair(ch.name); !ch.tied && half == 0 {
+	if !ch.tied && !ch.leg.local() {
 		t.move(ch, ch.call, ev.Timestamp)
 	}
 	t.application(ch, ev.DialplanApp, ev.DialplanAppData, ev)
@@ -623,9 +633,10 @@ func cloneIDs(dst, ids []ari.ChannelID) []ari.ChannelID {
 // rename takes in that a channel has another name: a masquerade put another
 // device behind it.
 func (t *Tracker) rename(ch *channel, name string, at time.Time) {
+	t.unhalve(ch)
 	ch.name = strings.Clone(name)
-	if common, half := localPair(ch.name); half != 0 && t.halves[common] == nil {
-		t.halves[common] = ch
+	if strings.HasPrefix(ch.name, "Local/") {
+		t.halves[ch.name] = ch
 	}
 	endpoint := endpointOfChannel(ch.name)
 	if strings.Contains(name, "<ZOMBIE>") || strings.HasPrefix(name, "Surrogate/") || endpoint == ch.leg.Endpoint {
@@ -633,6 +644,13 @@ func (t *Tracker) rename(ch *channel, name string, at time.Time) {
 	}
 	ch.leg.Endpoint, ch.leg.Trunk = endpoint, t.plan.trunks[endpoint]
 	t.touch(ch.call, at)
+}
+
+// unhalve forgets a channel's name as that of half a Local channel.
+func (t *Tracker) unhalve(ch *channel) {
+	if t.halves[ch.name] == ch {
+		delete(t.halves, ch.name)
+	}
 }
 
 // destroyed takes in a channel's end.
@@ -705,9 +723,7 @@ func (t *Tracker) forget(c *call) {
 			continue // moved to another call
 		}
 		delete(t.channels, l.Channel)
-		if common, _ := localPair(ch.name); common != "" && t.halves[common] == ch {
-			delete(t.halves, common)
-		}
+		t.unhalve(ch)
 		if _, dead := t.dead[l.Channel]; dead {
 			continue
 		}
