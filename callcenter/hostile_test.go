@@ -3,6 +3,7 @@ package callcenter_test
 import (
 	"strconv"
 	"testing"
+	"time"
 
 	"callbackd/ari"
 	"callbackd/callcenter"
@@ -283,5 +284,28 @@ func TestTracker_LocalNamesComeAgain(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestTracker_AnsweredBeforeASnapshot: that a leg was answered is first seen in
+// a snapshot, whose time is only as good as two clocks agree. Dial's word, when
+// it comes after all, is better, were it later.
+func TestTracker_AnsweredBeforeASnapshot(t *testing.T) {
+	t.Parallel()
+	s := newScript(t, tracePlan())
+	caller := s.arrives("0", "PJSIP/trunk-1", "0312345678", "from-trunk", "7001")
+	s.runs(&caller, "Queue", "support")
+	agent := s.rings(&caller, "1", "PJSIP/2001-2")
+	agent.State = "Up"
+	s.tracker.Resync(callcenter.Snapshot{
+		At: s.at.Add(900 * time.Millisecond), Channels: []ari.Channel{caller, agent},
+		Bridges: []ari.Bridge{{ID: "a", Class: "basic", Type: "mixing", Channels: []ari.ChannelID{caller.ID, agent.ID}}},
+	})
+	if c := s.one(); c.Agent != "PJSIP/2001" || c.AnsweredAt == nil {
+		t.Errorf("the snapshot shows the agent with the caller: %s", facts(c))
+	}
+	s.dials(&caller, &agent, "ANSWER")
+	if c := s.one(); !c.AnsweredAt.Equal(s.at) {
+		t.Errorf("answered at %v, want Dial's %v", c.AnsweredAt, s.at)
 	}
 }

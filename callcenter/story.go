@@ -59,6 +59,9 @@ type leg struct {
 	moved bool
 	// upAt is when the leg's channel was first seen to be answered.
 	upAt *time.Time
+	// roughly says that AnsweredAt is not Dial's word: a phone that picked a
+	// call up has none, and a snapshot does not tell since when.
+	roughly bool
 }
 
 // renumber takes in another calling number, unless it is older than what is
@@ -90,6 +93,9 @@ func (l *leg) dialStatus(status string, at time.Time) bool {
 	case "RINGING":
 		return l.earliest(&l.RingingAt, at)
 	case "ANSWER":
+		if l.roughly {
+			l.AnsweredAt, l.roughly = nil, false
+		}
 		changed := l.earliest(&l.AnsweredAt, at)
 		if l.DialStatus != "ANSWER" {
 			l.DialStatus, changed = "ANSWER", true
@@ -101,6 +107,16 @@ func (l *leg) dialStatus(status string, at time.Time) bool {
 	}
 	l.DialStatus = strings.Clone(status)
 	return true
+}
+
+// inBridge takes in that the leg is in a bridge with others: it has been
+// answered, by then at the latest.
+func (l *leg) inBridge(at time.Time) bool {
+	if !l.Dialled || l.upAt == nil || l.upAt.After(at) || l.AnsweredAt != nil && !l.roughly {
+		return false
+	}
+	l.DialStatus, l.roughly = "ANSWER", true
+	return l.earliest(&l.AnsweredAt, at)
 }
 
 // add takes a leg in, in the order of starting.
@@ -229,17 +245,7 @@ func (t *Tracker) Resync(s Snapshot) {
 	}
 	clear(t.bridges)
 	for i := range s.Bridges {
-		b := &s.Bridges[i]
-		t.bridged(b, s.At)
-		if len(b.Channels) < 2 {
-			continue
-		}
-		for _, id := range b.Channels {
-			if ch := t.channels[id]; ch != nil && ch.leg.Dialled && ch.leg.AnsweredAt == nil {
-				ch.leg.dialStatus("ANSWER", s.At)
-				t.touch(ch.call, s.At)
-			}
-		}
+		t.bridged(&s.Bridges[i], s.At)
 	}
 	for id, ch := range t.channels {
 		if ch.gone || there[id] {

@@ -583,6 +583,11 @@ func (t *Tracker) recording(ev *ari.Event) {
 // happens to the channel.
 func (t *Tracker) bridged(b *ari.Bridge, at time.Time) {
 	t.remember(b)
+	for _, id := range b.Channels {
+		if ch := t.channels[id]; ch != nil && len(b.Channels) > 1 && ch.leg.inBridge(at) {
+			t.touch(ch.call, at)
+		}
+	}
 	if b.Class != "basic" && (b.Class != "stasis" || b.Type != "mixing") {
 		return
 	}
@@ -593,16 +598,8 @@ func (t *Tracker) bridged(b *ari.Bridge, at time.Time) {
 		}
 	}
 	for _, id := range b.Channels {
-		ch := t.channels[id]
-		if ch == nil {
-			continue
-		}
-		if ch.call != first.call {
+		if ch := t.channels[id]; ch != nil && ch.call != first.call {
 			t.move(ch, first.call, at)
-		}
-		// One that picked the call up was answered without Dial's word.
-		if l := ch.leg; len(b.Channels) > 1 && l.Dialled && l.upAt != nil && !l.upAt.After(at) && l.dialStatus("ANSWER", at) {
-			t.touch(ch.call, at)
 		}
 	}
 }
