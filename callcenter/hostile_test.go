@@ -309,3 +309,29 @@ func TestTracker_AnsweredBeforeASnapshot(t *testing.T) {
 		t.Errorf("answered at %v, want Dial's %v", c.AnsweredAt, s.at)
 	}
 }
+
+// TestTracker_ChosenChannelIDs: the ID of a channel that a program originates
+// may be any word. Which of two calls is older is then seen by their beginning.
+func TestTracker_ChosenChannelIDs(t *testing.T) {
+	t.Parallel()
+	for _, id := range []string{"zzz", "aaa"} {
+		s := newScript(t, tracePlan())
+		phone := s.channel("0", "PJSIP/2001-1", "Down")
+		phone.ID, phone.CreationTime = ari.ChannelID(id), s.at
+		phone.Vars = []ari.Variable{{Name: "CHANNEL(linkedid)", Value: id}}
+		s.dials(nil, &phone, "")
+		phone.State = "Up"
+		s.dials(nil, &phone, "ANSWER")
+		s.linked["1"] = "1"
+		caller := s.arrives("1", "PJSIP/trunk-2", "0312345678", "from-trunk", "7001")
+		s.runs(&caller, "Queue", "support")
+		s.bridges("a", phone, caller)
+		caller.Vars = []ari.Variable{{Name: "CHANNEL(linkedid)", Value: id}} // the older one's
+		s.hangsUp(&caller)
+		s.ends(&phone, &caller)
+		calls := s.result()
+		if len(calls) != 2 || calls[0].LinkedID != id || calls[1].MergedInto != calls[0].RequestID || !calls[0].CallbackAllowed() {
+			t.Errorf("%s: %+v", id, calls)
+		}
+	}
+}

@@ -184,22 +184,19 @@ func (c *call) record(path string) bool {
 	return true
 }
 
-// olderLinkedID reports whether a is older than b. Linkedids are unique IDs
-// of channels: [systemname-]epoch.counter, the counter counting up while
-// Asterisk runs.
-func olderLinkedID(a, b string) bool {
+// olderLinkedID reports whether a is older than b, and whether they tell.
+// Linkedids are unique IDs of channels: [systemname-]epoch.counter, the
+// counter counting up while Asterisk runs.
+func olderLinkedID(a, b string) (older, ok bool) {
 	if a == b {
-		return false
+		return false, true
 	}
 	aEpoch, aCount, aOK := splitUniqueID(a)
 	bEpoch, bCount, bOK := splitUniqueID(b)
-	if !aOK || !bOK {
-		return a < b
-	}
 	if aEpoch != bEpoch {
-		return aEpoch < bEpoch
+		return aEpoch < bEpoch, aOK && bOK
 	}
-	return aCount < bCount
+	return aCount < bCount, aOK && bOK
 }
 
 func splitUniqueID(id string) (epoch, count int64, ok bool) {

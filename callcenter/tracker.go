@@ -312,8 +312,8 @@ func (t *Tracker) touch(c *call, at time.Time) {
 // changes to that of an older call (attended transfer), so that a late event
 // with the younger one is told apart.
 func (t *Tracker) link(ch *channel, linkedID string, at time.Time) {
-	if ch.linkedID != "" && !olderLinkedID(linkedID, ch.linkedID) ||
-		ch.tied && linkedID != ch.call.linkedID && !olderLinkedID(linkedID, ch.call.linkedID) {
+	if ch.linkedID != "" && !t.older(linkedID, ch.linkedID) ||
+		ch.tied && linkedID != ch.call.linkedID && !t.older(linkedID, ch.call.linkedID) {
 		return
 	}
 	linkedID = strings.Clone(linkedID)
@@ -386,12 +386,24 @@ func (t *Tracker) merge(ch *channel, to *call, at time.Time) {
 	t.settle(from)
 }
 
+// older reports whether the call of linkedid a began before that of b.
+func (t *Tracker) older(a, b string) bool {
+	if older, ok := olderLinkedID(a, b); ok {
+		return older
+	}
+	// A program that originates channels may have chosen their IDs.
+	if x, y := t.calls[a], t.calls[b]; x != nil && y != nil && len(x.legs) > 0 && len(y.legs) > 0 && !x.startedAt().Equal(y.startedAt()) {
+		return x.startedAt().Before(y.startedAt())
+	}
+	return a < b
+}
+
 // tie makes peer part of caller's call when Asterisk gave no word of its own.
 func (t *Tracker) tie(peer, caller *channel, at time.Time) {
 	if peer.linkedID != "" || peer.call == caller.call {
 		return
 	}
-	if !peer.tied || olderLinkedID(caller.call.linkedID, peer.call.linkedID) {
+	if !peer.tied || t.older(caller.call.linkedID, peer.call.linkedID) {
 		t.move(peer, caller.call, at)
 	}
 }
@@ -593,7 +605,7 @@ func (t *Tracker) bridged(b *ari.Bridge, at time.Time) {
 	}
 	var first *channel
 	for _, id := range b.Channels {
-		if ch := t.channels[id]; ch != nil && (first == nil || olderLinkedID(ch.call.linkedID, first.call.linkedID)) {
+		if ch := t.channels[id]; ch != nil && (first == nil || t.older(ch.call.linkedID, first.call.linkedID)) {
 			first = ch
 		}
 	}
