@@ -55,7 +55,7 @@ var rooms = map[string]room{
 		why:       "recordings belong to calls, whatever stores or plays them",
 	},
 	"accounts":   {why: "who may do what is asked by all and needs nobody"},
-	"phonebook":  {why: "numbers and names are looked up by all and need nobody"},
+	"phonebook":  {mayImport: []string{"accounts"}, why: "numbers and names are looked up by all and need to know only who asks"},
 	"callcenter": {mayImport: []string{"ari"}, why: "what calls mean depends on events and on what it is told of the dialplan"},
 	"ari":        {why: "ari is Asterisk's REST interface and could be a library of its own: no call-center word in it"},
 	"sip":        {why: "sip is the SIP side and could be a library of its own"},

@@ -1,5 +1,60 @@
 -- +goose Up
-SELECT 1;
+
+-- The characters of a text and its pairs of neighbours, two code points to a
+-- number. A text is part of another only when all its grams are the other's.
+-- pg_trgm would need three characters, of a locale that takes Japanese ones
+-- for letters. Pairs with a control character, which part fields, are left
+-- out.
+--
+-- It calls only what is built in: an index's expression that finds functions
+-- by the search_path cannot be restored from a dump.
+-- +goose StatementBegin
+CREATE FUNCTION phonebook_grams(value text) RETURNS bigint[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE STRICT AS $$
+    SELECT coalesce(array_agg(DISTINCT gram), '{}')
+    FROM (
+        SELECT unnest(CASE
+            WHEN next >= 32 THEN ARRAY[character::bigint << 32, character::bigint << 32 | next]
+            ELSE ARRAY[character::bigint << 32] END) AS gram
+        FROM (
+            SELECT ascii(c) AS character, ascii(lead(c) OVER (ORDER BY n)) AS next
+            FROM unnest(string_to_array(value, NULL)) WITH ORDINALITY AS characters (c, n)
+        ) AS neighbours
+        WHERE character >= 32
+    ) AS grams
+$$;
+-- +goose StatementEnd
+
+-- The shared phone book: whose a number is. The program normalises numbers, as
+-- only it knows the region.
+CREATE TABLE phonebook_entries (
+    id         bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    number     text        NOT NULL,                -- E.164, or an extension or service number as it is dialled
+    name       text        NOT NULL,
+    note       text        NOT NULL DEFAULT '',
+    -- What searches go through, folded: the number's forms, parted by tabs; on
+    -- the next line the name; on the third the note.
+    search     text        NOT NULL,
+    version    integer     NOT NULL DEFAULT 1,
+    created_at timestamptz NOT NULL,
+    updated_at timestamptz NOT NULL,
+    updated_by text        NOT NULL,
+
+    -- A number has one name. The look-up of the numbers of a page.
+    CONSTRAINT phonebook_entries_number     UNIQUE (number),
+    CONSTRAINT phonebook_entries_normalised CHECK (number ~ '^\+?[0-9*#]{1,255}$' AND number ~ '[0-9]'),
+    CONSTRAINT phonebook_entries_name       CHECK (char_length(name) BETWEEN 1 AND 100),
+    CONSTRAINT phonebook_entries_note       CHECK (char_length(note) <= 500),
+    CONSTRAINT phonebook_entries_search     CHECK (search <> ''),
+    CONSTRAINT phonebook_entries_version    CHECK (version >= 1),
+    CONSTRAINT phonebook_entries_updated_by CHECK (updated_by <> '')
+);
+
+-- The list and its pages, in an order that no locale changes.
+CREATE INDEX phonebook_entries_by_name ON phonebook_entries (name COLLATE "C", id);
+-- Searches for a part of a number, name or note; also for callbacks by name.
+CREATE INDEX phonebook_entries_by_gram ON phonebook_entries USING gin (phonebook_grams(search));
 
 -- +goose Down
-SELECT 1;
+DROP TABLE phonebook_entries;
+DROP FUNCTION phonebook_grams(text);
