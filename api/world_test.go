@@ -63,7 +63,7 @@ func newWorldAt(t testing.TB, database string, change func(*api.Options)) *world
 	w.db, w.tokens = db, accounts.NewTokens(db.Tokens(), nil)
 	feed := db.Feed()
 	options := api.Options{
-		Calls: db.Calls(), Gaps: db.Calls(), Callbacks: callbacks.NewService(db.Callbacks(), nil),
+		Calls: db.Calls(), Gaps: db.Calls(), Callbacks: callbacks.NewService(db.Callbacks(), callbacks.Options{}),
 		Changes: feed, Tokens: w.tokens, Nodes: []string{"pbx1", "pbx2"},
 		IsUnavailable: postgres.IsUnavailable, Log: logger, Registry: w.registry,
 	}

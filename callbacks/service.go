@@ -6,10 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strconv"
-	"strings"
 	"time"
-	"unicode/utf8"
 
 	"callbackd/accounts"
 	"callbackd/callcenter"
@@ -39,19 +36,52 @@ type RegisterResult struct {
 	Replayed bool
 }
 
-// Service registers and returns callbacks. It is safe for concurrent use.
-type Service struct {
-	store Store
-	now   func() time.Time
+// Options are what a Service needs besides its store. All are optional.
+type Options struct {
+	// Now is the clock that dates registrations and changes; nil for the
+	// system's.
+	Now func() time.Time
+	// Numbers knows how numbers are spelled; nil for as they are dialled.
+	Numbers Numbers
+	// Book names remote numbers; nil for no names.
+	Book Book
+	// Names returns the names of call centers and business labels; nil for
+	// none.
+	Names func() Names
 }
 
-// NewService returns the service over a store. now is the clock that dates
-// registrations; nil for the system's.
-func NewService(store Store, now func() time.Time) *Service {
-	if now == nil {
-		now = time.Now
+// Names are what people call the call centers and business labels, by id.
+type Names struct{ CallCenters, BusinessLabels map[string]string }
+
+// Book is the shared phone book.
+type Book interface {
+	// Lookup returns the names of those of the numbers that have one.
+	Lookup(ctx context.Context, numbers []string) (map[string]string, error)
+}
+
+// Service registers, changes, returns and lists callbacks. It is safe for
+// concurrent use.
+type Service struct {
+	store   Store
+	now     func() time.Time
+	numbers Numbers
+	book    Book
+	names   func() Names
+}
+
+// NewService returns the service over a store.
+func NewService(store Store, options Options) *Service {
+	s := &Service{store: store, now: options.Now, numbers: options.Numbers, book: options.Book, names: options.Names}
+	if s.now == nil {
+		s.now = time.Now
 	}
-	return &Service{store: store, now: now}
+	if s.numbers == nil {
+		s.numbers = dialled{}
+	}
+	if s.names == nil {
+		s.names = func() Names { return Names{} }
+	}
+	return s
 }
 
 // Register registers a callback for a call by hand.
@@ -65,7 +95,7 @@ func (s *Service) Register(ctx context.Context, by accounts.Principal, requestID
 	if err := reg.validate(); err != nil {
 		return RegisterResult{}, err
 	}
-	r := registering{by: by, requestID: requestID, registration: reg, at: s.now().UTC()}
+	r := registering{by: by, requestID: requestID, registration: reg, at: s.now().UTC(), numbers: s.numbers}
 	var result RegisterResult
 	err := s.store.Transact(ctx, func(ctx context.Context, tx Tx) error {
 		var err error
@@ -92,21 +122,7 @@ func (s *Service) Get(ctx context.Context, by accounts.Principal, id ID) (Callba
 
 // validate reports everything that is wrong with the registration at once.
 func (r Registration) validate() error {
-	var errs []error
-	switch {
-	case !utf8.ValidString(r.Memo) || strings.ContainsRune(r.Memo, 0):
-		errs = append(errs, &FieldError{Field: "memo", Problem: "must be UTF-8 text without NUL"})
-	case utf8.RuneCountInString(r.Memo) > MaxMemoLength:
-		errs = append(errs, &FieldError{Field: "memo", Problem: "must be at most " + strconv.Itoa(MaxMemoLength) + " characters"})
-	}
-	printable := func(c rune) bool { return c >= 0x20 && c <= 0x7e }
-	if len(r.IdempotencyKey) > MaxKeyLength || strings.ContainsFunc(r.IdempotencyKey, func(c rune) bool { return !printable(c) }) {
-		errs = append(errs, &FieldError{
-			Field:   "Idempotency-Key",
-			Problem: "must be at most " + strconv.Itoa(MaxKeyLength) + " printable ASCII characters",
-		})
-	}
-	return errors.Join(errs...)
+	return errors.Join(checkText("memo", r.Memo, MaxMemoLength), checkKey(r.IdempotencyKey))
 }
 
 // registering is one registration on its way through its transaction.
@@ -115,10 +131,11 @@ type registering struct {
 	requestID    callcenter.RequestID
 	registration Registration
 	at           time.Time
+	numbers      Numbers
 }
 
 func (r *registering) run(ctx context.Context, tx Tx) (RegisterResult, error) {
-	key := Key{Scope: r.keyScope(), Key: r.registration.IdempotencyKey}
+	key := Key{Scope: keyScope(r.by), Key: r.registration.IdempotencyKey}
 	if key.Key != "" {
 		// The key is locked before the call, in every registration, so that
 		// two of them never wait for each other in a circle.
@@ -149,12 +166,13 @@ func (r *registering) run(ctx context.Context, tx Tx) (RegisterResult, error) {
 		return RegisterResult{}, &ExistsError{ID: existing}
 	}
 	result := RegisterResult{}
-	if callback.RemoteNumber != "" {
-		if result.OtherOpen, err = tx.CountOpen(ctx, callback.RemoteNumber, r.by.CallCenters); err != nil {
+	spellings := spell(r.numbers, &callback)
+	if key := spellings.Remote.Key; key != "" {
+		if result.OtherOpen, err = tx.CountOpen(ctx, key, "", r.by.CallCenters); err != nil {
 			return RegisterResult{}, err
 		}
 	}
-	if result.Callback, err = tx.Insert(ctx, callback); err != nil {
+	if result.Callback, err = tx.Insert(ctx, callback, spellings); err != nil {
 		return RegisterResult{}, err
 	}
 	if key.Key != "" {
@@ -192,15 +210,6 @@ func (r *registering) authorize(call *callcenter.Call) error {
 	default:
 		return nil
 	}
-}
-
-// keyScope keeps the idempotency keys of different principals apart: a key
-// is the client's own choice, and another client may choose the same.
-func (r *registering) keyScope() string {
-	if r.by.Kind == accounts.KindToken {
-		return "token:" + strconv.FormatInt(int64(r.by.TokenID), 10)
-	}
-	return "account:" + r.by.Name
 }
 
 // fingerprint stands for everything in the request that the answer depends

@@ -42,7 +42,7 @@ func setUp(t *testing.T) *site {
 		t.Fatal(err)
 	}
 	t.Cleanup(db.Close)
-	return &site{Service: callbacks.NewService(db.Callbacks(), func() time.Time { return start }), db: db}
+	return &site{Service: callbacks.NewService(db.Callbacks(), callbacks.Options{Now: func() time.Time { return start }}), db: db}
 }
 
 // call stores a new call, a call-center call of support unless change says

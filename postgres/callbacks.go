@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -36,11 +38,101 @@ func (c *Callbacks) Transact(ctx context.Context, f func(ctx context.Context, tx
 	})
 }
 
+// History implements callbacks.Store.
+func (c *Callbacks) History(ctx context.Context, id callbacks.ID) ([]callbacks.HistoryEntry, error) {
+	type historyRow struct {
+		Version   int                `db:"version"`
+		Action    string             `db:"action"`
+		ChangedAt time.Time          `db:"changed_at"`
+		ChangedBy string             `db:"changed_by"`
+		From      map[string]*string `db:"from_values"`
+		To        map[string]*string `db:"to_values"`
+	}
+	rows, err := collect[historyRow](ctx, c.db.pool, `
+		SELECT version, action, changed_at, changed_by, from_values, to_values
+		FROM callback_history
+		WHERE callback_id = @id
+		ORDER BY version`, pgx.StrictNamedArgs{"id": int64(id)})
+	if err != nil {
+		return nil, fmt.Errorf("read callback history: %w", err)
+	}
+	history := make([]callbacks.HistoryEntry, len(rows))
+	for i, row := range rows {
+		history[i] = callbacks.HistoryEntry{
+			Version: row.Version, Action: callbacks.HistoryAction(row.Action), At: row.ChangedAt, By: row.ChangedBy,
+		}
+		for _, field := range slices.Sorted(maps.Keys(row.To)) {
+			if row.From[field] != nil || row.To[field] != nil {
+				history[i].Changes = append(history[i].Changes, callbacks.FieldChange{Field: field, From: row.From[field], To: row.To[field]})
+			}
+		}
+	}
+	return history, nil
+}
+
+// FirstAfter implements callbacks.Store.
+func (c *Callbacks) FirstAfter(ctx context.Context, change int64) (callbacks.ID, bool, error) {
+	id, err := scalar[int64](ctx, c.db.pool, `
+		SELECT callback_id FROM changes WHERE registered AND number > @change ORDER BY number LIMIT 1`,
+		pgx.StrictNamedArgs{"change": change})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return 0, false, nil
+	}
+	if err != nil {
+		return 0, false, fmt.Errorf("find first registration after change %d: %w", change, err)
+	}
+	return callbacks.ID(id), true, nil
+}
+
+// CountOpen implements callbacks.Store.
+func (c *Callbacks) CountOpen(ctx context.Context, key, callCenter string, visibleTo []string) (int, error) {
+	return countOpen(ctx, c.db.pool, key, callCenter, visibleTo)
+}
+
+func countOpen(ctx context.Context, q querier, key, callCenter string, visibleTo []string) (int, error) {
+	if !storable(key) || !storable(callCenter) {
+		return 0, nil
+	}
+	count, err := scalar[int](ctx, q, `
+		SELECT count(*)
+		FROM callbacks
+		WHERE status = 'open' AND remote_key = @key
+			AND (@call_center = '' OR call_center = @call_center)
+			AND (@visible_to::text[] IS NULL OR call_centers && @visible_to::text[])`,
+		pgx.StrictNamedArgs{"key": key, "call_center": callCenter, "visible_to": visibleTo})
+	if err != nil {
+		return 0, fmt.Errorf("count open callbacks of a number: %w", err)
+	}
+	return count, nil
+}
+
+// DisplayNames implements callbacks.Store.
+func (c *Callbacks) DisplayNames(ctx context.Context, accounts []string) (map[string]string, error) {
+	if len(accounts) == 0 {
+		return nil, nil
+	}
+	type nameRow struct {
+		Name        string `db:"name"`
+		DisplayName string `db:"display_name"`
+	}
+	rows, err := collect[nameRow](ctx, c.db.pool, `
+		SELECT name, display_name FROM accounts WHERE name = ANY (@names)`, pgx.StrictNamedArgs{"names": accounts})
+	if err != nil {
+		return nil, fmt.Errorf("read display names: %w", err)
+	}
+	names := make(map[string]string, len(rows))
+	for _, row := range rows {
+		names[row.Name] = row.DisplayName
+	}
+	return names, nil
+}
+
 // callbackTx implements callbacks.Tx.
 type callbackTx struct {
 	tx pgx.Tx
-	// changed are the callbacks to be logged when all else is done.
-	changed []int64
+	// registered and changed are the callbacks to be logged when all else is
+	// done.
+	registered, changed []int64
 }
 
 func (t *callbackTx) LockKey(ctx context.Context, key callbacks.Key) (callbacks.Answer, bool, error) {
@@ -114,27 +206,51 @@ func (t *callbackTx) Callback(ctx context.Context, id callbacks.ID) (callbacks.C
 	return getCallback(ctx, t.tx, id)
 }
 
-func (t *callbackTx) CountOpen(ctx context.Context, remoteNumber string, callCenters []string) (int, error) {
-	count, err := scalar[int](ctx, t.tx, `
-		SELECT count(*)
-		FROM callbacks b JOIN calls c USING (request_id)
-		WHERE b.status = 'open' AND b.remote_number = @remote_number
-			AND (@call_centers::text[] IS NULL OR c.call_centers && @call_centers::text[])`,
-		pgx.StrictNamedArgs{"remote_number": remoteNumber, "call_centers": callCenters})
-	if err != nil {
-		return 0, fmt.Errorf("count open callbacks of a number: %w", err)
+func (t *callbackTx) LockCallback(ctx context.Context, id callbacks.ID) (callbacks.Callback, error) {
+	row, err := collectOne[callbackRow](ctx, t.tx, `
+		SELECT `+callbackColumns+` FROM callbacks b WHERE b.id = @id FOR NO KEY UPDATE`, pgx.StrictNamedArgs{"id": int64(id)})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return callbacks.Callback{}, callbacks.ErrNotFound
 	}
-	return count, nil
+	if err != nil {
+		return callbacks.Callback{}, fmt.Errorf("lock callback: %w", err)
+	}
+	return row.callback(), nil
 }
 
-func (t *callbackTx) Insert(ctx context.Context, callback callbacks.Callback) (callbacks.Callback, error) {
+func (t *callbackTx) LockAssignee(ctx context.Context, account string) (callbacks.Assignee, bool, error) {
+	if !storable(account) {
+		return callbacks.Assignee{}, false, nil
+	}
+	type assigneeRow struct {
+		Enabled     bool     `db:"enabled"`
+		CallCenters []string `db:"call_centers"`
+	}
+	// A lock that an update of the account has to wait for, and assignments
+	// have not.
+	row, err := collectOne[assigneeRow](ctx, t.tx, `
+		SELECT enabled, call_centers FROM accounts WHERE name = @name FOR SHARE`, pgx.StrictNamedArgs{"name": account})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return callbacks.Assignee{}, false, nil
+	}
+	if err != nil {
+		return callbacks.Assignee{}, false, fmt.Errorf("lock assignee: %w", err)
+	}
+	return callbacks.Assignee{Enabled: row.Enabled, CallCenters: row.CallCenters}, true, nil
+}
+
+func (t *callbackTx) CountOpen(ctx context.Context, key, callCenter string, visibleTo []string) (int, error) {
+	return countOpen(ctx, t.tx, key, callCenter, visibleTo)
+}
+
+func (t *callbackTx) Insert(ctx context.Context, callback callbacks.Callback, spellings callbacks.Spellings) (callbacks.Callback, error) {
 	id, err := scalar[int64](ctx, t.tx, `
 		INSERT INTO callbacks (request_id, origin, status, assignee, memo, registered_at, registered_by,
 			completed_at, completed_by, remote_number, contact_number,
-			call_center, business_label, local_number, version)
+			call_center, business_label, local_number, version, remote_key, remote_forms, contact_forms)
 		VALUES (@request_id, @origin, @status, @assignee, @memo, @registered_at, @registered_by,
 			@completed_at, @completed_by, @remote_number, @contact_number,
-			@call_center, @business_label, @local_number, @version)
+			@call_center, @business_label, @local_number, @version, @remote_key, @remote_forms, @contact_forms)
 		RETURNING id`, pgx.StrictNamedArgs{
 		"request_id": callback.RequestID, "origin": callback.Origin, "status": callback.Status,
 		"assignee": orNull(callback.Assignee), "memo": callback.Memo,
@@ -143,6 +259,8 @@ func (t *callbackTx) Insert(ctx context.Context, callback callbacks.Callback) (c
 		"remote_number": orNull(callback.RemoteNumber), "contact_number": orNull(callback.ContactNumber),
 		"call_center": callback.CallCenter, "business_label": orNull(callback.BusinessLabel),
 		"local_number": orNull(callback.LocalNumber), "version": callback.Version,
+		"remote_key": orNull(spellings.Remote.Key), "remote_forms": formsOf(spellings.Remote),
+		"contact_forms": formsOf(spellings.Contact),
 	})
 	if err != nil {
 		return callbacks.Callback{}, fmt.Errorf("insert callback: %w", err)
@@ -157,34 +275,72 @@ func (t *callbackTx) Insert(ctx context.Context, callback callbacks.Callback) (c
 	if err != nil {
 		return callbacks.Callback{}, fmt.Errorf("insert callback history: %w", err)
 	}
-	t.changed = append(t.changed, id)
+	t.registered = append(t.registered, id)
 	// As it was stored, with what the database rounds.
 	return getCallback(ctx, t.tx, callbacks.ID(id))
 }
 
+func (t *callbackTx) Update(ctx context.Context, callback callbacks.Callback, spellings callbacks.Spellings, entry callbacks.HistoryEntry) (callbacks.Callback, error) {
+	tag, err := t.tx.Exec(ctx, `
+		UPDATE callbacks
+		SET status = @status, assignee = @assignee, memo = @memo, contact_number = @contact_number,
+			contact_forms = @contact_forms, completed_at = @completed_at, completed_by = @completed_by, version = @version
+		WHERE id = @id AND version = @version - 1`, pgx.StrictNamedArgs{
+		"id": int64(callback.ID), "version": callback.Version,
+		"status": callback.Status, "assignee": orNull(callback.Assignee), "memo": callback.Memo,
+		"contact_number": orNull(callback.ContactNumber), "contact_forms": formsOf(spellings.Contact),
+		"completed_at": callback.CompletedAt, "completed_by": orNull(callback.CompletedBy),
+	})
+	if err == nil && tag.RowsAffected() != 1 {
+		// The row is locked, so nobody else can have changed it.
+		err = fmt.Errorf("it has not version %d", callback.Version-1)
+	}
+	if err != nil {
+		return callbacks.Callback{}, fmt.Errorf("update callback: %w", err)
+	}
+	from, to := map[string]*string{}, map[string]*string{}
+	for _, change := range entry.Changes {
+		from[change.Field], to[change.Field] = change.From, change.To
+	}
+	_, err = t.tx.Exec(ctx, `
+		INSERT INTO callback_history (callback_id, version, action, changed_at, changed_by, from_values, to_values)
+		VALUES (@id, @version, @action, @at, @by, @from, @to)`, pgx.StrictNamedArgs{
+		"id": int64(callback.ID), "version": entry.Version, "action": entry.Action, "at": entry.At, "by": entry.By,
+		"from": from, "to": to,
+	})
+	if err != nil {
+		return callbacks.Callback{}, fmt.Errorf("insert callback history: %w", err)
+	}
+	t.changed = append(t.changed, int64(callback.ID))
+	// As it was stored, with what the database rounds.
+	return getCallback(ctx, t.tx, callback.ID)
+}
+
+// formsOf returns a number's forms, never nil, which would be NULL.
+func formsOf(s callbacks.Spelling) []string { return append([]string{}, s.Forms...) }
+
 // logChanges writes the entries of the change log. It must be the
 // transaction's last statement: from here on all other writers wait.
 func (t *callbackTx) logChanges(ctx context.Context) error {
-	if len(t.changed) == 0 {
+	if len(t.registered)+len(t.changed) == 0 {
 		return nil
 	}
 	_, err := t.tx.Exec(ctx, `
-		INSERT INTO changes (kind, request_id, callback_id, call_centers)
-		SELECT 'callback', b.request_id, b.id, c.call_centers
-		FROM callbacks b JOIN calls c USING (request_id)
-		WHERE b.id = ANY (@ids)
-		ORDER BY b.id`, pgx.StrictNamedArgs{"ids": t.changed})
+		INSERT INTO changes (kind, request_id, callback_id, call_centers, registered)
+		SELECT 'callback', b.request_id, b.id, b.call_centers, b.id = ANY (@registered)
+		FROM callbacks b
+		WHERE b.id = ANY (@registered) OR b.id = ANY (@changed)
+		ORDER BY b.id`, pgx.StrictNamedArgs{"registered": t.registered, "changed": t.changed})
 	if err != nil {
 		return fmt.Errorf("log changes: %w", err)
 	}
 	return nil
 }
 
-// callbackColumns are the columns of a callbackRow, from callbacks b and
-// calls c.
+// callbackColumns are the columns of a callbackRow, from callbacks b.
 const callbackColumns = `b.id, b.request_id, b.origin, b.status, b.assignee, b.memo,
 	b.registered_at, b.registered_by, b.completed_at, b.completed_by,
-	b.remote_number, b.contact_number, b.call_center, c.call_centers,
+	b.remote_number, b.contact_number, b.call_center, b.call_centers,
 	b.business_label, b.local_number, b.version`
 
 type callbackRow struct {
@@ -233,7 +389,7 @@ func (r *callbackRow) callback() callbacks.Callback {
 func getCallback(ctx context.Context, q querier, id callbacks.ID) (callbacks.Callback, error) {
 	row, err := collectOne[callbackRow](ctx, q, `
 		SELECT `+callbackColumns+`
-		FROM callbacks b JOIN calls c USING (request_id)
+		FROM callbacks b
 		WHERE b.id = @id`, pgx.StrictNamedArgs{"id": int64(id)})
 	if errors.Is(err, pgx.ErrNoRows) {
 		return callbacks.Callback{}, callbacks.ErrNotFound

@@ -5,7 +5,7 @@
 //	if err != nil { … }               // *SchemaError: run `callbackd migrate`
 //	defer db.Close()
 //	tracker := callcenter.NewService(db.Calls(), …)
-//	service := callbacks.NewService(db.Callbacks(), nil)
+//	service := callbacks.NewService(db.Callbacks(), callbacks.Options{…})
 //	tokens  := accounts.NewTokens(db.Tokens(), nil)
 //	feed    := db.Feed()              // feed.Run(ctx) beside the servers
 //

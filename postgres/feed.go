@@ -279,7 +279,7 @@ func (f *Feed) callbacks(ctx context.Context, ids []int64) (map[callbacks.ID]*ca
 	}
 	rows, err := collect[callbackRow](ctx, f.db.pool, `
 		SELECT `+callbackColumns+`
-		FROM callbacks b JOIN calls c USING (request_id)
+		FROM callbacks b
 		WHERE b.id = ANY (@ids)`, pgx.StrictNamedArgs{"ids": ids})
 	if err != nil {
 		return nil, err

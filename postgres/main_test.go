@@ -125,6 +125,6 @@ func lastChange(t testing.TB, db *postgres.DB) int64 {
 
 // register registers a callback as an administrator.
 func register(ctx context.Context, db *postgres.DB, id callcenter.RequestID) (callbacks.Callback, error) {
-	result, err := callbacks.NewService(db.Callbacks(), nil).Register(ctx, admin, id, callbacks.Registration{})
+	result, err := callbacks.NewService(db.Callbacks(), callbacks.Options{}).Register(ctx, admin, id, callbacks.Registration{})
 	return result.Callback, err
 }

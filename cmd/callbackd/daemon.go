@@ -111,7 +111,7 @@ func (d *daemon) newServer() *api.Server {
 	}
 	return api.New(api.Options{
 		Calls: d.db.Calls(), Gaps: d.db.Calls(), Changes: d.feed, Nodes: nodes,
-		Callbacks:     callbacks.NewService(d.db.Callbacks(), nil),
+		Callbacks:     callbacks.NewService(d.db.Callbacks(), callbacks.Options{}),
 		Tokens:        accounts.NewTokens(d.db.Tokens(), nil),
 		IsUnavailable: postgres.IsUnavailable,
 		Log:           d.log, Registry: d.registry,

@@ -1,0 +1,236 @@
+package postgres
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"callbackd/callbacks"
+)
+
+// blockBits is the size of a block of callbacks.callback_terms: 2 to the
+// power of it are the IDs of one block.
+const blockBits = 15
+
+// maxTerms bounds the terms that a text is looked up by. More would find
+// hardly fewer callbacks, and those found are compared with the text anyway.
+const maxTerms = 24
+
+// termsExpression is the expression of the index callbacks_by_term.
+const termsExpression = `callback_terms(b.id, b.status, b.origin, b.assignee, b.call_center,
+	b.business_label, b.call_centers, b.search) COLLATE "C"`
+
+// nameMatches is a condition on phonebook p: its name holds the text. The
+// second line of what searches go through is the name.
+const nameMatches = `strpos(split_part(p.search, E'\n', 2), @name) > 0`
+
+// termSeparator parts terms in an argument. No term has it.
+const termSeparator = "\x1f"
+
+// blockTerms is SQL for the terms of an argument in the block "block", as an
+// array.
+func blockTerms(name string) string {
+	return `string_to_array(block || replace(@` + name + `, E'\x1f', E'\x1f' || block), E'\x1f')`
+}
+
+// search is a callbacks.Query as SQL. It says each condition twice: as what
+// is true of the row, which decides, and as terms of the index, which find
+// the rows that come into question.
+type search struct {
+	args pgx.StrictNamedArgs
+	// possible is false when the query asks for text that no row can hold.
+	possible bool
+	// rows are conditions on callbacks b, all but those of the text.
+	rows []string
+	// text is the condition on callbacks b of the text; empty for none.
+	text string
+	// named says that the text may also be a name of the phone book.
+	named bool
+	// terms are conditions on the index for a block whose beginning of terms is
+	// the column "block", all but
+	// those of the text.
+	terms []string
+	// textTerms are conditions of which one is enough; none for no text.
+	textTerms []string
+}
+
+// newSearch returns the SQL of a query. assignees are the accounts whose
+// display names match its text.
+func newSearch(q *callbacks.Query, assignees []string) *search {
+	s := &search{args: pgx.StrictNamedArgs{}, possible: true}
+	oneOf(s, "visible_to", 'V', q.VisibleTo, `b.call_centers && @visible_to`)
+	oneOf(s, "statuses", 'S', q.Statuses, `b.status = ANY (@statuses)`)
+	oneOf(s, "origins", 'O', q.Origins, `b.origin = ANY (@origins)`)
+	oneOf(s, "assignees", 'A', q.Assignees, `coalesce(b.assignee, '') = ANY (@assignees)`)
+	oneOf(s, "call_centers", 'C', q.CallCenters, `b.call_center = ANY (@call_centers)`)
+	oneOf(s, "business_labels", 'L', q.BusinessLabels, `b.business_label = ANY (@business_labels)`)
+	if q.RequestID != "" {
+		s.row(`b.request_id = @request_id`, "request_id", string(q.RequestID))
+	}
+	if q.RemoteNumber != "" {
+		s.row(`EXISTS (SELECT FROM unnest(b.remote_forms) AS form WHERE starts_with(form, @remote_number))`,
+			"remote_number", q.RemoteNumber)
+		s.all("remote_terms", textTerms("\x01"+q.RemoteNumber))
+	}
+	if q.LocalNumber != "" {
+		s.row(`starts_with(fold(b.local_number), @local_number)`, "local_number", q.LocalNumber)
+		s.all("local_terms", textTerms("\x02"+q.LocalNumber))
+	}
+	if !q.From.IsZero() {
+		s.row(`b.registered_at >= @from`, "from", q.From)
+	}
+	if !q.To.IsZero() {
+		s.row(`b.registered_at < @to`, "to", q.To)
+	}
+	if q.First > 0 {
+		s.row(`b.id >= @first`, "first", int64(q.First))
+	}
+	if q.Text != nil {
+		s.addText(q.Text, assignees)
+	}
+	return s
+}
+
+// row adds a condition on the row.
+func (s *search) row(condition, name string, value any) {
+	s.rows = append(s.rows, condition)
+	s.args[name] = value
+	if text, ok := value.(string); ok && !storable(text) {
+		s.possible = false
+	}
+}
+
+// all adds the condition that a row has all of some terms.
+func (s *search) all(name string, terms []string) {
+	s.terms = append(s.terms, termsExpression+` @> `+blockTerms(name))
+	s.args[name] = strings.Join(terms, termSeparator)
+}
+
+// oneOf adds a condition on the row, that a column has one of some values,
+// and the same in terms; nothing when the values are nil.
+func oneOf[T ~string](s *search, name string, kind byte, values []T, condition string) {
+	if values == nil {
+		return
+	}
+	texts := make([]string, 0, len(values))
+	terms := make([]string, 0, len(values))
+	for _, value := range values {
+		if storable(string(value)) {
+			texts = append(texts, string(value))
+			terms = append(terms, valueTerm(kind, string(value)))
+		}
+	}
+	s.row(condition, name, texts)
+	s.terms = append(s.terms, termsExpression+` && `+blockTerms(name+`_terms`))
+	s.args[name+"_terms"] = strings.Join(terms, termSeparator)
+	if len(texts) == 0 {
+		s.possible = false
+	}
+}
+
+// addText adds the conditions of a text.
+func (s *search) addText(t *callbacks.TextQuery, assignees []string) {
+	var rows []string
+	or := func(condition, name string, value any) {
+		rows = append(rows, condition)
+		s.args[name] = value
+	}
+	for i, form := range t.Forms {
+		if !storable(form) {
+			continue
+		}
+		name := fmt.Sprintf("form%d", i)
+		or(`strpos(b.search, @`+name+`) > 0`, name, form)
+		s.textTerms = append(s.textTerms, termsExpression+` @> `+blockTerms(name+`_terms`))
+		s.args[name+"_terms"] = strings.Join(textTerms(form), termSeparator)
+	}
+	var terms []string
+	values := func(name string, kind byte, ids []string, condition string) {
+		ids = slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return !storable(id) })
+		if len(ids) > 0 {
+			or(condition, name, ids)
+			for _, id := range ids {
+				terms = append(terms, valueTerm(kind, id))
+			}
+		}
+	}
+	values("text_call_centers", 'C', t.CallCenters, `b.call_center = ANY (@text_call_centers)`)
+	values("text_business_labels", 'L', t.BusinessLabels, `b.business_label = ANY (@text_business_labels)`)
+	values("text_assignees", 'A', assignees, `b.assignee = ANY (@text_assignees)`)
+	if len(terms) > 0 {
+		s.textTerms = append(s.textTerms, termsExpression+` && `+blockTerms(`text_terms`))
+		s.args["text_terms"] = strings.Join(terms, termSeparator)
+	}
+	if storable(t.Name) {
+		s.named = true
+		or(`EXISTS (SELECT FROM phonebook p WHERE p.number = b.remote_key AND `+nameMatches+`)`, "name", t.Name)
+	}
+	if len(rows) == 0 {
+		s.possible = false
+		return
+	}
+	s.text = `(` + strings.Join(rows, ` OR `) + `)`
+}
+
+// row conditions and text, joined; "true" for none.
+func (s *search) where(more ...string) string {
+	conditions := slices.Concat(more, s.rows)
+	if s.text != "" {
+		conditions = append(conditions, s.text)
+	}
+	return and(conditions)
+}
+
+// index conditions, joined.
+func (s *search) indexed() string {
+	conditions := slices.Clone(s.terms)
+	if len(s.textTerms) > 0 {
+		conditions = append(conditions, `(`+strings.Join(s.textTerms, ` OR `)+`)`)
+	}
+	return and(conditions)
+}
+
+func and(conditions []string) string {
+	if len(conditions) == 0 {
+		return `true`
+	}
+	return strings.Join(conditions, ` AND `)
+}
+
+// valueTerm is the term of a column's value, without the block.
+func valueTerm(kind byte, value string) string {
+	const longest = 200 // as in callback_terms
+	if runes := []rune(value); len(runes) > longest {
+		value = string(runes[:longest])
+	}
+	return string(kind) + value
+}
+
+// textTerms are terms, without the block, that every searched text has which
+// the text is part of.
+func textTerms(text string) []string {
+	runes := []rune(text)
+	if len(runes) == 1 {
+		return []string{" " + text}
+	}
+	digit := func(i int) bool { return i >= 0 && i < len(runes) && '0' <= runes[i] && runes[i] <= '9' }
+	var terms []string
+	add := func(from, to int) {
+		if term := " " + string(runes[from:to]); len(terms) < maxTerms && !slices.Contains(terms, term) {
+			terms = append(terms, term)
+		}
+	}
+	for i := range len(runes) - 1 {
+		switch {
+		case digit(i) && digit(i+1) && digit(i+2):
+			add(i, i+3)
+		case digit(i-1) && digit(i) && digit(i+1):
+			// Part of the three that began before.
+		default:
+			add(i, i+2)
+		}
+	}
+	return terms
+}
