@@ -331,7 +331,7 @@ func (l *list) byBlocks(ctx context.Context, q querier, most int) (rows []callba
 		// found both ways.
 		sql = fmt.Sprintf(`(`+sql+`) UNION (
 			SELECT b.id
-			FROM phonebook p JOIN callbacks b ON b.remote_key = p.number
+			FROM phonebook_entries p JOIN callbacks b ON b.remote_key = p.number
 			WHERE phonebook_grams(p.search) @> phonebook_grams(@name) AND `+nameMatches+` AND `+and(append(l.begin(), l.rows...))+`
 			ORDER BY b.id `+l.order+`
 			LIMIT %d)`, most)

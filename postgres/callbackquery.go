@@ -165,7 +165,7 @@ func (s *search) addText(t *callbacks.TextQuery, assignees []string) {
 	}
 	if storable(t.Name) {
 		s.named = true
-		or(`EXISTS (SELECT FROM phonebook p WHERE p.number = b.remote_key AND `+nameMatches+`)`, "name", t.Name)
+		or(`EXISTS (SELECT FROM phonebook_entries p WHERE p.number = b.remote_key AND `+nameMatches+`)`, "name", t.Name)
 	}
 	if len(rows) == 0 {
 		s.possible = false
