@@ -212,8 +212,8 @@ func (c *call) remoteNumber(direction Direction) string {
 				number, answered = n, l.AnsweredAt != nil
 			}
 		}
-	} else {
-		number = presentedNumber(c.caller().number)
+	} else if caller := c.caller(); !caller.Dialled { // or else the number is its own
+		number = presentedNumber(caller.number)
 	}
 	if number == "" && c.restored != nil {
 		return c.restored.RemoteNumber

@@ -160,7 +160,7 @@ func TestTracker_OriginatedCalls(t *testing.T) {
 		},
 		{
 			"announcement", "PJSIP/2001-1", "Playback", "fire-alarm", "", "",
-			"internal ivr cc= of [] remote=2001 local= agent=PJSIP/2001 answered/cleared",
+			"internal ivr cc= of [] remote= local= agent=PJSIP/2001 answered/cleared",
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
