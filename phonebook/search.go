@@ -2,9 +2,11 @@ package phonebook
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 
+	"github.com/nyaruka/phonenumbers"
 	"golang.org/x/text/unicode/norm"
 )
 
@@ -15,11 +17,17 @@ func Forms(normalised, region string) []string {
 	if !IsNumber(normalised) {
 		return nil
 	}
-	forms := []string{normalised}
-	if national := clean(Format(normalised, region), region); national != normalised && IsNumber(national) {
-		forms = append(forms, national)
+	country := strconv.Itoa(phonenumbers.GetCountryCodeForRegion(region))
+	rest, national := strings.CutPrefix(normalised, "+"+country)
+	if !national {
+		return []string{normalised}
 	}
-	return forms
+	// Some numbers have no other zero than their own, such as 0077-7012 in
+	// Japan; and a North American 1 is both prefix and country code.
+	if trunk := phonenumbers.GetNddPrefixForRegion(region, true); trunk != country && !strings.HasPrefix(rest, trunk) {
+		rest = trunk + rest
+	}
+	return []string{normalised, rest}
 }
 
 // SearchKeys returns what to look for when somebody typed a number, or a part

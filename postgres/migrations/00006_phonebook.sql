@@ -1,30 +1,5 @@
 -- +goose Up
 
--- The characters of a text and its pairs of neighbours, two code points to a
--- number. A text is part of another only when all its grams are the other's.
--- pg_trgm would need three characters, of a locale that takes Japanese ones
--- for letters. Pairs with a control character, which part fields, are left
--- out.
---
--- It calls only what is built in: an index's expression that finds functions
--- by the search_path cannot be restored from a dump.
--- +goose StatementBegin
-CREATE FUNCTION phonebook_grams(value text) RETURNS bigint[]
-LANGUAGE sql IMMUTABLE PARALLEL SAFE STRICT AS $$
-    SELECT coalesce(array_agg(DISTINCT gram), '{}')
-    FROM (
-        SELECT unnest(CASE
-            WHEN next >= 32 THEN ARRAY[character::bigint << 32, character::bigint << 32 | next]
-            ELSE ARRAY[character::bigint << 32] END) AS gram
-        FROM (
-            SELECT ascii(c) AS character, ascii(lead(c) OVER (ORDER BY n)) AS next
-            FROM unnest(string_to_array(value, NULL)) WITH ORDINALITY AS characters (c, n)
-        ) AS neighbours
-        WHERE character >= 32
-    ) AS grams
-$$;
--- +goose StatementEnd
-
 -- The shared phone book: whose a number is. The program normalises numbers, as
 -- only it knows the region.
 CREATE TABLE phonebook_entries (
@@ -35,6 +10,9 @@ CREATE TABLE phonebook_entries (
     -- What searches go through, folded: the number's forms, parted by tabs; on
     -- the next line the name; on the third the note.
     search     text        NOT NULL,
+    -- Which characters and pairs of characters occur in that, as numbers; see
+    -- phonebookgrams.go.
+    grams      bigint[]    NOT NULL,
     version    integer     NOT NULL DEFAULT 1,
     created_at timestamptz NOT NULL,
     updated_at timestamptz NOT NULL,
@@ -53,8 +31,9 @@ CREATE TABLE phonebook_entries (
 -- The list and its pages, in an order that no locale changes.
 CREATE INDEX phonebook_entries_by_name ON phonebook_entries (name COLLATE "C", id);
 -- Searches for a part of a number, name or note; also for callbacks by name.
-CREATE INDEX phonebook_entries_by_gram ON phonebook_entries USING gin (phonebook_grams(search));
+-- pg_trgm would need three characters, of a locale that takes Japanese ones
+-- for letters.
+CREATE INDEX phonebook_entries_by_gram ON phonebook_entries USING gin (grams);
 
 -- +goose Down
 DROP TABLE phonebook_entries;
-DROP FUNCTION phonebook_grams(text);

@@ -1,0 +1,224 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"callbackd/phonebook"
+)
+
+// Phonebook stores the shared phone book.
+type Phonebook struct{ db *DB }
+
+var _ phonebook.Store = (*Phonebook)(nil)
+
+// Phonebook returns the store of the shared phone book.
+func (db *DB) Phonebook() *Phonebook { return &Phonebook{db: db} }
+
+// entryColumns are the columns of an entryRow.
+const entryColumns = `id, number, name, note, version, created_at, updated_at, updated_by`
+
+type entryRow struct {
+	ID        int64     `db:"id"`
+	Number    string    `db:"number"`
+	Name      string    `db:"name"`
+	Note      string    `db:"note"`
+	Version   int       `db:"version"`
+	CreatedAt time.Time `db:"created_at"`
+	UpdatedAt time.Time `db:"updated_at"`
+	UpdatedBy string    `db:"updated_by"`
+}
+
+func (r *entryRow) entry() phonebook.Entry {
+	return phonebook.Entry{
+		ID: phonebook.ID(r.ID), Number: r.Number, Name: r.Name, Note: r.Note,
+		Version: r.Version, CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt, UpdatedBy: r.UpdatedBy,
+	}
+}
+
+// Names implements phonebook.Store.
+func (p *Phonebook) Names(ctx context.Context, numbers []string) (map[string]string, error) {
+	type nameRow struct {
+		Number string `db:"number"`
+		Name   string `db:"name"`
+	}
+	rows, err := collect[nameRow](ctx, p.db.pool, `
+		SELECT number, name FROM phonebook_entries WHERE number = ANY (@numbers)`,
+		pgx.StrictNamedArgs{"numbers": numbers})
+	if err != nil {
+		return nil, err
+	}
+	names := make(map[string]string, len(rows))
+	for _, row := range rows {
+		names[row.Number] = row.Name
+	}
+	return names, nil
+}
+
+// Entry implements phonebook.Store.
+func (p *Phonebook) Entry(ctx context.Context, id phonebook.ID) (phonebook.Entry, error) {
+	return getEntry(ctx, p.db.pool, id)
+}
+
+func getEntry(ctx context.Context, q querier, id phonebook.ID) (phonebook.Entry, error) {
+	row, err := collectOne[entryRow](ctx, q, `
+		SELECT `+entryColumns+` FROM phonebook_entries WHERE id = @id`, pgx.StrictNamedArgs{"id": int64(id)})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return phonebook.Entry{}, phonebook.ErrNotFound
+	}
+	if err != nil {
+		return phonebook.Entry{}, err
+	}
+	return row.entry(), nil
+}
+
+// List implements phonebook.Store.
+func (p *Phonebook) List(ctx context.Context, search phonebook.Search, after *phonebook.Cursor, limit int) ([]phonebook.Entry, error) {
+	where, args := entryConditions(search)
+	if after != nil {
+		where += ` AND (name COLLATE "C", id) > (@after_name, @after_id)`
+		args["after_name"], args["after_id"] = after.Name, int64(after.ID)
+	}
+	args["limit"] = limit
+	rows, err := collect[entryRow](ctx, p.db.pool, `
+		SELECT `+entryColumns+`
+		FROM phonebook_entries
+		WHERE `+where+`
+		ORDER BY name COLLATE "C", id
+		LIMIT @limit`, args)
+	if err != nil {
+		return nil, err
+	}
+	entries := make([]phonebook.Entry, len(rows))
+	for i := range rows {
+		entries[i] = rows[i].entry()
+	}
+	return entries, nil
+}
+
+// Count implements phonebook.Store.
+func (p *Phonebook) Count(ctx context.Context, search phonebook.Search) (int64, error) {
+	where, args := entryConditions(search)
+	return scalar[int64](ctx, p.db.pool, `SELECT count(*) FROM phonebook_entries WHERE `+where, args)
+}
+
+// entryConditions returns the conditions of a search. The grams find the rows
+// that come into question, the text decides.
+func entryConditions(search phonebook.Search) (where string, args pgx.StrictNamedArgs) {
+	args = pgx.StrictNamedArgs{}
+	if len(search.Terms) == 0 {
+		return `true`, args
+	}
+	for i, term := range search.Terms {
+		if i > 0 {
+			where += ` OR `
+		}
+		name := fmt.Sprintf("term%d", i)
+		where += `grams @> @` + name + `_grams AND strpos(search, @` + name + `) > 0`
+		args[name], args[name+"_grams"] = term, grams(term)
+	}
+	return `(` + where + `)`, args
+}
+
+// Create implements phonebook.Store.
+func (p *Phonebook) Create(ctx context.Context, record phonebook.Record) (phonebook.Entry, error) {
+	row, err := collectOne[entryRow](ctx, p.db.pool, `
+		INSERT INTO phonebook_entries (number, name, note, search, grams, version, created_at, updated_at, updated_by)
+		VALUES (@number, @name, @note, @search, @grams, @version, @created_at, @updated_at, @updated_by)
+		RETURNING `+entryColumns, pgx.StrictNamedArgs{
+		"number": record.Number, "name": record.Name, "note": record.Note, "search": record.Searchable,
+		"grams": grams(record.Searchable), "version": record.Version, "created_at": record.CreatedAt,
+		"updated_at": record.UpdatedAt, "updated_by": record.UpdatedBy,
+	})
+	if violates(err, "phonebook_entries_number") {
+		return phonebook.Entry{}, p.taken(ctx, record.Number, err)
+	}
+	if err != nil {
+		return phonebook.Entry{}, err
+	}
+	return row.entry(), nil
+}
+
+// Update implements phonebook.Store.
+func (p *Phonebook) Update(ctx context.Context, record phonebook.Record) (phonebook.Entry, error) {
+	row, err := collectOne[entryRow](ctx, p.db.pool, `
+		UPDATE phonebook_entries
+		SET number = @number, name = @name, note = @note, search = @search, grams = @grams,
+			version = version + 1, updated_at = @updated_at, updated_by = @updated_by
+		WHERE id = @id AND version = @version
+		RETURNING `+entryColumns, pgx.StrictNamedArgs{
+		"id": int64(record.ID), "version": record.Version,
+		"number": record.Number, "name": record.Name, "note": record.Note, "search": record.Searchable,
+		"grams": grams(record.Searchable), "updated_at": record.UpdatedAt, "updated_by": record.UpdatedBy,
+	})
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return phonebook.Entry{}, p.stale(ctx, record.ID)
+	case violates(err, "phonebook_entries_number"):
+		return phonebook.Entry{}, p.taken(ctx, record.Number, err)
+	case err != nil:
+		return phonebook.Entry{}, err
+	}
+	return row.entry(), nil
+}
+
+// Delete implements phonebook.Store.
+func (p *Phonebook) Delete(ctx context.Context, id phonebook.ID, version int) error {
+	tag, err := p.db.pool.Exec(ctx, `
+		DELETE FROM phonebook_entries WHERE id = @id AND version = @version`,
+		pgx.StrictNamedArgs{"id": int64(id), "version": version})
+	if err != nil {
+		return err
+	}
+	if tag.RowsAffected() == 0 {
+		return p.stale(ctx, id)
+	}
+	return nil
+}
+
+// stale returns why no row had both the ID and the version.
+func (p *Phonebook) stale(ctx context.Context, id phonebook.ID) error {
+	current, err := p.Entry(ctx, id)
+	if err != nil {
+		return err
+	}
+	return &phonebook.StaleError{Current: current}
+}
+
+// taken returns which entry has the number that a statement could not take, or
+// the statement's error when that entry is gone by now.
+func (p *Phonebook) taken(ctx context.Context, number string, violation error) error {
+	id, err := scalar[int64](ctx, p.db.pool, `
+		SELECT id FROM phonebook_entries WHERE number = @number`, pgx.StrictNamedArgs{"number": number})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return violation
+	}
+	if err != nil {
+		return err
+	}
+	return &phonebook.TakenError{ID: phonebook.ID(id)}
+}
+
+// Each implements phonebook.Store. The rows are read as f takes them.
+func (p *Phonebook) Each(ctx context.Context, f func(phonebook.Entry) error) error {
+	rows, err := p.db.pool.Query(ctx, `
+		SELECT `+entryColumns+` FROM phonebook_entries ORDER BY number COLLATE "C"`)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		row, err := pgx.RowToStructByName[entryRow](rows)
+		if err != nil {
+			return err
+		}
+		if err := f(row.entry()); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
