@@ -3,6 +3,8 @@ package configs
 import (
 	"fmt"
 	"log/slog"
+	"net/netip"
+	"slices"
 	"strings"
 	"time"
 	_ "time/tzdata" // the static binary runs on machines without a zone database
@@ -55,10 +57,51 @@ type Listen struct {
 	// the public; ":9090" when omitted.
 	Ops string `yaml:"ops"`
 	TLS TLS    `yaml:"tls"`
+	// TrustedProxies are the reverse proxies whose forwarded headers
+	// (X-Forwarded-For and the like) are believed. Anybody else could write
+	// there what they please: somebody else's address, to get around the limit
+	// of attempts to log in.
+	TrustedProxies []Network `yaml:"trusted_proxies"`
+	// PlainCookies also sends the session's cookie over plain HTTP. It can only
+	// be set when the API listens on this machine alone.
+	PlainCookies bool `yaml:"plain_cookies"`
 }
 
-// TLS names the files for serving the API over HTTPS. Without them it is
-// plain HTTP, for a reverse proxy in front.
+// IsTrustedProxy reports whether a connection comes from a reverse proxy whose
+// forwarded headers are believed.
+func (l *Listen) IsTrustedProxy(address netip.Addr) bool {
+	address = address.Unmap().WithZone("")
+	return slices.ContainsFunc(l.TrustedProxies, func(n Network) bool { return n.Contains(address) })
+}
+
+// Network is a set of addresses, written as in 10.1.0.0/16, or as one address.
+type Network struct{ netip.Prefix }
+
+// UnmarshalText accepts networks and single addresses.
+func (n *Network) UnmarshalText(text []byte) error {
+	const right = "write it as 10.1.0.0/16, or a single address"
+	address, err := netip.ParseAddr(string(text))
+	if err == nil && address.Zone() == "" {
+		address = address.Unmap()
+		n.Prefix = netip.PrefixFrom(address, address.BitLen())
+		return nil
+	}
+	prefix, err := netip.ParsePrefix(string(text))
+	switch {
+	case err != nil || prefix.Addr().Is4In6():
+		return fmt.Errorf("%s is not a network: %s", quote(string(text)), right)
+	case prefix.Bits() == 0:
+		return fmt.Errorf("%s is everybody: name the networks of the proxies", quote(string(text)))
+	case prefix != prefix.Masked():
+		// It is not clear what was meant: the one address or the network.
+		return fmt.Errorf("%s is an address within the network %s: write one of the two", quote(string(text)), prefix.Masked())
+	}
+	n.Prefix = prefix
+	return nil
+}
+
+// TLS names the files for serving the API over HTTPS, which are read again when
+// they change. Without them it is plain HTTP, for a reverse proxy in front.
 type TLS struct {
 	Certificate string `yaml:"certificate"` // PEM, the chain after the leaf
 	Key         string `yaml:"key"`         // PEM

@@ -39,6 +39,7 @@ func Parse(data []byte, src Source) (*Config, error) {
 		v := &validator{decoder: d, source: src}
 		v.secrets(cfg)
 		v.config(cfg)
+		cfg.Listen.TLS = v.source.tls(cfg.Listen.TLS)
 	}
 	if err := d.err(src.Path); err != nil {
 		return nil, err
@@ -52,6 +53,15 @@ func (s Source) file(name string) string {
 		return name
 	}
 	return filepath.Join(filepath.Dir(s.Path), name)
+}
+
+// tls returns the files of TLS by paths that mean the same wherever the program
+// runs.
+func (s Source) tls(t TLS) TLS {
+	if t.Enabled() {
+		t.Certificate, t.Key = s.file(t.Certificate), s.file(t.Key)
+	}
+	return t
 }
 
 // env returns a variable of the environment. An empty one counts as not set,

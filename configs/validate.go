@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"net"
+	"net/netip"
 	"net/url"
 	"path/filepath"
 	"regexp"
@@ -68,6 +69,10 @@ func (v *validator) listen(l Listen) {
 	if l.API == l.Ops && v.sound("listen.api") && v.sound("listen.ops") {
 		v.report("listen.ops", "%s is already the address of listen.api: metrics need their own", quote(l.Ops))
 	}
+	if l.PlainCookies && v.sound("listen.api") && !isLoopback(l.API) {
+		v.report("listen.plain_cookies", "sessions could be stolen on the way: it is only for an API on this machine, "+
+			"such as 127.0.0.1:8080; elsewhere use HTTPS, here or in a reverse proxy")
+	}
 	const cert, key = "listen.tls.certificate", "listen.tls.key"
 	switch {
 	case l.TLS == TLS{}:
@@ -80,6 +85,16 @@ func (v *validator) listen(l Listen) {
 			v.report(cert, "certificate and key cannot be used: %v", err)
 		}
 	}
+}
+
+// isLoopback reports whether only this machine can reach an address.
+func isLoopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return false
+	}
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.IsLoopback()
 }
 
 func (v *validator) address(path, address string) {
