@@ -142,8 +142,16 @@ func (d *daemon) Run(ctx context.Context) error {
 // serve answers HTTP on a listener until ctx ends and requests in flight have
 // finished.
 func (d *daemon) serve(ctx context.Context, l net.Listener, h http.Handler, files configs.TLS) error {
+	var tlsConfig *tls.Config
+	if files.Enabled() {
+		certificates, err := loadCertificates(files, d.log)
+		if err != nil {
+			return err
+		}
+		tlsConfig = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: certificates.get}
+	}
 	srv := &http.Server{
-		Handler: h, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10,
+		Handler: h, TLSConfig: tlsConfig, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10,
 		// No WriteTimeout: it would cut event streams. Handlers set deadlines.
 		ErrorLog: slog.NewLogLogger(d.log.Handler(), slog.LevelDebug),
 	}
@@ -159,8 +167,7 @@ func (d *daemon) serve(ctx context.Context, l net.Listener, h http.Handler, file
 	})
 	var err error
 	if files.Enabled() {
-		srv.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12}
-		err = srv.ServeTLS(l, files.Certificate, files.Key)
+		err = srv.ServeTLS(l, "", "")
 	} else {
 		err = srv.Serve(l)
 	}
