@@ -31,6 +31,7 @@ func newRootCommand(opts *options) *cobra.Command {
 	}
 	root.PersistentFlags().StringVar(&opts.configPath, "config", "/etc/callbackd/callbackd.yaml", "configuration `file`")
 	root.AddCommand(
+		newAccountCommand(opts),
 		newCheckCommand(opts),
 		newDemoCommand(opts),
 		newMigrateCommand(opts),

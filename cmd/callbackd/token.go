@@ -45,6 +45,7 @@ func newTokenCreateCommand(opts *options) *cobra.Command {
 	var (
 		name, role  string
 		callCenters []string
+		mayActFor   bool
 		expires     time.Duration
 	)
 	command := &cobra.Command{
@@ -52,11 +53,12 @@ func newTokenCreateCommand(opts *options) *cobra.Command {
 		Short: "Create a token and print it",
 		Long: "create prints the new token on standard output, this once: only its hash is\n" +
 			"stored. Whoever has it may do what its role may, for the calls of the given call\n" +
-			"centers; for all calls when none is given.",
+			"centers; for all calls when none is given. A token that may act for accounts can do\n" +
+			"what both it and the account may; the history names both.",
 		Example: "  callbackd token create --name crm --role supervisor --call-center support --expires 8760h",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			wish := accounts.NewToken{Name: name, Role: accounts.Role(role)}
+			wish := accounts.NewToken{Name: name, Role: accounts.Role(role), MayActFor: mayActFor}
 			if !wish.Role.Valid() {
 				return usageErrorf("--role %q: the roles are %s", role, roleNames())
 			}
@@ -90,26 +92,38 @@ func newTokenCreateCommand(opts *options) *cobra.Command {
 	flags.StringVar(&name, "name", "", "`name` that is recorded on what the token changes; never used again")
 	flags.StringVar(&role, "role", "", "`role`: "+roleNames())
 	flags.StringArrayVar(&callCenters, "call-center", nil, "`id` of a call center to which the token is limited; repeatable (default all calls)")
+	flags.BoolVar(&mayActFor, "may-act-for", false, "let the token act for accounts")
 	flags.DurationVar(&expires, "expires", 0, "`duration` until the token expires, such as 720h (default never)")
-	for _, flag := range []string{"name", "role"} {
-		if err := command.MarkFlagRequired(flag); err != nil {
+	requireFlags(command, "name", "role")
+	return command
+}
+
+func requireFlags(command *cobra.Command, names ...string) {
+	for _, name := range names {
+		if err := command.MarkFlagRequired(name); err != nil {
 			panic(err) // there is no such flag
 		}
 	}
-	return command
 }
 
 // configured returns the ids without repetitions, nil for none, or an error
 // when one is no call center's: a token for it would show nothing.
 func configured(cfg *configs.Config, ids []string) ([]string, error) {
+	known := hasCallCenter(cfg)
 	for _, id := range ids {
-		known := slices.ContainsFunc(cfg.CallCenters, func(c configs.CallCenter) bool { return c.ID == id })
-		if !known {
+		if !known(id) {
 			return nil, usageErrorf("--call-center %q: the configuration has no such call center", id)
 		}
 	}
 	slices.Sort(ids)
 	return slices.Compact(ids), nil
+}
+
+// hasCallCenter returns the question whether a call center is configured.
+func hasCallCenter(cfg *configs.Config) func(id string) bool {
+	return func(id string) bool {
+		return slices.ContainsFunc(cfg.CallCenters, func(c configs.CallCenter) bool { return c.ID == id })
+	}
 }
 
 func roleNames() string {
@@ -139,14 +153,14 @@ func newTokenListCommand(opts *options) *cobra.Command {
 
 func printTokens(w io.Writer, tokens []accounts.Token) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "ID\tNAME\tROLE\tCALL CENTERS\tCREATED\tLAST USED\tVALIDITY")
+	fmt.Fprintln(table, "ID\tNAME\tROLE\tCALL CENTERS\tACTS FOR ACCOUNTS\tCREATED\tLAST USED\tVALIDITY")
 	for _, token := range tokens {
 		used := "never"
 		if token.LastUsedAt != nil {
 			used = stamp(*token.LastUsedAt)
 		}
-		fmt.Fprintf(table, "%d\t%s\t%s\t%s\t%s\t%s\t%s\n", token.ID, printable(token.Name), token.Role,
-			limits(token), stamp(token.CreatedAt), used, validity(token))
+		fmt.Fprintf(table, "%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", token.ID, printable(token.Name), token.Role,
+			limits(token), yesNo(token.MayActFor), stamp(token.CreatedAt), used, validity(token))
 	}
 	return table.Flush()
 }
@@ -160,10 +174,21 @@ func printable(name string) string {
 }
 
 func limits(token accounts.Token) string {
-	if token.CallCenters == nil {
+	switch {
+	case token.CallCenters == nil:
 		return "all"
+	case len(token.CallCenters) == 0:
+		return "none"
+	default:
+		return strings.Join(token.CallCenters, ",")
 	}
-	return strings.Join(token.CallCenters, ",")
+}
+
+func yesNo(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
 }
 
 func validity(token accounts.Token) string {
