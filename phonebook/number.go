@@ -14,6 +14,10 @@ const (
 	// characters. Longer text is cut.
 	MaxNumberLength = 255
 
+	// maxNumberBytes is the most bytes that are looked at: room for every rune
+	// of the longest number, and as much again for what is dropped.
+	maxNumberBytes = 2 * utf8.UTFMax * MaxNumberLength
+
 	// maxInternal is the most digits that a number may have to be taken for an
 	// extension or a short service number, which are no numbers to the world.
 	maxInternal = 6
@@ -139,9 +143,9 @@ func clean(number, region string) string {
 // narrow returns text without what cannot be seen and with everything that
 // has a plain form in it: full-width digits and hyphens become ASCII.
 func narrow(text string) string {
-	// Bounded before anything else is done with it. NFKC makes a rune up to
-	// eighteen.
-	text = firstRunes(strings.ToValidUTF8(text, ""), 8*MaxNumberLength)
+	// Bounded before anything else is done with it. A rune that is cut in two
+	// is no valid one any more.
+	text = strings.ToValidUTF8(text[:min(len(text), maxNumberBytes)], "")
 	// Directional marks (Cf) come with numbers that are copied from Windows and
 	// iOS contacts.
 	text = strings.Map(func(r rune) rune {
