@@ -41,8 +41,9 @@ const (
 )
 
 const (
-	saltLength = 16
-	keyLength  = 32
+	saltLength    = 16
+	minSaltLength = 8 // as RFC 9106 demands
+	keyLength     = 32
 )
 
 // errMalformedHash says that a stored hash is not one of this package.
@@ -135,7 +136,7 @@ func parseHash(stored string) (cost Cost, salt, key []byte, err error) {
 	if err != nil || cost.Memory == 0 || cost.Memory > maxMemory || cost.Passes == 0 || cost.Passes > maxPasses || cost.Threads == 0 {
 		return Cost{}, nil, nil, errMalformedHash
 	}
-	if salt, err = base64.RawStdEncoding.DecodeString(parts[4]); err != nil || len(salt) < saltLength {
+	if salt, err = base64.RawStdEncoding.DecodeString(parts[4]); err != nil || len(salt) < minSaltLength {
 		return Cost{}, nil, nil, errMalformedHash
 	}
 	if key, err = base64.RawStdEncoding.DecodeString(parts[5]); err != nil || len(key) < 16 || len(key) > 64 {
