@@ -38,9 +38,17 @@ func TestAuthenticate(t *testing.T) {
 		}
 	}
 	for _, tt := range [][2]string{
-		{"sato", "wrong password"}, {"sato", ""}, {"sato", strings.Repeat("x", 1<<20)}, {"sato", "\xff\x00"},
-		{"gone", password}, {"nobody", password}, {"", password}, {"x\x00", password}, {"\xff", password},
-		{strings.Repeat("x", 1<<20), password}, {"' OR 1=1 --", password},
+		{"sato", "wrong password"},
+		{"sato", ""},
+		{"sato", strings.Repeat("x", 1<<20)},
+		{"sato", "\xff\x00"},
+		{"gone", password},
+		{"nobody", password},
+		{"", password},
+		{"x\x00", password},
+		{"\xff", password},
+		{strings.Repeat("x", 1<<20), password},
+		{"' OR 1=1 --", password},
 	} {
 		if got, err := w.authenticate(tt[0], tt[1]); !errors.Is(err, accounts.ErrUnauthorized) || got.ID != 0 {
 			t.Errorf("log in as %.20q with %.20q: %+v, %v; want ErrUnauthorized", tt[0], tt[1], got, err)
@@ -61,7 +69,11 @@ func TestAuthenticate_UnknownTakesTheSameWork(t *testing.T) {
 	release := w.accounts.HoldPasswords()
 	defer release()
 	for _, tt := range [][2]string{
-		{"sato", password}, {"sato", "wrong"}, {"gone", password}, {"nobody", password}, {"not a name", password},
+		{"sato", password},
+		{"sato", "wrong"},
+		{"gone", password},
+		{"nobody", password},
+		{"not a name", password},
 		{"sato", strings.Repeat("x", 1<<16)},
 	} {
 		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)

@@ -258,7 +258,11 @@ func (s *Service) changePassword(ctx context.Context, by Principal, current, pas
 	if err := refund(ctx); err != nil {
 		return Account{}, err
 	}
-	return s.storePassword(ctx, &account, stored, password)
+	account, err = s.storePassword(ctx, &account, stored, password)
+	if errors.Is(err, ErrAccountNotFound) {
+		err = ErrWrongPassword // it is another one since
+	}
+	return account, err
 }
 
 // storePassword stores a password; with old, only if that is still the hash.

@@ -147,22 +147,38 @@ func (s *Sessions) Begin(w http.ResponseWriter, r *http.Request, account *Accoun
 // account is now: what was changed of it counts at once. It returns
 // ErrUnauthorized when there is no session, or it has ended.
 func (s *Sessions) Principal(r *http.Request) (Principal, error) {
-	found := &finding{}
-	ctx, err := s.load(context.WithValue(r.Context(), findingKey{}, found), r)
+	found, err := s.find(r)
 	if err != nil {
-		return Principal{}, fmt.Errorf("find session: %w", err)
-	}
-	if found.session.ID == 0 {
-		return Principal{}, ErrUnauthorized
+		return Principal{}, err
 	}
 	if now := s.now(); now.Sub(found.session.LastUsedAt) >= touchEvery {
-		if err := s.store.TouchSession(ctx, found.session.ID, now); err != nil {
+		if err := s.store.TouchSession(r.Context(), found.session.ID, now); err != nil {
 			return Principal{}, fmt.Errorf("find session: %w", err)
 		}
 	}
-	p := found.account.Principal()
-	p.SessionID = found.session.ID
-	return p, nil
+	return found.principal(), nil
+}
+
+// Recheck is Principal for a request that is answered for a long time, such as
+// an event stream. It does not count as use, or a page that is left open would
+// keep its session from ending.
+func (s *Sessions) Recheck(r *http.Request) (Principal, error) {
+	found, err := s.find(r)
+	if err != nil {
+		return Principal{}, err
+	}
+	return found.principal(), nil
+}
+
+func (s *Sessions) find(r *http.Request) (*finding, error) {
+	found := &finding{}
+	if _, err := s.load(context.WithValue(r.Context(), findingKey{}, found), r); err != nil {
+		return nil, fmt.Errorf("find session: %w", err)
+	}
+	if found.session.ID == 0 {
+		return nil, ErrUnauthorized
+	}
+	return found, nil
 }
 
 // End ends the session that a request belongs to, if there is one, and takes
@@ -205,3 +221,9 @@ type finding struct {
 }
 
 type findingKey struct{}
+
+func (f *finding) principal() Principal {
+	p := f.account.Principal()
+	p.SessionID = f.session.ID
+	return p
+}

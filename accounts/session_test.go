@@ -156,6 +156,9 @@ func TestSessions_EndByThemselves(t *testing.T) {
 		t.Errorf("within a minute the use was written, %s", lastUse())
 	}
 	w.pass(time.Second)
+	if p, err := w.sessions.Recheck(idle.request()); err != nil || p.Name != "sato" || !lastUse().Equal(began) {
+		t.Errorf("a recheck finds %q, %v, and makes the last use %s", p.Name, err, lastUse())
+	}
 	if !used.in() || !lastUse().Equal(w.now()) {
 		t.Errorf("after a minute the use was not written, %s", lastUse())
 	}
@@ -164,8 +167,8 @@ func TestSessions_EndByThemselves(t *testing.T) {
 		t.Error("a session ended that was used")
 	}
 	w.pass(time.Nanosecond)
-	if idle.in() {
-		t.Error("a session goes on that was not used")
+	if _, err := w.sessions.Recheck(idle.request()); idle.in() || !errors.Is(err, accounts.ErrUnauthorized) {
+		t.Errorf("a session goes on that was not used: %v", err)
 	}
 	for w.now().Before(began.Add(accounts.DefaultLifetime - time.Hour)) {
 		w.pass(time.Hour)
