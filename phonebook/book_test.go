@@ -130,15 +130,17 @@ func TestBook_RefusesBadEntries(t *testing.T) {
 
 // fields returns the fields of all FieldErrors that are joined in err.
 func fields(err error) []string {
+	all := []error{err}
+	if joined, ok := errors.AsType[interface {
+		error
+		Unwrap() []error
+	}](err); ok {
+		all = joined.Unwrap()
+	}
 	var names []string
-	for pending := []error{err}; len(pending) > 0; pending = pending[1:] {
-		switch e := pending[0].(type) {
-		case *phonebook.FieldError:
-			names = append(names, e.Field)
-		case interface{ Unwrap() []error }:
-			pending = append(pending, e.Unwrap()...)
-		case interface{ Unwrap() error }:
-			pending = append(pending, e.Unwrap())
+	for _, err := range all {
+		if fieldErr, ok := errors.AsType[*phonebook.FieldError](err); ok {
+			names = append(names, fieldErr.Field)
 		}
 	}
 	return names

@@ -35,6 +35,7 @@ func newRootCommand(opts *options) *cobra.Command {
 		newCheckCommand(opts),
 		newDemoCommand(opts),
 		newMigrateCommand(opts),
+		newPhonebookCommand(opts),
 		newReplayCommand(opts),
 		newServeCommand(opts),
 		newTokenCommand(opts),
