@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"net/netip"
 	"os"
@@ -100,48 +99,4 @@ func TestAccount(t *testing.T) {
 	}
 	want(exitFailure, "", "", "last enabled administrator", "disable", "admin")
 	want(exitFailure, "", "", "last enabled administrator", "set", "admin", "--role", "agent")
-}
-
-// On a terminal the password is asked for twice and not shown, and the
-// terminal is left as it was when the command is broken off.
-func TestAskPassword(t *testing.T) {
-	t.Parallel()
-	tests := []struct{ name, typed, want, wantErr string }{
-		{"the same", "a new password\na new password\n", "a new password", ""},
-		{"not the same", "a new password\na newer password\n", "", "not the same"},
-		{"empty", "\n\n", "", "empty"},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			master, terminal := newTerminal(t)
-			shown := &prompts{typed: strings.SplitAfter(tt.typed, "\n"), to: master}
-			got, err := askPassword(t.Context(), terminal, shown)
-			if got != tt.want || (err == nil) != (tt.wantErr == "") || err != nil && !strings.Contains(err.Error(), tt.wantErr) {
-				t.Errorf("askPassword = %q, %v; want %q, %q", got, err, tt.want, tt.wantErr)
-			}
-			if !echoes(t, terminal) {
-				t.Error("the terminal does not show any more what is typed")
-			}
-		})
-	}
-}
-
-func TestAskPassword_BrokenOff(t *testing.T) {
-	t.Parallel()
-	_, terminal := newTerminal(t)
-	ctx, cancel := context.WithCancel(t.Context())
-	hidden := make(chan struct{})
-	go func() {
-		defer close(hidden)
-		poll(t, "the terminal hides what is typed", func() bool { return !echoes(t, terminal) })
-		cancel()
-	}()
-	if _, err := askPassword(ctx, terminal, &bytes.Buffer{}); !errors.Is(err, context.Canceled) {
-		t.Errorf("askPassword = %v, want context.Canceled", err)
-	}
-	<-hidden
-	if !echoes(t, terminal) {
-		t.Error("the terminal does not show any more what is typed")
-	}
 }
