@@ -109,6 +109,15 @@ func Can(p Principal, action Action, callCenters []string) bool {
 	}
 }
 
+// CanReadCall reports whether a principal sees a call that belongs to the
+// given call centers and in which those endpoints spoke. People also see the
+// calls of their own phone, whatever kind of call it was, so that they can be
+// told why no callback can be registered for it.
+func CanReadCall(p Principal, callCenters, agents []string) bool {
+	return Can(p, ActionReadCall, callCenters) ||
+		p.Role.Valid() && p.Endpoint != "" && slices.Contains(agents, p.Endpoint)
+}
+
 // MayBeAssigned reports whether an account of these call centers can be made
 // the assignee of a callback that belongs to those: it must be enabled and a
 // member of one of them, whatever its role.

@@ -202,14 +202,18 @@ func (r *registering) replay(ctx context.Context, tx Tx, answer Answer) (Registe
 }
 
 func (r *registering) authorize(call *callcenter.Call) error {
-	switch {
-	case !accounts.Can(r.by, accounts.ActionReadCall, call.CallCenters):
+	if !accounts.CanReadCall(r.by, call.CallCenters, call.Agents) {
 		return callcenter.ErrNotFound
-	case !accounts.Can(r.by, accounts.ActionRegisterCallback, call.CallCenters):
-		return accounts.ErrForbidden
-	default:
-		return nil
 	}
+	// A person who sees a call only because it was theirs is to be told what
+	// kind of call it was, not that they may not register it.
+	if err := Allowed(call); err != nil {
+		return err
+	}
+	if !accounts.Can(r.by, accounts.ActionRegisterCallback, call.CallCenters) {
+		return accounts.ErrForbidden
+	}
+	return nil
 }
 
 // fingerprint stands for everything in the request that the answer depends
