@@ -29,6 +29,7 @@ type Book struct {
 	store  Store
 	region string
 	now    func() time.Time
+	memory memory
 }
 
 // NewBook returns the phone book of a store. region is the ISO 3166 code of
@@ -39,7 +40,7 @@ func NewBook(store Store, region string, now func() time.Time) *Book {
 	if now == nil {
 		now = time.Now
 	}
-	return &Book{store: store, region: region, now: now}
+	return &Book{store: store, region: region, now: now, memory: memory{region: region}}
 }
 
 // Region returns the region whose dialling rules apply.
@@ -54,7 +55,7 @@ func (b *Book) Lookup(ctx context.Context, numbers []string) (map[string]string,
 	given := make(map[string][]string, len(numbers)) // by normalised number
 	for _, number := range numbers {
 		// What is no number has no entry, and may hold what PostgreSQL cannot.
-		if key := Normalise(number, b.region); IsNumber(key) && !slices.Contains(given[key], number) {
+		if key := b.memory.normalise(number); IsNumber(key) && !slices.Contains(given[key], number) {
 			given[key] = append(given[key], number)
 		}
 	}

@@ -314,6 +314,30 @@ func TestBook_Pages(t *testing.T) {
 	}
 }
 
+// More numbers than a book remembers, asked for at the same time.
+func TestBook_LookupMany(t *testing.T) {
+	t.Parallel()
+	book, _ := newBook(t)
+	importText(t, book, manyRows(100), phonebook.ImportOptions{})
+	var wg sync.WaitGroup
+	for n := range 4 {
+		wg.Go(func() {
+			for from := 0; from < 8000; from += 1000 {
+				var numbers []string
+				for i := range 1000 { // extensions, since they cost little
+					numbers = append(numbers, fmt.Sprint(from+i, n))
+				}
+				numbers = append(numbers, "03-3000-0001", strings.Repeat(" ", 100)+"0330000002")
+				names, err := book.Lookup(t.Context(), numbers)
+				if err != nil || len(names) != 2 {
+					t.Errorf("Lookup = %v, %v, want two names", names, err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
 // Of changes from one version just one succeeds.
 func TestBook_ConcurrentUpdates(t *testing.T) {
 	t.Parallel()
