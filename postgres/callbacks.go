@@ -327,7 +327,7 @@ func (t *callbackTx) logChanges(ctx context.Context) error {
 	}
 	_, err := t.tx.Exec(ctx, `
 		INSERT INTO changes (kind, request_id, callback_id, call_centers, registered)
-		SELECT 'callback', b.request_id, b.id, b.call_centers, b.id = ANY (@registered)
+		SELECT 'callback', b.request_id, b.id, b.call_centers, coalesce(b.id = ANY (@registered), false)
 		FROM callbacks b
 		WHERE b.id = ANY (@registered) OR b.id = ANY (@changed)
 		ORDER BY b.id`, pgx.StrictNamedArgs{"registered": t.registered, "changed": t.changed})
