@@ -121,8 +121,11 @@ func TestTracker_BridgesThatJoinCalls(t *testing.T) {
 		class, typ string
 		joins      bool
 	}{
-		{"basic", "mixing", true}, {"stasis", "mixing", true},
-		{"stasis", "holding", false}, {"base", "mixing", false}, {"parking", "holding", false},
+		{"basic", "mixing", true},
+		{"stasis", "mixing", true},
+		{"stasis", "holding", false},
+		{"base", "mixing", false},
+		{"parking", "holding", false},
 	} {
 		s := newScript(t, tracePlan())
 		a := s.arrives("0", "PJSIP/trunk-1", "0312345678", "from-trunk", "5000")
