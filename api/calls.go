@@ -25,13 +25,13 @@ func (o operations) ListCalls(ctx context.Context, request ListCallsRequestObjec
 	}
 	var page CallList
 	if value(request.Params.Total) {
-		total, err := o.calls.Count(ctx, filter)
+		total, err := o.options.Calls.Count(ctx, filter)
 		if err != nil {
 			return nil, err
 		}
 		page.Total = &total
 	}
-	calls, next, err := o.calls.List(ctx, filter)
+	calls, next, err := o.options.Calls.List(ctx, filter)
 	if err != nil {
 		return nil, err
 	}
@@ -48,6 +48,7 @@ func (o operations) ListCalls(ctx context.Context, request ListCallsRequestObjec
 func callFilter(ctx context.Context, params ListCallsParams) (callcenter.CallFilter, error) {
 	filter := callcenter.CallFilter{
 		CallCenters: principalFrom(ctx).CallCenters,
+		OwnAgent:    principalFrom(ctx).Endpoint,
 		CallCenter:  value(params.CallCenter),
 		Agent:       value(params.Agent),
 		Number:      value(params.Number),
@@ -82,11 +83,11 @@ func invalidCursor(ctx context.Context) error {
 
 // GetCall shows a call with everything that is known of it.
 func (o operations) GetCall(ctx context.Context, request GetCallRequestObject) (GetCallResponseObject, error) {
-	call, err := o.calls.Get(ctx, callcenter.RequestID(request.RequestID))
+	call, err := o.options.Calls.Get(ctx, callcenter.RequestID(request.RequestID))
 	if err != nil {
 		return nil, err
 	}
-	if !accounts.Can(principalFrom(ctx), accounts.ActionReadCall, call.CallCenters) {
+	if !accounts.CanReadCall(principalFrom(ctx), call.CallCenters, call.Agents) {
 		return nil, callcenter.ErrNotFound
 	}
 	items, err := o.callsOf(ctx, []callcenter.Call{call})
@@ -114,7 +115,7 @@ func (s *Server) callsOf(ctx context.Context, calls []callcenter.Call) ([]Call, 
 	if len(eligible) == 0 {
 		return items, nil
 	}
-	found, err := s.calls.CallbackOf(ctx, eligible)
+	found, err := s.options.Calls.CallbackOf(ctx, eligible)
 	if err != nil {
 		return nil, err
 	}

@@ -6,10 +6,13 @@ import (
 	_ "embed"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/openapi3filter"
 	"github.com/getkin/kin-openapi/routers"
 )
 
@@ -37,6 +40,11 @@ type operation struct {
 	route *routers.Route
 	// parameters are the path's and the operation's own.
 	parameters []*openapi3.Parameter
+	// body is nil when the operation takes none.
+	body *openapi3.RequestBody
+	// maxBody is the largest body in bytes; timeout is 0 for the usual one.
+	maxBody int64
+	timeout time.Duration
 }
 
 // operation returns the operation that a mux pattern stands for.
@@ -60,7 +68,32 @@ func (c *contract) operation(pattern string) *operation {
 			op.parameters = append(op.parameters, ref.Value)
 		}
 	}
+	if ref := op.route.Operation.RequestBody; ref != nil {
+		op.body = ref.Value
+	}
+	op.maxBody = maxBody
+	if size, ok := op.route.Operation.Extensions["x-max-body-bytes"].(float64); ok {
+		op.maxBody = int64(size)
+	}
+	if seconds, ok := op.route.Operation.Extensions["x-timeout-seconds"].(float64); ok {
+		op.timeout = time.Duration(seconds) * time.Second
+	}
 	return op
+}
+
+// input is a request as the validator takes it. query is nil when only the
+// path and headers are to be looked at.
+func (o *operation) input(r *http.Request, query url.Values) *openapi3filter.RequestValidationInput {
+	input := &openapi3filter.RequestValidationInput{
+		Request: r, Route: o.route, QueryParams: query, PathParams: make(map[string]string),
+		Options: &openapi3filter.Options{SkipSettingDefaults: true},
+	}
+	for _, parameter := range o.parameters {
+		if parameter.In == openapi3.ParameterInPath {
+			input.PathParams[parameter.Name] = r.PathValue(parameter.Name)
+		}
+	}
+	return input
 }
 
 // public reports whether the operation asks for no token.
@@ -68,10 +101,19 @@ func (o *operation) public() bool {
 	return o.route.Operation.Security != nil && len(*o.route.Operation.Security) == 0
 }
 
-// stream reports whether the operation answers without end.
-func (o *operation) stream() bool {
+// streams returns the type of an answer that takes as long as it takes, or
+// "" for an answer that must be there in time.
+func (o *operation) streams() string {
 	ok := o.route.Operation.Responses.Value("200")
-	return ok != nil && ok.Value.Content["text/event-stream"] != nil
+	if ok == nil {
+		return ""
+	}
+	for _, name := range []string{"text/event-stream", "text/csv"} {
+		if ok.Value.Content[name] != nil {
+			return name
+		}
+	}
+	return ""
 }
 
 // GetContract serves openapi.yaml.

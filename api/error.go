@@ -7,12 +7,14 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net/http"
 	"strconv"
 
 	"callbackd/accounts"
 	"callbackd/callbacks"
 	"callbackd/callcenter"
+	"callbackd/phonebook"
 )
 
 // Errors of the HTTP layer itself.
@@ -23,7 +25,17 @@ var (
 	errTooLarge         = errors.New("request body too large")
 	errPanic            = errors.New("handler panicked")
 	errStopping         = errors.New("server is stopping")
+	errLoginFailed      = errors.New("no account has that name and password")
 )
+
+// asLoginFailure tells a wrong password from a request that nobody is known
+// to have sent: both are accounts.ErrUnauthorized.
+func asLoginFailure(err error) error {
+	if errors.Is(err, accounts.ErrUnauthorized) {
+		return errLoginFailed
+	}
+	return err
+}
 
 // invalidError refuses a request that does not fit the contract. It names
 // every field at fault.
@@ -59,8 +71,22 @@ var problems = []problem{
 	},
 	{
 		code: "unauthorized", status: http.StatusUnauthorized, is: isAny(errNoToken, accounts.ErrUnauthorized),
-		ja: "認証が必要です。有効なトークンを指定してください。",
-		en: "Authentication is needed. Send a valid token.",
+		ja: "認証が必要です。ログインするか、有効なトークンを指定してください。",
+		en: "Authentication is needed. Log in or send a valid token.",
+	},
+	{
+		code: "login_failed", status: http.StatusUnauthorized, is: isAny(errLoginFailed),
+		ja: "ログイン名またはパスワードが違います。",
+		en: "The name or the password is wrong.",
+	},
+	{
+		code: "too_many_attempts", status: http.StatusTooManyRequests, is: isType[*accounts.RateLimitedError],
+		fill: fillRateLimited,
+	},
+	{
+		code: "acting_refused", status: http.StatusForbidden, is: isAny(accounts.ErrMayNotActFor),
+		ja: "このトークンで、指定されたアカウントとして操作することはできません。",
+		en: "This token may not act for that account.",
 	},
 	{
 		code: "forbidden", status: http.StatusForbidden, is: isAny(accounts.ErrForbidden),
@@ -93,13 +119,80 @@ var problems = []problem{
 		en: "The callback was not found.",
 	},
 	{
+		code: "account_not_found", status: http.StatusNotFound, is: isAny(accounts.ErrAccountNotFound),
+		ja: "アカウントが見つかりません。",
+		en: "The account was not found.",
+	},
+	{
+		code: "token_not_found", status: http.StatusNotFound, is: isAny(accounts.ErrTokenNotFound),
+		ja: "トークンが見つかりません。",
+		en: "The token was not found.",
+	},
+	{
+		code: "phonebook_entry_not_found", status: http.StatusNotFound, is: isAny(phonebook.ErrNotFound),
+		ja: "共通電話帳に該当する登録がありません。",
+		en: "The phone book has no such entry.",
+	},
+	{
+		code: "stale", status: http.StatusConflict,
+		is: func(err error) bool {
+			return isType[*callbacks.StaleError](err) || isType[*accounts.StaleError](err) || isType[*phonebook.StaleError](err)
+		},
+		ja:   "このレコードは既に更新されています。",
+		en:   "This record has been changed since.",
+		fill: fillStale,
+	},
+	{
+		code: "account_name_taken", status: http.StatusConflict, is: isAny(accounts.ErrNameTaken),
+		ja: "このログイン名は既に使用されています。",
+		en: "This account name is taken.",
+	},
+	{
+		code: "endpoint_taken", status: http.StatusConflict, is: isAny(accounts.ErrEndpointTaken),
+		ja: "この電話端末は別のアカウントに割り当てられています。",
+		en: "Another account has this phone.",
+	},
+	{
+		code: "last_admin", status: http.StatusConflict, is: isAny(accounts.ErrLastAdmin),
+		ja: "有効なシステム管理者が 1 人もいなくなるため、変更できません。",
+		en: "This would leave no enabled administrator.",
+	},
+	{
+		code: "token_name_taken", status: http.StatusConflict, is: isAny(accounts.ErrTokenNameTaken),
+		ja: "このトークン名は既に使用されています。",
+		en: "This token name is taken.",
+	},
+	{
+		code: "number_taken", status: http.StatusConflict, is: isType[*phonebook.TakenError],
+		fill: fillNumberTaken,
+	},
+	{
+		code: "wrong_password", status: http.StatusUnprocessableEntity, is: isAny(accounts.ErrWrongPassword),
+		ja: "現在のパスワードが違います。",
+		en: "The current password is wrong.",
+	},
+	{
+		code: "assignee_not_in_call_center", status: http.StatusUnprocessableEntity, is: isType[*callbacks.AssigneeError],
+		ja: "担当者には、このコールセンターに所属する有効なユーザを指定してください。",
+		en: "The assignee must be an enabled account of this call center.",
+	},
+	{
+		code: "callback_unassigned", status: http.StatusUnprocessableEntity, is: isAny(callbacks.ErrUnassigned),
+		ja: "担当者が未登録のため、対応状況を変更できません。",
+		en: "The status cannot be set while there is no assignee.",
+	},
+	{
+		code: "invalid_import", status: http.StatusUnprocessableEntity, is: isType[*phonebook.ImportError],
+		fill: fillImport,
+	},
+	{
 		code: "callback_exists", status: http.StatusConflict, is: isType[*callbacks.ExistsError],
 		fill: fillExists,
 	},
 	{
 		code: "idempotency_key_reused", status: http.StatusConflict, is: isAny(callbacks.ErrKeyReused),
-		ja: "この Idempotency-Key は別の通話の登録で使用されています。",
-		en: "This Idempotency-Key was used for the registration of another call.",
+		ja: "この Idempotency-Key は別のリクエストで使用されています。",
+		en: "This Idempotency-Key was used for another request.",
 	},
 	{
 		code: "not_call_center_call", status: http.StatusUnprocessableEntity, is: isType[*callbacks.NotCallCenterCallError],
@@ -109,6 +202,11 @@ var problems = []problem{
 		code: "request_too_large", status: http.StatusRequestEntityTooLarge, is: isTooLarge,
 		ja: "リクエストが大きすぎます。",
 		en: "The request is too large.",
+	},
+	{
+		code: "unsupported_media_type", status: http.StatusUnsupportedMediaType, is: isAny(errMediaType),
+		ja: "この Content-Type は使用できません。",
+		en: "This Content-Type is not taken here.",
 	},
 	{
 		code: codeUnavailable, status: http.StatusServiceUnavailable, is: isAny(errUnavailable, errStopping, context.DeadlineExceeded),
@@ -179,9 +277,60 @@ func fillNotCallCenterCall(p *Problem, err error, lang Language) {
 	p.Detail = refusal(e.Call, lang)
 }
 
+func fillRateLimited(p *Problem, err error, lang Language) {
+	p.Detail = fmt.Sprintf(lang.pick(
+		"ログインの試行回数が多すぎます。%d 秒後にもう一度お試しください。",
+		"There were too many attempts to log in. Please try again after %d seconds."), waitSeconds(err))
+}
+
+// waitSeconds is how long to wait before the next attempt to log in.
+func waitSeconds(err error) int {
+	e, ok := errors.AsType[*accounts.RateLimitedError](err)
+	if !ok {
+		return 1
+	}
+	return max(1, int(math.Ceil(e.RetryAfter.Seconds())))
+}
+
+// fillStale shows the record as it now is.
+func fillStale(p *Problem, err error, _ Language) {
+	if e, ok := errors.AsType[*staleCallback](err); ok {
+		p.Callback = &e.current
+	}
+	if e, ok := errors.AsType[*accounts.StaleError](err); ok {
+		account := accountOf(&e.Current)
+		p.Account = &account
+	}
+	if e, ok := errors.AsType[*staleEntry](err); ok {
+		p.PhonebookEntry = &e.current
+	}
+}
+
+func fillNumberTaken(p *Problem, err error, lang Language) {
+	e, ok := errors.AsType[*phonebook.TakenError](err)
+	if !ok {
+		return
+	}
+	id := int64(e.ID)
+	p.PhonebookEntryID = &id
+	p.Detail = fmt.Sprintf(lang.pick("この番号は既に登録されています(ID %d)。", "The number is there already (ID %d)."), id)
+}
+
+func fillImport(p *Problem, err error, lang Language) {
+	e, ok := errors.AsType[*phonebook.ImportError](err)
+	if !ok {
+		return
+	}
+	count := len(e.Lines)
+	p.LineCount, p.Lines = &count, lineProblems(e.Lines, lang)
+	p.Detail = fmt.Sprintf(lang.pick(
+		"ファイルに %d 件の誤りがあるため、取り込みませんでした。",
+		"The file has %d faults; nothing was imported."), count)
+}
+
 // problemOf finds an error's row.
 func (s *Server) problemOf(err error) problem {
-	if s.isUnavailable != nil && s.isUnavailable(err) {
+	if s.options.IsUnavailable != nil && s.options.IsUnavailable(err) {
 		err = errUnavailable
 	}
 	for _, row := range problems {
@@ -195,6 +344,7 @@ func (s *Server) problemOf(err error) problem {
 // fail answers a request with an error's problem document. Errors that are
 // the program's own fault are logged here and shown as no more than that.
 func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
+	err = withFields(r, err)
 	row := s.problemOf(err)
 	switch {
 	case errors.Is(r.Context().Err(), context.Canceled):
@@ -231,6 +381,8 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 		header.Set("WWW-Authenticate", "Bearer")
 	case http.StatusServiceUnavailable:
 		header.Set("Retry-After", strconv.Itoa(retryAfterSeconds))
+	case http.StatusTooManyRequests:
+		header.Set("Retry-After", strconv.Itoa(waitSeconds(err)))
 	}
 	w.WriteHeader(row.status)
 	// An error here means that the caller is gone.

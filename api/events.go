@@ -27,7 +27,7 @@ const (
 var (
 	errReaderSlow  = errors.New("reader is too slow")
 	errReaderGone  = errors.New("reader is gone")
-	errReaderUnfit = errors.New("token is no longer valid")
+	errReaderUnfit = errors.New("token or session is no longer valid")
 )
 
 // writeChunk bounds what is written at once. The write deadline is for one
@@ -36,7 +36,11 @@ const writeChunk = 64 << 10
 
 // StreamEvents answers with the stream of changes.
 func (o operations) StreamEvents(ctx context.Context, request StreamEventsRequestObject) (StreamEventsResponseObject, error) {
-	st := &stream{server: o.Server, ctx: ctx, caller: callerFrom(ctx), kinds: request.Params.Kinds}
+	caller := callerFrom(ctx)
+	st := &stream{
+		server: o.Server, ctx: ctx, caller: caller, identity: caller.principal, kinds: request.Params.Kinds,
+		verifyNow: make(chan struct{}, 1),
+	}
 	resume := request.Params.LastEventID
 	if resume == nil {
 		resume = request.Params.LastEventIDQuery
@@ -60,7 +64,7 @@ func (o operations) StreamEvents(ctx context.Context, request StreamEventsReques
 // reader must load everything anew because what it asked for is not in the
 // log.
 func (s *Server) startOf(ctx context.Context, resume *int64) (position int64, reload bool, err error) {
-	last, err := s.changes.LastChange(ctx)
+	last, err := s.options.Changes.LastChange(ctx)
 	if err != nil {
 		return 0, false, err
 	}
@@ -71,7 +75,7 @@ func (s *Server) startOf(ctx context.Context, resume *int64) (position int64, re
 		// A number of another log: the database was restored or made anew.
 		return last, true, nil
 	}
-	oldest, err := s.changes.Changes(ctx, 0, 1)
+	oldest, err := s.options.Changes.Changes(ctx, 0, 1)
 	if err != nil {
 		return 0, false, err
 	}
@@ -88,7 +92,13 @@ type stream struct {
 	// by the generated code, which passes no context.
 	ctx    context.Context
 	caller caller
-	kinds  []EventKind
+	// identity is the principal as it was at the beginning: what it may see
+	// may change, who it is does not.
+	identity accounts.Principal
+	kinds    []EventKind
+	// verifyNow gets a value when the caller's session or token may have
+	// ended.
+	verifyNow chan struct{}
 	// position is the number of the last change that was sent or passed over.
 	position int64
 	// era is the tail's era to which position belongs; 0 when the tail had
@@ -114,6 +124,8 @@ func (st *stream) VisitStreamEventsResponse(w http.ResponseWriter) error {
 
 	s.metrics.readers.Inc()
 	defer s.metrics.readers.Dec()
+	s.streams.add(st)
+	defer s.streams.remove(st)
 	err := st.run()
 	switch {
 	case errors.Is(err, errReaderSlow):
@@ -132,7 +144,7 @@ func (st *stream) run() error {
 	if err := st.write([]byte(": connected\n\n")); err != nil {
 		return err
 	}
-	heartbeat := time.NewTicker(st.server.heartbeat)
+	heartbeat := time.NewTicker(st.server.options.Heartbeat)
 	defer heartbeat.Stop()
 	for {
 		more, grown, err := st.advance()
@@ -150,6 +162,10 @@ func (st *stream) run() error {
 			return errStopping
 		case <-heartbeat.C:
 			if err := st.beat(); err != nil {
+				return err
+			}
+		case <-st.verifyNow:
+			if err := st.verify(); err != nil {
 				return err
 			}
 		case <-grown:
@@ -251,26 +267,34 @@ func (st *stream) wants(e *event) bool {
 	return e.visibleTo(st.caller.principal)
 }
 
-// beat shows that the connection lives, and verifies the token again, since
-// a stream may outlive it.
+// beat shows that the connection lives, and verifies the caller again, since
+// a stream may outlive a token or session.
 func (st *stream) beat() error {
+	if err := st.verify(); err != nil {
+		return err
+	}
+	return st.write([]byte(": heartbeat\n\n"))
+}
+
+// verify looks whether the caller may still read, and what.
+func (st *stream) verify() error {
 	ctx, cancel := context.WithTimeout(st.ctx, readTimeout)
 	defer cancel()
-	principal, err := st.server.tokens.Verify(ctx, st.caller.bearer)
+	principal, err := st.caller.verify(ctx)
 	switch {
-	case errors.Is(err, accounts.ErrUnauthorized):
+	case errors.Is(err, accounts.ErrUnauthorized), errors.Is(err, accounts.ErrMayNotActFor):
 		return errReaderUnfit
 	case err == nil:
 		st.caller.principal = principal
 	}
-	// Another error says nothing about the token: the database is away.
-	return st.write([]byte(": heartbeat\n\n"))
+	// Another error says nothing about the caller: the database is away.
+	return nil
 }
 
 // write sends bytes to the reader, which has to take them in time.
 func (st *stream) write(p []byte) error {
 	// Writers without deadlines, as in tests, do without.
-	_ = st.control.SetWriteDeadline(time.Now().Add(st.server.streamWriteTimeout))
+	_ = st.control.SetWriteDeadline(time.Now().Add(st.server.options.StreamWriteTimeout))
 	_, err := st.w.Write(p)
 	if err == nil {
 		err = st.control.Flush()

@@ -16,7 +16,7 @@ type Gaps interface {
 // ListGaps lists the newest gaps. They are open to every caller: a gap names
 // a PBX node and a time, and tells an agent why calls are missing.
 func (o operations) ListGaps(ctx context.Context, request ListGapsRequestObject) (ListGapsResponseObject, error) {
-	nodes := o.nodes
+	nodes := o.options.Nodes
 	if request.Params.Node != nil {
 		nodes = []string{*request.Params.Node}
 	}
@@ -26,7 +26,7 @@ func (o operations) ListGaps(ctx context.Context, request ListGapsRequestObject)
 	}
 	var gaps []callcenter.Gap
 	for _, node := range nodes {
-		ofNode, err := o.gaps.Gaps(ctx, node, limit)
+		ofNode, err := o.options.Gaps.Gaps(ctx, node, limit)
 		if err != nil {
 			return nil, err
 		}

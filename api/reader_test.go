@@ -40,15 +40,18 @@ type reader struct {
 // stream opens an event stream, which has to begin.
 func (w *world) stream(token string, query url.Values, header map[string]string) *reader {
 	w.t.Helper()
+	return w.streamAs(request{token: token, header: header}, query)
+}
+
+// streamAs opens an event stream with the caller and header of a request.
+func (w *world) streamAs(as request, query url.Values) *reader {
+	w.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, w.url+"/events?"+query.Encode(), nil)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	request.Header.Set("Authorization", "Bearer "+token)
-	for name, value := range header {
-		request.Header.Set(name, value)
-	}
+	as.identify(request)
 	response, err := w.client.Do(request)
 	if err != nil {
 		w.t.Fatal(err)

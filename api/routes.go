@@ -32,7 +32,7 @@ func (s *Server) routes() http.Handler {
 		// contract is laxer than its Go type.
 		ErrorHandlerFunc: func(w http.ResponseWriter, r *http.Request, err error) { s.fail(w, r, invalidFromDecoder(r, err)) },
 	})
-	return s.observe(s.catchPanics(secureHeaders(s.dispatch(mux.mux))))
+	return s.observe(s.catchPanics(secureHeaders(s.forwarded(s.dispatch(mux.mux)))))
 }
 
 // operationMux gives each operation its middleware as the generated code
@@ -51,16 +51,16 @@ func (m *operationMux) ServeHTTP(w http.ResponseWriter, r *http.Request) { m.mux
 // operation is the way of a request to one operation of the contract.
 func (s *Server) operation(op *operation, f http.HandlerFunc) http.Handler {
 	inner := s.validate(op, func(w http.ResponseWriter, r *http.Request) error {
-		if op.stream() && r.Method == http.MethodHead {
+		if kind := op.streams(); kind != "" && r.Method == http.MethodHead {
 			// The mux lets HEAD through as GET; a stream would go on unseen.
-			w.Header().Set("Content-Type", "text/event-stream")
+			w.Header().Set("Content-Type", kind)
 			return nil
 		}
-		f(w, r)
+		f(w, r.WithContext(context.WithValue(r.Context(), requestKey{}, r)))
 		return nil
 	})
 	if !op.public() {
-		inner = s.authenticate(inner)
+		inner = s.authenticate(op, inner)
 	}
 	inner = s.limit(op, inner)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -137,20 +137,20 @@ func secureHeaders(next http.Handler) http.Handler {
 // limit bounds a request's size and, unless it is a stream, its time.
 func (s *Server) limit(op *operation, next handler) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		if r.ContentLength > maxBody {
+		if r.ContentLength > op.maxBody {
 			return errTooLarge
 		}
-		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-		if op.stream() {
+		r.Body = http.MaxBytesReader(w, r.Body, op.maxBody)
+		if op.streams() != "" {
 			return next(w, r)
 		}
-		deadline := time.Now().Add(s.requestTimeout)
+		deadline := time.Now().Add(max(s.options.RequestTimeout, op.timeout))
 		// The connection's deadlines end what does not watch the context: a
 		// body that trickles in, an answer that nobody reads. Writers that
 		// have none, as in tests, do without.
 		control := http.NewResponseController(w)
 		_ = control.SetReadDeadline(deadline)
-		_ = control.SetWriteDeadline(deadline.Add(s.requestTimeout))
+		_ = control.SetWriteDeadline(deadline.Add(s.options.RequestTimeout))
 		ctx, cancel := context.WithDeadline(r.Context(), deadline)
 		defer cancel()
 		return next(w, r.WithContext(ctx))

@@ -2,8 +2,10 @@ package api
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -12,6 +14,7 @@ import (
 	"callbackd/accounts"
 	"callbackd/callbacks"
 	"callbackd/callcenter"
+	"callbackd/phonebook"
 )
 
 // Calls are the stored calls.
@@ -27,11 +30,78 @@ type Calls interface {
 	CallbackOf(ctx context.Context, ids []callcenter.RequestID) (map[callcenter.RequestID]callbacks.ID, error)
 }
 
-// Callbacks registers and returns callbacks; callbacks.Service is one. What
-// it does for whom is its own decision.
+// Callbacks registers, changes, returns and lists callbacks;
+// callbacks.Service is one. What it does for whom is its own decision.
 type Callbacks interface {
 	Register(ctx context.Context, by accounts.Principal, call callcenter.RequestID, registration callbacks.Registration) (callbacks.RegisterResult, error)
+	Claim(ctx context.Context, by accounts.Principal, id callbacks.ID, version int, idempotencyKey string) (callbacks.ChangeResult, error)
+	Change(ctx context.Context, by accounts.Principal, id callbacks.ID, patch callbacks.Patch) (callbacks.ChangeResult, error)
 	Get(ctx context.Context, by accounts.Principal, id callbacks.ID) (callbacks.Callback, error)
+	History(ctx context.Context, by accounts.Principal, id callbacks.ID) ([]callbacks.HistoryEntry, error)
+	List(ctx context.Context, by accounts.Principal, filter callbacks.Filter) (callbacks.Page, error)
+	Count(ctx context.Context, by accounts.Principal, filter callbacks.Filter) (int64, error)
+	NewSince(ctx context.Context, by accounts.Principal, filter callbacks.Filter, change int64) (int64, error)
+	Export(ctx context.Context, by accounts.Principal, filter callbacks.Filter, f func(row callbacks.Row) error) error
+	// Rows adds the names that people read.
+	Rows(ctx context.Context, list []callbacks.Callback) ([]callbacks.Row, error)
+}
+
+// Accounts manages people; accounts.Service is one. What it does for whom is
+// its own decision.
+type Accounts interface {
+	Authenticate(ctx context.Context, name, password string, address netip.Addr) (accounts.Account, error)
+	ChangePassword(ctx context.Context, by accounts.Principal, current, password string, address netip.Addr) (accounts.Account, error)
+	Create(ctx context.Context, by accounts.Principal, wish accounts.NewAccount) (accounts.Account, error)
+	Get(ctx context.Context, by accounts.Principal, id accounts.AccountID) (accounts.Account, error)
+	List(ctx context.Context, by accounts.Principal, filter accounts.AccountFilter) (accounts.AccountPage, error)
+	Update(ctx context.Context, by accounts.Principal, id accounts.AccountID, change accounts.AccountChange) (accounts.Account, error)
+	SetPassword(ctx context.Context, by accounts.Principal, id accounts.AccountID, password string) error
+	LogoutEverywhere(ctx context.Context, by accounts.Principal, id accounts.AccountID) error
+}
+
+// Sessions knows which account a browser belongs to; accounts.Sessions is
+// one.
+type Sessions interface {
+	CookieName() string
+	Begin(w http.ResponseWriter, r *http.Request, account *accounts.Account) (accounts.Principal, error)
+	// Principal returns the account of the request's session, or
+	// accounts.ErrUnauthorized.
+	Principal(r *http.Request) (accounts.Principal, error)
+	End(w http.ResponseWriter, r *http.Request) error
+}
+
+// Tokens manages API tokens, for whoever calls it; accounts.Tokens is one.
+type Tokens interface {
+	// Verify returns the principal that presents a token, or
+	// accounts.ErrUnauthorized.
+	Verify(ctx context.Context, bearer string) (accounts.Principal, error)
+	// VerifyActing returns the principal of an account for which a token acts,
+	// accounts.ErrUnauthorized or accounts.ErrMayNotActFor.
+	VerifyActing(ctx context.Context, bearer, account string) (accounts.Principal, error)
+	Create(ctx context.Context, wish accounts.NewToken) (secret string, token accounts.Token, err error)
+	List(ctx context.Context) ([]accounts.Token, error)
+	Revoke(ctx context.Context, id accounts.TokenID) error
+}
+
+// Phonebook is the shared phone book; phonebook.Book is one. What it does for
+// whom is its own decision.
+type Phonebook interface {
+	Get(ctx context.Context, by accounts.Principal, id phonebook.ID) (phonebook.Entry, error)
+	List(ctx context.Context, by accounts.Principal, filter phonebook.Filter) (phonebook.Page, error)
+	Count(ctx context.Context, by accounts.Principal, filter phonebook.Filter) (int64, error)
+	Create(ctx context.Context, by accounts.Principal, wish phonebook.NewEntry) (phonebook.Entry, error)
+	Update(ctx context.Context, by accounts.Principal, id phonebook.ID, patch phonebook.Patch) (phonebook.Entry, error)
+	Delete(ctx context.Context, by accounts.Principal, id phonebook.ID, version int) error
+	Import(ctx context.Context, by accounts.Principal, file io.Reader, options phonebook.ImportOptions) (phonebook.ImportResult, error)
+	Export(ctx context.Context, by accounts.Principal, file io.Writer) (count int, err error)
+	// Region is the country whose dialling rules apply.
+	Region() string
+}
+
+// Plan is what the configuration says of the dialplan.
+type Plan struct {
+	CallCenters []callcenter.CallCenter
+	Labels      []callcenter.Label
 }
 
 // Options are what a Server is made of.
@@ -40,11 +110,21 @@ type Options struct {
 	Gaps      Gaps
 	Callbacks Callbacks
 	Changes   Changes
-	Tokens    Authenticator
+	Accounts  Accounts
+	Sessions  Sessions
+	Tokens    Tokens
+	Phonebook Phonebook
 
+	// Plan returns the dialplan as it is configured now.
+	Plan func() Plan
+	// Location is the zone of the times in exports, for people; nil for UTC.
+	Location *time.Location
 	// Nodes are the names of the PBX nodes, for lists over all of them.
 	Nodes []string
 
+	// IsTrustedProxy reports whether a connection comes from a reverse proxy
+	// whose forwarded headers are believed. Nil when there is none.
+	IsTrustedProxy func(netip.Addr) bool
 	// IsUnavailable reports whether an error means that the database is away
 	// and the request may be repeated later. Nil when no error does.
 	IsUnavailable func(error) bool
@@ -54,37 +134,31 @@ type Options struct {
 	// Registry gets the metrics; nil for nowhere.
 	Registry prometheus.Registerer
 
-	// RequestTimeout bounds every request but event streams; 0 for 15 s.
+	// RequestTimeout bounds every request but event streams, exports and
+	// imports; 0 for 15 s.
 	RequestTimeout time.Duration
 	// Heartbeat is how often a stream gets a comment, so that a dead
-	// connection is noticed, and its token is verified again; 0 for 15 s.
+	// connection is noticed, and its token or session is verified again; 0 for
+	// 15 s.
 	Heartbeat time.Duration
-	// StreamWriteTimeout is how long one write to a stream may take before
-	// the reader is cut as too slow; 0 for 10 s.
+	// StreamWriteTimeout is how long one write to a stream or an export may
+	// take before the reader is cut as too slow; 0 for 10 s.
 	StreamWriteTimeout time.Duration
 }
 
-// maxBody is the largest request body that is read.
+// maxBody is the largest request body that is read, unless the contract says
+// otherwise of an operation.
 const maxBody = 64 << 10
 
 // Server is the HTTP API.
 type Server struct {
-	calls         Calls
-	gaps          Gaps
-	callbacks     Callbacks
-	changes       Changes
-	tokens        Authenticator
-	nodes         []string
-	isUnavailable func(error) bool
-	log           *slog.Logger
-	metrics       *metrics
-
-	requestTimeout     time.Duration
-	heartbeat          time.Duration
-	streamWriteTimeout time.Duration
-
+	options  Options // with defaults for what may be left out
+	log      *slog.Logger
+	metrics  *metrics
 	contract *contract
+	docs     *docs
 	tail     *tail
+	streams  streams
 	// stopped is closed when Run returns and ends the streams.
 	stopped  chan struct{}
 	stopOnce sync.Once
@@ -94,21 +168,27 @@ type Server struct {
 // New returns a Server. It panics when the embedded contract is broken, which
 // no configuration can cause.
 func New(options Options) *Server {
+	options.RequestTimeout = orDefault(options.RequestTimeout, 15*time.Second)
+	options.Heartbeat = orDefault(options.Heartbeat, 15*time.Second)
+	options.StreamWriteTimeout = orDefault(options.StreamWriteTimeout, 10*time.Second)
+	if options.Log == nil {
+		options.Log = slog.New(slog.DiscardHandler)
+	}
+	if options.Location == nil {
+		options.Location = time.UTC
+	}
+	if options.Plan == nil {
+		options.Plan = func() Plan { return Plan{} }
+	}
 	s := &Server{
-		calls: options.Calls, gaps: options.Gaps, callbacks: options.Callbacks, changes: options.Changes,
-		tokens: options.Tokens, nodes: options.Nodes, isUnavailable: options.IsUnavailable,
-		log:                options.Log,
-		metrics:            newMetrics(options.Registry),
-		requestTimeout:     orDefault(options.RequestTimeout, 15*time.Second),
-		heartbeat:          orDefault(options.Heartbeat, 15*time.Second),
-		streamWriteTimeout: orDefault(options.StreamWriteTimeout, 10*time.Second),
-		contract:           loadContract(),
-		tail:               newTail(),
-		stopped:            make(chan struct{}),
+		options:  options,
+		log:      options.Log,
+		metrics:  newMetrics(options.Registry),
+		contract: loadContract(),
+		tail:     newTail(),
+		stopped:  make(chan struct{}),
 	}
-	if s.log == nil {
-		s.log = slog.New(slog.DiscardHandler)
-	}
+	s.docs = newDocs(s.contract.doc)
 	s.handler = s.routes()
 	return s
 }

@@ -47,6 +47,8 @@ type event struct {
 	number      int64
 	kind        EventKind
 	callCenters []string
+	// agents are the endpoints of those who spoke in a call.
+	agents []string
 	// frame is the whole event as it goes over the wire.
 	frame []byte
 }
@@ -56,7 +58,7 @@ func (e *event) visibleTo(p accounts.Principal) bool {
 	if e.kind == EventKindCallback {
 		return accounts.Can(p, accounts.ActionReadCallback, e.callCenters)
 	}
-	return accounts.Can(p, accounts.ActionReadCall, e.callCenters)
+	return accounts.CanReadCall(p, e.callCenters, e.agents)
 }
 
 // tail keeps the newest changes for all streams. It is complete: between its
@@ -132,7 +134,7 @@ func (s *Server) follow(ctx context.Context) {
 	for ctx.Err() == nil {
 		// The channel is taken before reading: a change that comes after the
 		// reading closes the channel that is already held.
-		wake := s.changes.Wake()
+		wake := s.options.Changes.Wake()
 		more, err := s.advance(ctx, failing)
 		if err != nil && ctx.Err() == nil && !failing {
 			s.log.LogAttrs(ctx, slog.LevelWarn, "change log cannot be read, event streams wait", slog.Any("err", err))
@@ -163,7 +165,7 @@ func (s *Server) advance(ctx context.Context, failed bool) (more bool, err error
 	defer cancel()
 	_, end, era := s.tail.position()
 	if era == 0 || failed {
-		last, err := s.changes.LastChange(ctx)
+		last, err := s.options.Changes.LastChange(ctx)
 		if err != nil {
 			return false, err
 		}
@@ -188,27 +190,38 @@ func (s *Server) advance(ctx context.Context, failed bool) (more bool, err error
 
 // readLog reads and renders the changes after a number.
 func (s *Server) readLog(ctx context.Context, after int64) ([]event, error) {
-	changes, err := s.changes.Changes(ctx, after, readLimit)
+	changes, err := s.options.Changes.Changes(ctx, after, readLimit)
 	if err != nil {
 		return nil, err
 	}
-	var changed []callcenter.Call
+	var changedCalls []callcenter.Call
+	var changedCallbacks []callbacks.Callback
 	for i := range changes {
 		if changes[i].Call != nil {
-			changed = append(changed, *changes[i].Call)
+			changedCalls = append(changedCalls, *changes[i].Call)
+		}
+		if changes[i].Callback != nil {
+			changedCallbacks = append(changedCallbacks, *changes[i].Callback)
 		}
 	}
-	calls, err := s.callsOf(ctx, changed)
+	shownCalls, err := s.callsOf(ctx, changedCalls)
+	if err != nil {
+		return nil, err
+	}
+	shownCallbacks, err := s.callbacksOf(ctx, changedCallbacks)
 	if err != nil {
 		return nil, err
 	}
 	events := make([]event, len(changes))
 	for i := range changes {
-		var call *Call
+		data := Event{Change: changes[i].Number, At: changes[i].At.UTC()}
 		if changes[i].Call != nil {
-			call, calls = &calls[0], calls[1:]
+			data.Call, shownCalls = &shownCalls[0], shownCalls[1:]
 		}
-		if events[i], err = newEvent(&changes[i], call); err != nil {
+		if changes[i].Callback != nil {
+			data.Callback, shownCallbacks = &shownCallbacks[0], shownCallbacks[1:]
+		}
+		if events[i], err = newEvent(&changes[i], data); err != nil {
 			return nil, err
 		}
 	}
@@ -216,19 +229,16 @@ func (s *Server) readLog(ctx context.Context, after int64) ([]event, error) {
 }
 
 // newEvent renders a change.
-func newEvent(change *callbacks.Change, call *Call) (event, error) {
-	data := Event{Change: change.Number, At: change.At.UTC(), Call: call}
-	if change.Callback != nil {
-		callback := callbackOf(change.Callback)
-		data.Callback = &callback
-	}
+func newEvent(change *callbacks.Change, data Event) (event, error) {
 	frame, err := frameOf(strconv.FormatInt(change.Number, 10), string(change.Kind), data)
 	if err != nil {
 		return event{}, fmt.Errorf("render change %d: %w", change.Number, err)
 	}
-	return event{
-		number: change.Number, kind: EventKind(change.Kind), callCenters: change.CallCenters, frame: frame,
-	}, nil
+	e := event{number: change.Number, kind: EventKind(change.Kind), callCenters: change.CallCenters, frame: frame}
+	if change.Call != nil {
+		e.agents = change.Call.Agents
+	}
+	return e, nil
 }
 
 // frameOf is an event in the format of server-sent events. JSON has no line

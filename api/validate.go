@@ -24,22 +24,18 @@ func (s *Server) validate(op *operation, next handler) handler {
 				"クエリ文字列の形式が正しくありません。", "The query string is malformed.")}}}
 		}
 		fields := unknownParameters(op, query, lang)
-		input := &openapi3filter.RequestValidationInput{
-			Request: r, Route: op.route, QueryParams: query, PathParams: make(map[string]string),
-			Options: &openapi3filter.Options{SkipSettingDefaults: true},
-		}
-		for _, parameter := range op.parameters {
-			if parameter.In == openapi3.ParameterInPath {
-				input.PathParams[parameter.Name] = r.PathValue(parameter.Name)
-			}
-		}
+		input := op.input(r, query)
 		for _, parameter := range op.parameters {
 			if problem, ok := checkParameter(input, parameter, lang); !ok {
 				fields = append(fields, problem)
 			}
 		}
-		if len(fields) > 0 {
+		inBody, bodyErr := checkBody(op, r, lang)
+		if fields = append(fields, inBody...); len(fields) > 0 {
 			return &invalidError{fields: fields}
+		}
+		if bodyErr != nil {
+			return bodyErr
 		}
 		return next(w, r)
 	}

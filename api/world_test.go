@@ -23,6 +23,7 @@ import (
 	"callbackd/api"
 	"callbackd/callbacks"
 	"callbackd/callcenter"
+	"callbackd/phonebook"
 	"callbackd/postgres"
 )
 
@@ -35,6 +36,7 @@ type world struct {
 	db       *postgres.DB
 	database string // its URL
 	tokens   *accounts.Tokens
+	accounts *accounts.Service
 	registry *prometheus.Registry
 	url      string
 	client   *http.Client
@@ -61,10 +63,19 @@ func newWorldAt(t testing.TB, database string, change func(*api.Options)) *world
 	}
 	t.Cleanup(db.Close)
 	w.db, w.tokens = db, accounts.NewTokens(db.Tokens(), nil)
+	w.accounts = accounts.NewService(accounts.Options{
+		Store: db.Accounts(), HasCallCenter: hasCallCenter, Cost: accounts.Cost{Memory: 64, Passes: 1, Threads: 1},
+	})
 	feed := db.Feed()
+	book := phonebook.NewBook(db.Phonebook(), "JP", nil)
 	options := api.Options{
-		Calls: db.Calls(), Gaps: db.Calls(), Callbacks: callbacks.NewService(db.Callbacks(), callbacks.Options{}),
-		Changes: feed, Tokens: w.tokens, Nodes: []string{"pbx1", "pbx2"},
+		Calls: db.Calls(), Gaps: db.Calls(), Changes: feed,
+		Callbacks: callbacks.NewService(db.Callbacks(), callbacks.Options{
+			Numbers: callbacks.InRegion("JP"), Book: book, Names: func() callbacks.Names { return names },
+		}),
+		Accounts: w.accounts, Sessions: accounts.NewSessions(accounts.SessionOptions{Store: db.Sessions(), PlainCookies: true}),
+		Tokens: w.tokens, Phonebook: book,
+		Plan: func() api.Plan { return plan }, Location: time.FixedZone("JST", 9*60*60), Nodes: []string{"pbx1", "pbx2"},
 		IsUnavailable: postgres.IsUnavailable, Log: logger, Registry: w.registry,
 	}
 	if change != nil {
@@ -94,6 +105,30 @@ func newWorldAt(t testing.TB, database string, change func(*api.Options)) *world
 	return w
 }
 
+// plan is the dialplan of all tests, and names what people call its parts.
+var (
+	plan = api.Plan{
+		CallCenters: []callcenter.CallCenter{
+			{ID: "support", Name: "サポート窓口", Extension: "7001", Queues: []string{"support"}, Label: "repairs"},
+			{ID: "sales", Name: "受注窓口", Extension: "7002", Queues: []string{"sales"}},
+		},
+		Labels: []callcenter.Label{{ID: "repairs", Name: "修理", DIDs: []string{"0312340001"}}, {ID: "orders", Name: "注文"}},
+	}
+	names = callbacks.Names{
+		CallCenters:    map[string]string{"support": "サポート窓口", "sales": "受注窓口"},
+		BusinessLabels: map[string]string{"repairs": "修理", "orders": "注文"},
+	}
+)
+
+func hasCallCenter(id string) bool { return names.CallCenters[id] != "" }
+
+// reportingTo returns the world for a part of its test, which reports to its
+// own T and makes nothing but requests.
+func (w *world) reportingTo(t testing.TB) *world {
+	next := w.client.Transport.(checkedTransport).next
+	return &world{t: t, url: w.url, client: &http.Client{Transport: checkedTransport{t: t, next: next}}}
+}
+
 // smallBuffers makes slow readers felt after some kilobytes, not megabytes.
 type smallBuffers struct{ net.Listener }
 
@@ -111,7 +146,7 @@ func (w *world) checkLog() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	log := w.log.String()
-	for _, secret := range append(w.secrets, remoteNumber, "7001", "token-of-") {
+	for _, secret := range append(w.secrets, remoteNumber, "=7001", "token-of-", password) {
 		if strings.Contains(log, secret) {
 			w.t.Errorf("the log holds %q:\n%s", secret, log)
 		}
@@ -121,10 +156,15 @@ func (w *world) checkLog() {
 // token makes a token; without call centers it has no limit.
 func (w *world) token(role accounts.Role, callCenters ...string) string {
 	w.t.Helper()
+	return w.newToken(accounts.NewToken{Role: role, CallCenters: callCenters})
+}
+
+func (w *world) newToken(wish accounts.NewToken) string {
+	w.t.Helper()
 	w.mu.Lock()
-	name := fmt.Sprintf("token-of-%s-%d", role, len(w.secrets))
+	wish.Name = fmt.Sprintf("token-of-%s-%d", wish.Role, len(w.secrets))
 	w.mu.Unlock()
-	secret, _, err := w.tokens.Create(context.Background(), accounts.NewToken{Name: name, Role: role, CallCenters: callCenters})
+	secret, _, err := w.tokens.Create(context.Background(), wish)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -132,6 +172,50 @@ func (w *world) token(role accounts.Role, callCenters ...string) string {
 	defer w.mu.Unlock()
 	w.secrets = append(w.secrets, secret)
 	return secret
+}
+
+// password is that of all accounts of the tests.
+const password = "correct horse battery"
+
+// account creates an enabled account.
+func (w *world) account(name string, role accounts.Role, endpoint string, callCenters ...string) accounts.Account {
+	w.t.Helper()
+	account, err := w.accounts.Create(context.Background(), accounts.Operator(), accounts.NewAccount{
+		Name: name, DisplayName: "表示名 " + name, Role: role, CallCenters: callCenters, Endpoint: endpoint, Password: password,
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return account
+}
+
+// login begins a session and returns its cookie, for request.cookie.
+func (w *world) login(name string) string {
+	w.t.Helper()
+	got := w.do(request{method: http.MethodPost, path: "/session", json: map[string]any{"name": name, "password": password}})
+	if got.status != http.StatusOK {
+		w.t.Fatalf("log in: status %d: %s", got.status, got.body)
+	}
+	return w.cookie(got)
+}
+
+// cookie returns the session's cookie that an answer sets.
+func (w *world) cookie(a answer) string {
+	w.t.Helper()
+	cookies := (&http.Response{Header: a.header}).Cookies()
+	if len(cookies) != 1 || cookies[0].Name != accounts.PlainCookieName || cookies[0].Value == "" {
+		w.t.Fatalf("cookies %v, want the session's", cookies)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.secrets = append(w.secrets, cookies[0].Value)
+	return cookies[0].Value
+}
+
+// actor makes a token that may act for accounts.
+func (w *world) actor(role accounts.Role, callCenters ...string) string {
+	w.t.Helper()
+	return w.newToken(accounts.NewToken{Role: role, CallCenters: callCenters, MayActFor: true})
 }
 
 func (w *world) save(calls ...callcenter.Call) {
@@ -147,8 +231,11 @@ type request struct {
 	path   string // below /api/v1
 	query  url.Values
 	token  string
+	cookie string // of a session
+	acting string // the account that the token acts for
 	header map[string]string
-	body   string
+	json   any    // a body
+	body   string // a body that is no JSON, or on purpose not
 }
 
 // answer is a response that was read.
@@ -174,26 +261,48 @@ func (w *world) doURL(r request, target string) answer {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	httpRequest, err := http.NewRequestWithContext(ctx, r.method, target, strings.NewReader(r.body))
+	body := r.body
+	if r.json != nil {
+		text, err := json.Marshal(r.json)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		body = string(text)
+	}
+	httpRequest, err := http.NewRequestWithContext(ctx, r.method, target, strings.NewReader(body))
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	if r.token != "" {
-		httpRequest.Header.Set("Authorization", "Bearer "+r.token)
+	if r.json != nil {
+		httpRequest.Header.Set("Content-Type", "application/json")
 	}
-	for name, value := range r.header {
-		httpRequest.Header.Set(name, value)
-	}
+	r.identify(httpRequest)
 	response, err := w.client.Do(httpRequest)
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
+	text, err := io.ReadAll(response.Body)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	return answer{status: response.StatusCode, header: response.Header, body: body}
+	return answer{status: response.StatusCode, header: response.Header, body: text}
+}
+
+// identify says in a request who sends it, and sets its header.
+func (r *request) identify(to *http.Request) {
+	if r.token != "" {
+		to.Header.Set("Authorization", "Bearer "+r.token)
+	}
+	if r.cookie != "" {
+		to.AddCookie(&http.Cookie{Name: accounts.PlainCookieName, Value: r.cookie})
+	}
+	if r.acting != "" {
+		to.Header.Set("X-Callbackd-Account", r.acting)
+	}
+	for name, value := range r.header {
+		to.Header.Set(name, value)
+	}
 }
 
 // decode reads an answer that must have a status into a value.

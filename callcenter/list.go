@@ -9,6 +9,10 @@ type CallFilter struct {
 	// principal may see: calls that visited one of them match. Nil is for
 	// principals that may see every call; empty but not nil matches nothing.
 	CallCenters []string
+	// OwnAgent is the endpoint of the asking principal: calls in which one of
+	// its legs was answered match as well. Empty for none; it means nothing
+	// when CallCenters is nil.
+	OwnAgent string
 
 	Kinds      []Kind
 	Directions []Direction

@@ -72,8 +72,13 @@ func callConditions(filter callcenter.CallFilter) (where string, args pgx.Strict
 		conditions = append(conditions, condition)
 		args[name] = value
 	}
-	if filter.CallCenters != nil {
+	switch {
+	case filter.CallCenters == nil:
+	case filter.OwnAgent == "":
 		and(`call_centers && @visible_to`, "visible_to", filter.CallCenters)
+	default:
+		and(`(call_centers && @visible_to OR agents @> ARRAY[@own_agent::text])`, "visible_to", filter.CallCenters)
+		args["own_agent"] = filter.OwnAgent
 	}
 	if len(filter.Kinds) > 0 {
 		and(`kind = ANY (@kinds)`, "kinds", filter.Kinds)
@@ -108,6 +113,6 @@ func callConditions(filter callcenter.CallFilter) (where string, args pgx.Strict
 	if !filter.To.IsZero() {
 		and(`started_at < @to`, "to", filter.To)
 	}
-	possible = storable(filter.CallCenter) && storable(filter.Agent) && storable(filter.Number)
+	possible = storable(filter.CallCenter) && storable(filter.OwnAgent) && storable(filter.Agent) && storable(filter.Number)
 	return strings.Join(conditions, " AND "), args, possible
 }

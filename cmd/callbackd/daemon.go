@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -20,6 +22,7 @@ import (
 	"callbackd/callbacks"
 	"callbackd/callcenter"
 	"callbackd/configs"
+	"callbackd/phonebook"
 	"callbackd/postgres"
 )
 
@@ -37,6 +40,9 @@ type daemon struct {
 	followers []*callcenter.Follower
 	server    *api.Server
 	registry  *prometheus.Registry
+	// dialplan is the configuration that was read last, whose dialplan part
+	// holds.
+	dialplan atomic.Pointer[configs.Config]
 	// api and ops are the listeners; their addresses are known before Run.
 	api, ops net.Listener
 }
@@ -109,13 +115,51 @@ func (d *daemon) newServer() *api.Server {
 	for _, n := range d.cfg.PBX {
 		nodes = append(nodes, n.Name)
 	}
+	d.dialplan.Store(d.cfg)
+	book := phonebook.NewBook(d.db.Phonebook(), d.cfg.Region, nil)
 	return api.New(api.Options{
 		Calls: d.db.Calls(), Gaps: d.db.Calls(), Changes: d.feed, Nodes: nodes,
-		Callbacks:     callbacks.NewService(d.db.Callbacks(), callbacks.Options{}),
-		Tokens:        accounts.NewTokens(d.db.Tokens(), nil),
-		IsUnavailable: postgres.IsUnavailable,
-		Log:           d.log, Registry: d.registry,
+		Callbacks: callbacks.NewService(d.db.Callbacks(), callbacks.Options{
+			Numbers: callbacks.InRegion(d.cfg.Region), Book: book, Names: d.names,
+		}),
+		Accounts: accounts.NewService(accounts.Options{
+			Store: d.db.Accounts(), HasCallCenter: d.hasCallCenter, Log: d.log,
+		}),
+		Sessions: accounts.NewSessions(accounts.SessionOptions{
+			Store: d.db.Sessions(), PlainCookies: d.cfg.Listen.PlainCookies,
+		}),
+		Tokens:         accounts.NewTokens(d.db.Tokens(), nil),
+		Phonebook:      book,
+		Plan:           d.plan,
+		Location:       d.cfg.Location(),
+		IsTrustedProxy: d.cfg.Listen.IsTrustedProxy,
+		IsUnavailable:  postgres.IsUnavailable,
+		Log:            d.log, Registry: d.registry,
 	})
+}
+
+// plan is what the API shows of the dialplan part of the configuration, as it
+// was read last.
+func (d *daemon) plan() api.Plan {
+	plan := planOf(d.dialplan.Load(), &configs.PBX{})
+	return api.Plan{CallCenters: plan.CallCenters, Labels: plan.Labels}
+}
+
+// names are those by which people search for call centers and labels.
+func (d *daemon) names() callbacks.Names {
+	names := callbacks.Names{CallCenters: map[string]string{}, BusinessLabels: map[string]string{}}
+	plan := d.plan()
+	for _, c := range plan.CallCenters {
+		names.CallCenters[c.ID] = c.Name
+	}
+	for _, l := range plan.Labels {
+		names.BusinessLabels[l.ID] = l.Name
+	}
+	return names
+}
+
+func (d *daemon) hasCallCenter(id string) bool {
+	return slices.ContainsFunc(d.plan().CallCenters, func(c callcenter.CallCenter) bool { return c.ID == id })
 }
 
 // Run serves until ctx ends; then it lets requests finish, stores what is
@@ -203,6 +247,7 @@ func (d *daemon) reload(cfg *configs.Config) error {
 			return err
 		}
 	}
+	d.dialplan.Store(cfg)
 	return nil
 }
 

@@ -1,0 +1,258 @@
+package api_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/netip"
+	"os"
+	"strings"
+	"testing"
+
+	"callbackd/accounts"
+	"callbackd/api"
+	"callbackd/callbacks"
+	"callbackd/callcenter"
+	"callbackd/phonebook"
+)
+
+// faulty stands for all services and fails in one way.
+type faulty struct{ err error }
+
+func (f faulty) Get(context.Context, callcenter.RequestID) (callcenter.Call, error) {
+	return callcenter.Call{}, f.err
+}
+
+func (f faulty) List(context.Context, callcenter.CallFilter) ([]callcenter.Call, *callcenter.CallCursor, error) {
+	return nil, nil, f.err
+}
+func (f faulty) Count(context.Context, callcenter.CallFilter) (int64, error) { return 0, f.err }
+func (f faulty) CallbackOf(context.Context, []callcenter.RequestID) (map[callcenter.RequestID]callbacks.ID, error) {
+	return nil, f.err
+}
+func (f faulty) Gaps(context.Context, string, int) ([]callcenter.Gap, error) { return nil, f.err }
+func (f faulty) LastChange(context.Context) (int64, error)                   { return 0, f.err }
+func (f faulty) Changes(context.Context, int64, int) ([]callbacks.Change, error) {
+	return nil, f.err
+}
+func (f faulty) Wake() <-chan struct{} { return nil }
+
+type faultyCallbacks struct{ err error }
+
+func (f faultyCallbacks) Register(context.Context, accounts.Principal, callcenter.RequestID, callbacks.Registration) (callbacks.RegisterResult, error) {
+	return callbacks.RegisterResult{}, f.err
+}
+
+func (f faultyCallbacks) Claim(context.Context, accounts.Principal, callbacks.ID, int, string) (callbacks.ChangeResult, error) {
+	return callbacks.ChangeResult{}, f.err
+}
+
+func (f faultyCallbacks) Change(context.Context, accounts.Principal, callbacks.ID, callbacks.Patch) (callbacks.ChangeResult, error) {
+	return callbacks.ChangeResult{}, f.err
+}
+
+func (f faultyCallbacks) Get(context.Context, accounts.Principal, callbacks.ID) (callbacks.Callback, error) {
+	return callbacks.Callback{}, f.err
+}
+
+func (f faultyCallbacks) History(context.Context, accounts.Principal, callbacks.ID) ([]callbacks.HistoryEntry, error) {
+	return nil, f.err
+}
+
+func (f faultyCallbacks) List(context.Context, accounts.Principal, callbacks.Filter) (callbacks.Page, error) {
+	return callbacks.Page{}, f.err
+}
+
+func (f faultyCallbacks) Count(context.Context, accounts.Principal, callbacks.Filter) (int64, error) {
+	return 0, f.err
+}
+
+func (f faultyCallbacks) NewSince(context.Context, accounts.Principal, callbacks.Filter, int64) (int64, error) {
+	return 0, f.err
+}
+
+func (f faultyCallbacks) Export(context.Context, accounts.Principal, callbacks.Filter, func(callbacks.Row) error) error {
+	return f.err
+}
+
+func (f faultyCallbacks) Rows(context.Context, []callbacks.Callback) ([]callbacks.Row, error) {
+	return nil, f.err
+}
+
+type faultyAccounts struct{ err error }
+
+func (f faultyAccounts) Authenticate(context.Context, string, string, netip.Addr) (accounts.Account, error) {
+	return accounts.Account{}, f.err
+}
+
+func (f faultyAccounts) ChangePassword(context.Context, accounts.Principal, string, string, netip.Addr) (accounts.Account, error) {
+	return accounts.Account{}, f.err
+}
+
+func (f faultyAccounts) Create(context.Context, accounts.Principal, accounts.NewAccount) (accounts.Account, error) {
+	return accounts.Account{}, f.err
+}
+
+func (f faultyAccounts) Get(context.Context, accounts.Principal, accounts.AccountID) (accounts.Account, error) {
+	return accounts.Account{}, f.err
+}
+
+func (f faultyAccounts) List(context.Context, accounts.Principal, accounts.AccountFilter) (accounts.AccountPage, error) {
+	return accounts.AccountPage{}, f.err
+}
+
+func (f faultyAccounts) Update(context.Context, accounts.Principal, accounts.AccountID, accounts.AccountChange) (accounts.Account, error) {
+	return accounts.Account{}, f.err
+}
+
+func (f faultyAccounts) SetPassword(context.Context, accounts.Principal, accounts.AccountID, string) error {
+	return f.err
+}
+
+func (f faultyAccounts) LogoutEverywhere(context.Context, accounts.Principal, accounts.AccountID) error {
+	return f.err
+}
+
+// faultySessions lets a person in and fails to end the session.
+type faultySessions struct{ err error }
+
+func (f faultySessions) CookieName() string { return accounts.PlainCookieName }
+func (f faultySessions) Begin(http.ResponseWriter, *http.Request, *accounts.Account) (accounts.Principal, error) {
+	return accounts.Principal{}, f.err
+}
+
+func (f faultySessions) Principal(*http.Request) (accounts.Principal, error) {
+	return accounts.Principal{Kind: accounts.KindAccount, Name: "sato", AccountID: 1, Role: accounts.RoleAdmin}, nil
+}
+func (f faultySessions) End(http.ResponseWriter, *http.Request) error { return f.err }
+
+// faultyTokens knows every token, or nobody when identifying fails.
+type faultyTokens struct {
+	err      error
+	identify func() error
+}
+
+func (f faultyTokens) Verify(context.Context, string) (accounts.Principal, error) {
+	if f.identify != nil {
+		return accounts.Principal{}, f.identify()
+	}
+	return accounts.Principal{Kind: accounts.KindToken, Name: "t", TokenID: 1, Role: accounts.RoleAdmin}, nil
+}
+
+func (f faultyTokens) VerifyActing(ctx context.Context, bearer, _ string) (accounts.Principal, error) {
+	return f.Verify(ctx, bearer)
+}
+
+func (f faultyTokens) Create(context.Context, accounts.NewToken) (string, accounts.Token, error) {
+	return "", accounts.Token{}, f.err
+}
+func (f faultyTokens) List(context.Context) ([]accounts.Token, error) { return nil, f.err }
+func (f faultyTokens) Revoke(context.Context, accounts.TokenID) error { return f.err }
+
+type faultyPhonebook struct{ err error }
+
+func (f faultyPhonebook) Get(context.Context, accounts.Principal, phonebook.ID) (phonebook.Entry, error) {
+	return phonebook.Entry{}, f.err
+}
+
+func (f faultyPhonebook) List(context.Context, accounts.Principal, phonebook.Filter) (phonebook.Page, error) {
+	return phonebook.Page{}, f.err
+}
+
+func (f faultyPhonebook) Count(context.Context, accounts.Principal, phonebook.Filter) (int64, error) {
+	return 0, f.err
+}
+
+func (f faultyPhonebook) Create(context.Context, accounts.Principal, phonebook.NewEntry) (phonebook.Entry, error) {
+	return phonebook.Entry{}, f.err
+}
+
+func (f faultyPhonebook) Update(context.Context, accounts.Principal, phonebook.ID, phonebook.Patch) (phonebook.Entry, error) {
+	return phonebook.Entry{}, f.err
+}
+
+func (f faultyPhonebook) Delete(context.Context, accounts.Principal, phonebook.ID, int) error {
+	return f.err
+}
+
+func (f faultyPhonebook) Import(context.Context, accounts.Principal, io.Reader, phonebook.ImportOptions) (phonebook.ImportResult, error) {
+	return phonebook.ImportResult{}, f.err
+}
+
+func (f faultyPhonebook) Export(context.Context, accounts.Principal, io.Writer) (int, error) {
+	return 0, f.err
+}
+func (f faultyPhonebook) Region() string { return "JP" }
+
+var errAway = errors.New("database is away")
+
+// failWith makes every service fail in one way.
+func failWith(err error) func(*api.Options) {
+	return func(o *api.Options) {
+		f := faulty{err}
+		o.Calls, o.Gaps, o.Changes, o.Callbacks = f, f, f, faultyCallbacks{err}
+		o.Accounts, o.Sessions, o.Phonebook = faultyAccounts{err}, faultySessions{err}, faultyPhonebook{err}
+		o.Tokens = faultyTokens{err: err}
+		o.IsUnavailable = func(err error) bool { return errors.Is(err, errAway) }
+	}
+}
+
+// failToIdentify makes it impossible to find out who asks.
+func failToIdentify(fail func() error) func(*api.Options) {
+	return func(o *api.Options) {
+		failWith(errors.New("out of order"))(o)
+		o.Tokens = faultyTokens{identify: fail}
+	}
+}
+
+// asksNothing reports whether an operation needs no service but to identify
+// the caller.
+func asksNothing(r request) bool {
+	return r.method == http.MethodGet && (r.path == "/me" || r.path == "/call-centers" || r.path == "/business-labels")
+}
+
+func TestErrors_OfEveryOperation(t *testing.T) {
+	t.Parallel()
+	secret := errors.New("dial 0312345678: relation \"calls\" does not exist")
+	tests := map[string]struct {
+		change   func(*api.Options)
+		identify bool // it is identifying that fails
+		status   int
+		code     string
+	}{
+		"unknown error":                      {failWith(errors.New("out of order")), false, http.StatusInternalServerError, "internal"},
+		"database away":                      {failWith(errAway), false, http.StatusServiceUnavailable, "unavailable"},
+		"time-out":                           {failWith(fmt.Errorf("query: %w", context.DeadlineExceeded)), false, http.StatusServiceUnavailable, "unavailable"},
+		"database away while authenticating": {failToIdentify(func() error { return errAway }), true, http.StatusServiceUnavailable, "unavailable"},
+		"fault while authenticating":         {failToIdentify(func() error { return errors.New("out of order") }), true, http.StatusInternalServerError, "internal"},
+		"panic":                              {failToIdentify(func() error { panic(secret) }), true, http.StatusInternalServerError, "internal"},
+		"panic of the runtime":               {failToIdentify(func() error { return []error{}[len(os.Args)] }), true, http.StatusInternalServerError, "internal"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, tt.change)
+			for _, r := range anyRequests() {
+				r.token = "some"
+				switch {
+				case r.path == "/openapi.yaml" || r.path == "/docs",
+					tt.identify && isPublic(r),
+					!tt.identify && asksNothing(r):
+					continue
+				case r.path == "/me" && r.method == http.MethodPatch && !tt.identify,
+					r.path == "/me/sessions" && !tt.identify:
+					r.token, r.cookie = "", "some" // only people may
+				}
+				got := problem(t, w.do(r), tt.status, tt.code)
+				if strings.Contains(got.Detail, "0312345678") || strings.Contains(got.Detail, "order") {
+					t.Errorf("the problem tells too much: %s", got.Detail)
+				}
+			}
+			if tt.code == "internal" && !strings.Contains(w.log.String(), "level=ERROR") {
+				t.Error("the fault was not logged")
+			}
+		})
+	}
+}
