@@ -21,7 +21,8 @@
 // # Who may do what
 //
 // The book belongs to no call center: whoever has a call center reads it,
-// supervisors and administrators change it. Package accounts decides.
+// supervisors and administrators change and export it. Package accounts
+// decides.
 // [Book.Lookup] is for the program itself and asks for nobody.
 //
 // # Files

@@ -305,7 +305,7 @@ func TestExport(t *testing.T) {
 	create(t, book, "2001", "'-x", "a\nb")
 	create(t, book, "*21", "＝x", "-1")
 	var file strings.Builder
-	count, err := book.Export(t.Context(), agent, &file)
+	count, err := book.Export(t.Context(), supervisor, &file)
 	if err != nil || count != 4 {
 		t.Fatalf("Export = %d, %v", count, err)
 	}
@@ -321,7 +321,7 @@ func TestExport(t *testing.T) {
 		t.Errorf("the exported file imported again: %+v, want all unchanged", got)
 	}
 	broken := errors.New("broken")
-	if _, err := book.Export(t.Context(), agent, writer{broken}); !errors.Is(err, broken) {
+	if _, err := book.Export(t.Context(), supervisor, writer{broken}); !errors.Is(err, broken) {
 		t.Errorf("Export to what cannot be written = %v, want %v", err, broken)
 	}
 }

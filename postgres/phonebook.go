@@ -118,8 +118,8 @@ func entryConditions(search phonebook.Search) (where string, args pgx.StrictName
 			where += ` OR `
 		}
 		name := fmt.Sprintf("term%d", i)
-		where += `grams @> @` + name + `_grams AND strpos(search, @` + name + `) > 0`
-		args[name], args[name+"_grams"] = term, grams(term)
+		where += `phonebook_grams(search) @> phonebook_grams(@` + name + `) AND strpos(search, @` + name + `) > 0`
+		args[name] = term
 	}
 	return `(` + where + `)`, args
 }
@@ -127,11 +127,11 @@ func entryConditions(search phonebook.Search) (where string, args pgx.StrictName
 // Create implements phonebook.Store.
 func (p *Phonebook) Create(ctx context.Context, record phonebook.Record) (phonebook.Entry, error) {
 	row, err := collectOne[entryRow](ctx, p.db.pool, `
-		INSERT INTO phonebook_entries (number, name, note, search, grams, version, created_at, updated_at, updated_by)
-		VALUES (@number, @name, @note, @search, @grams, @version, @created_at, @updated_at, @updated_by)
+		INSERT INTO phonebook_entries (number, name, note, search, version, created_at, updated_at, updated_by)
+		VALUES (@number, @name, @note, @search, @version, @created_at, @updated_at, @updated_by)
 		RETURNING `+entryColumns, pgx.StrictNamedArgs{
 		"number": record.Number, "name": record.Name, "note": record.Note, "search": record.Searchable,
-		"grams": grams(record.Searchable), "version": record.Version, "created_at": record.CreatedAt,
+		"version": record.Version, "created_at": record.CreatedAt,
 		"updated_at": record.UpdatedAt, "updated_by": record.UpdatedBy,
 	})
 	if violates(err, "phonebook_entries_number") {
@@ -147,13 +147,13 @@ func (p *Phonebook) Create(ctx context.Context, record phonebook.Record) (phoneb
 func (p *Phonebook) Update(ctx context.Context, record phonebook.Record) (phonebook.Entry, error) {
 	row, err := collectOne[entryRow](ctx, p.db.pool, `
 		UPDATE phonebook_entries
-		SET number = @number, name = @name, note = @note, search = @search, grams = @grams,
+		SET number = @number, name = @name, note = @note, search = @search,
 			version = version + 1, updated_at = @updated_at, updated_by = @updated_by
 		WHERE id = @id AND version = @version
 		RETURNING `+entryColumns, pgx.StrictNamedArgs{
 		"id": int64(record.ID), "version": record.Version,
 		"number": record.Number, "name": record.Name, "note": record.Note, "search": record.Searchable,
-		"grams": grams(record.Searchable), "updated_at": record.UpdatedAt, "updated_by": record.UpdatedBy,
+		"updated_at": record.UpdatedAt, "updated_by": record.UpdatedBy,
 	})
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):

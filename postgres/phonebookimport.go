@@ -47,20 +47,19 @@ var importPreparation = []string{
 		number text NOT NULL,
 		name   text NOT NULL,
 		note   text NOT NULL,
-		search text NOT NULL,
-		grams  bigint[] NOT NULL
+		search text NOT NULL
 	) ON COMMIT DROP`,
 }
 
 func copyRecords(ctx context.Context, tx pgx.Tx, records []phonebook.Record, progress func(sent int)) error {
 	const tell = 1000 // records between two calls of progress
-	columns := []string{"number", "name", "note", "search", "grams"}
+	columns := []string{"number", "name", "note", "search"}
 	_, err := tx.CopyFrom(ctx, pgx.Identifier{"phonebook_import"}, columns, pgx.CopyFromSlice(len(records), func(i int) ([]any, error) {
 		if i%tell == 0 {
 			progress(i)
 		}
 		r := &records[i]
-		return []any{r.Number, r.Name, r.Note, r.Searchable, grams(r.Searchable)}, nil
+		return []any{r.Number, r.Name, r.Note, r.Searchable}, nil
 	}))
 	if err == nil {
 		progress(len(records))
@@ -101,7 +100,7 @@ func merge(ctx context.Context, tx pgx.Tx, batch phonebook.Batch) (phonebook.Imp
 	}
 	if err := run("update", `
 		UPDATE phonebook_entries e
-		SET name = i.name, note = i.note, search = i.search, grams = i.grams,
+		SET name = i.name, note = i.note, search = i.search,
 			version = version + 1, updated_at = @at, updated_by = @by
 		FROM phonebook_import i
 		WHERE i.number = e.number AND (e.name, e.note, e.search) IS DISTINCT FROM (i.name, i.note, i.search)`, by); err != nil {
@@ -109,8 +108,8 @@ func merge(ctx context.Context, tx pgx.Tx, batch phonebook.Batch) (phonebook.Imp
 	}
 	result.Updated = affected
 	if err := run("add", `
-		INSERT INTO phonebook_entries (number, name, note, search, grams, created_at, updated_at, updated_by)
-		SELECT number, name, note, search, grams, @at, @at, @by
+		INSERT INTO phonebook_entries (number, name, note, search, created_at, updated_at, updated_by)
+		SELECT number, name, note, search, @at, @at, @by
 		FROM phonebook_import i
 		WHERE NOT EXISTS (SELECT FROM phonebook_entries e WHERE e.number = i.number)`, by); err != nil {
 		return phonebook.ImportResult{}, err
