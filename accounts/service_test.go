@@ -13,7 +13,8 @@ import (
 	"callbackd/accounts"
 )
 
-func pointer[T any](v T) *T { return &v }
+//go:fix inline
+func pointer[T any](v T) *T { return new(v) }
 
 // fields returns the fields that an error finds fault with.
 func fields(err error) []string {
@@ -78,7 +79,7 @@ func TestService_Update(t *testing.T) {
 	update := func(change accounts.AccountChange) (accounts.Account, error) {
 		return w.accounts.Update(t.Context(), accounts.Operator(), account.ID, change)
 	}
-	changed, err := update(accounts.AccountChange{Version: 1, DisplayName: pointer("佐藤"), CallCenters: &[]string{"sales", "sales"}})
+	changed, err := update(accounts.AccountChange{Version: 1, DisplayName: new("佐藤"), CallCenters: &[]string{"sales", "sales"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +88,7 @@ func TestService_Update(t *testing.T) {
 	if diff := cmp.Diff(want, changed); diff != "" {
 		t.Errorf("account (-want +got):\n%s", diff)
 	}
-	_, err = update(accounts.AccountChange{Version: 1, DisplayName: pointer("鈴木")})
+	_, err = update(accounts.AccountChange{Version: 1, DisplayName: new("鈴木")})
 	stale, ok := errors.AsType[*accounts.StaleError](err)
 	if !ok {
 		t.Fatalf("a change of an old version: %v, want *StaleError", err)
@@ -95,10 +96,10 @@ func TestService_Update(t *testing.T) {
 	if diff := cmp.Diff(want, stale.Current); diff != "" {
 		t.Errorf("the record of the refusal (-want +got):\n%s", diff)
 	}
-	if same, err := update(accounts.AccountChange{Version: 2, DisplayName: pointer("佐藤")}); err != nil || same.Version != 2 {
+	if same, err := update(accounts.AccountChange{Version: 2, DisplayName: new("佐藤")}); err != nil || same.Version != 2 {
 		t.Errorf("a change that changes nothing: version %d, %v", same.Version, err)
 	}
-	_, err = update(accounts.AccountChange{Version: 2, DisplayName: pointer("a\x00"), Role: pointer(accounts.Role("x")), Endpoint: pointer("x"), CallCenters: &[]string{""}})
+	_, err = update(accounts.AccountChange{Version: 2, DisplayName: new("a\x00"), Role: pointer(accounts.Role("x")), Endpoint: new("x"), CallCenters: &[]string{""}})
 	if diff := cmp.Diff([]string{"display_name", "role", "endpoint", "call_centers"}, fields(err)); diff != "" {
 		t.Errorf("faults (-want +got):\n%s", diff)
 	}
@@ -196,7 +197,7 @@ func TestService_List(t *testing.T) {
 	w.create("z_admin", accounts.RoleAdmin)
 	gone := w.create("gone_100", accounts.RoleAgent, "support", "sales")
 	if _, err := w.accounts.Update(t.Context(), accounts.Operator(), gone.ID, accounts.AccountChange{
-		Version: 1, Enabled: pointer(false), DisplayName: pointer("退職 Ｓａｔｏ"),
+		Version: 1, Enabled: new(false), DisplayName: new("退職 Ｓａｔｏ"),
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -213,8 +214,8 @@ func TestService_List(t *testing.T) {
 		{"by text", accounts.Operator(), accounts.AccountFilter{Text: "AGENT3"}, "agent3"},
 		{"by display name", accounts.Operator(), accounts.AccountFilter{Text: "退職"}, "gone_100"},
 		{"signs mean themselves", accounts.Operator(), accounts.AccountFilter{Text: "_1"}, "gone_100"},
-		{"disabled", accounts.Operator(), accounts.AccountFilter{Enabled: pointer(false)}, "gone_100"},
-		{"enabled of one", boss.Principal(), accounts.AccountFilter{Enabled: pointer(true), CallCenter: "support"}, ""},
+		{"disabled", accounts.Operator(), accounts.AccountFilter{Enabled: new(false)}, "gone_100"},
+		{"enabled of one", boss.Principal(), accounts.AccountFilter{Enabled: new(true), CallCenter: "support"}, ""},
 		{"without a call center", accounts.Principal{Kind: accounts.KindAccount, Role: accounts.RoleAgent, CallCenters: []string{}}, accounts.AccountFilter{}, ""},
 	} {
 		for limit := 1; limit <= 9; limit += 4 {
@@ -285,7 +286,7 @@ func TestService_LastAdmin(t *testing.T) {
 			now, err := w.accounts.Get(t.Context(), accounts.Operator(), admin.ID)
 			if err == nil {
 				_, err = w.accounts.Update(t.Context(), accounts.Operator(), admin.ID, accounts.AccountChange{
-					Version: now.Version, Role: pointer(accounts.RoleAdmin), Enabled: pointer(true),
+					Version: now.Version, Role: pointer(accounts.RoleAdmin), Enabled: new(true),
 				})
 			}
 			if err != nil {
