@@ -81,6 +81,7 @@ func (m *Metrics) open(node string) {
 	}
 	m.undecoded.WithLabelValues(node)
 	m.storeErrors.WithLabelValues(node)
+	m.refusedCalls.WithLabelValues(node)
 	for _, rule := range Rules {
 		m.signals.WithLabelValues(node, string(rule))
 	}
