@@ -54,7 +54,8 @@ CREATE TABLE phonebook_entries (
 
     -- A number has one name. The look-up of the numbers of a page.
     CONSTRAINT phonebook_entries_number     UNIQUE (number),
-    CONSTRAINT phonebook_entries_normalised CHECK (number ~ '^\+?[0-9*#]{1,255}$' AND number ~ '[0-9]'),
+    -- A length in the pattern would make it ten times slower.
+    CONSTRAINT phonebook_entries_normalised CHECK (number ~ '^\+?[0-9*#]*[0-9][0-9*#]*$' AND char_length(number) <= 255),
     CONSTRAINT phonebook_entries_name       CHECK (char_length(name) BETWEEN 1 AND 100),
     CONSTRAINT phonebook_entries_note       CHECK (char_length(note) <= 500),
     CONSTRAINT phonebook_entries_search     CHECK (search <> ''),
