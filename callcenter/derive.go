@@ -371,22 +371,36 @@ func (c *call) endNotSeen() bool {
 	return slices.ContainsFunc(c.legs, func(l *leg) bool { return l.Lost && l.EndedAt.Equal(c.endedAt()) })
 }
 
+// answeredReason says who ended the call. Of those who talked it is who hung up
+// first, but for those who were gone when others still talked: an agent who
+// transferred the call did not end it.
 func (c *call) answeredReason(caller *leg, merged bool) string {
-	var first *leg
+	var last time.Time
+	var talked []*leg
 	for _, l := range c.legs {
-		if l.HungUpAt != nil && (first == nil || l.HungUpAt.Before(*first.HungUpAt)) {
+		if l.HungUpAt == nil || l.AnsweredAt == nil && l != caller {
+			continue
+		}
+		talked = append(talked, l)
+		if l.HungUpAt.After(last) {
+			last = *l.HungUpAt
+		}
+	}
+	var first *leg
+	for _, l := range talked {
+		if !l.EndedAt.Before(last) && (first == nil || l.HungUpAt.Before(*first.HungUpAt)) {
 			first = l
 		}
 	}
 	switch {
-	case caller.HungUpAt != nil && first == caller:
-		return reasonCallerHungUp
-	case first != nil:
-		return reasonAnswererHungUp
 	case merged:
 		return reasonMerged
+	case first == nil:
+		return reasonCleared
+	case first == caller:
+		return reasonCallerHungUp
 	}
-	return reasonCleared
+	return reasonAnswererHungUp
 }
 
 func (c *call) missedReason(queued, rang bool) string {

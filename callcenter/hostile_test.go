@@ -338,3 +338,26 @@ func TestTracker_ChosenChannelIDs(t *testing.T) {
 		}
 	}
 }
+
+// TestTracker_WhoEndedTheCall: not who refused it, nor who left it to others.
+func TestTracker_WhoEndedTheCall(t *testing.T) {
+	t.Parallel()
+	s := newScript(t, tracePlan())
+	caller := s.arrives("0", "PJSIP/trunk-1", "0312345678", "from-trunk", "7001")
+	s.runs(&caller, "Queue", "support")
+	refuses := s.rings(&caller, "1", "PJSIP/2002-2")
+	s.hangsUp(&refuses)
+	s.dials(&caller, &refuses, "BUSY")
+	s.ends(&refuses)
+	agent := s.rings(&caller, "2", "PJSIP/2001-3")
+	s.dials(&caller, &agent, "ANSWER")
+	s.hangsUp(&agent) // having transferred the call
+	s.ends(&agent)
+	s.runs(&caller, "Dial", "PJSIP/2003")
+	colleague := s.rings(&caller, "3", "PJSIP/2003-4")
+	s.dials(&caller, &colleague, "ANSWER")
+	s.hangsUp(&caller)
+	s.hangsUp(&colleague) // he does not wait until Asterisk ends it
+	s.ends(&caller, &colleague)
+	expect(t, s.one(), "inbound call_center cc=support of [support] remote=0312345678 local=7001 agent=PJSIP/2001 answered/caller-hung-up")
+}
