@@ -123,7 +123,7 @@ func (a *Asterisk) prepare() (err error) {
 		return err
 	}
 	if a.Trunk = a.options.Trunk; a.Trunk == "" {
-		far, err := freeUDP()
+		far, err := quietUDP()
 		if err != nil {
 			return err
 		}

@@ -30,6 +30,22 @@ func freeUDP() (int, error) {
 	return c.LocalAddr().(*net.UDPAddr).Port, nil
 }
 
+// quietUDP returns a free UDP port of which the system gives none out by
+// itself, nor Asterisk for sound: it can be bound, let go of and bound again
+// without somebody else taking it in between.
+func quietUDP() (int, error) {
+	const lowest, highest, tries = 10000, 12000, 100
+	var err error
+	for range tries {
+		port := lowest + rand.IntN(highest-lowest)
+		var c net.PacketConn
+		if c, err = net.ListenPacket("udp4", address(port)); err == nil {
+			return port, c.Close()
+		}
+	}
+	return 0, fmt.Errorf("find a free UDP port from %d to %d: %w", lowest, highest-1, err)
+}
+
 // rtpPorts returns a range of ports for sound, below those that the system
 // gives out by itself. Ranges of two instances may overlap: Asterisk takes
 // another port of its range when one is in use.
