@@ -57,7 +57,7 @@ func NewCSV(w io.Writer, options CSVOptions) (*CSV, error) {
 func (c *CSV) Write(row *Row) error {
 	record := make([]string, len(columns))
 	for i, column := range columns {
-		record[i] = cell(column.value(row, &c.options))
+		record[i] = cell(lineBreaks.Replace(column.value(row, &c.options)))
 	}
 	if err := c.w.Write(record); err != nil {
 		return fmt.Errorf("write CSV: %w", err)
@@ -73,6 +73,10 @@ func (c *CSV) Flush() error {
 	}
 	return nil
 }
+
+// lineBreaks makes all line breaks \n, which the writer makes \r\n. It would
+// drop an \r by itself.
+var lineBreaks = strings.NewReplacer("\r\n", "\n", "\r", "\n")
 
 // columns are the columns of the CSV, in order.
 var columns = []struct {
@@ -138,7 +142,7 @@ func (o *CSVOptions) time(t *time.Time) string {
 func cell(text string) string {
 	bare := strings.TrimLeft(text, " \t\r\n\v\f\u00a0\u3000\ufeff\u0000")
 	if bare == "" || !strings.ContainsAny(bare[:firstRune(bare)], "=+-@|%＝＋－＠") {
-		if text != "" && strings.ContainsRune("\t\r", rune(text[0])) {
+		if text != "" && (text[0] == '\t' || text[0] == '\n') {
 			return "'" + text
 		}
 		return text

@@ -12,6 +12,11 @@ import (
 type Numbers interface {
 	// Spell returns what a number, written in any way, is found by.
 	Spell(number string) Spelling
+	// Keys returns what to look for when somebody wrote a number or a part of
+	// one in any way: it is meant when a form has one of the keys in it, or
+	// begins with one when its beginning was written. None when the text is no
+	// part of a number.
+	Keys(text string) []string
 }
 
 // Spelling is what a number is found by.
@@ -34,6 +39,13 @@ func (dialled) Spell(number string) Spelling {
 	return Spelling{Key: digits, Forms: []string{digits}}
 }
 
+func (dialled) Keys(text string) []string {
+	if digits := Digits(text); digits != "" {
+		return []string{digits}
+	}
+	return nil
+}
+
 // InRegion returns the numbers as they are written in a country, by its ISO
 // 3166 code: with the national prefix, with the country code, with separators
 // or without.
@@ -47,12 +59,10 @@ func (r regional) Spell(number string) Spelling {
 		// A SIP user such as "sato" is found by the text itself.
 		return Spelling{Key: key}
 	}
-	s := Spelling{Key: key, Forms: []string{key}}
-	if written := Digits(phonebook.Format(key, r.region)); written != "" && written != key {
-		s.Forms = append(s.Forms, written)
-	}
-	return s
+	return Spelling{Key: key, Forms: phonebook.Forms(key, r.region)}
 }
+
+func (r regional) Keys(text string) []string { return phonebook.SearchKeys(text, r.region) }
 
 // spell returns the spellings of a callback's numbers.
 func spell(numbers Numbers, c *Callback) Spellings {

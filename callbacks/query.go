@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -32,11 +33,12 @@ type Query struct {
 	BusinessLabels []string
 	Origins        []Origin
 	From, To       time.Time // zero times are no bounds
-	// RemoteNumber is the beginning of one of the remote number's forms, as in
-	// Spelling; LocalNumber of the folded local number. Empty for any.
-	RemoteNumber string
-	LocalNumber  string
-	RequestID    callcenter.RequestID // empty for any
+	// RemoteNumbers are beginnings, of which one of the remote number's forms
+	// has one.
+	RemoteNumbers []string
+	// LocalNumber is the beginning of the folded local number; empty for any.
+	LocalNumber string
+	RequestID   callcenter.RequestID // empty for any
 	// First is the smallest ID; 0 for no bound.
 	First ID
 
@@ -115,7 +117,7 @@ func (q *Query) resume(text string) error {
 	if err := json.Unmarshal(raw, &c); err != nil {
 		return bad
 	}
-	if c.Sort != q.Sort || c.Descending != q.Descending || c.ID < 1 || checkText("", c.Key, maxCursorLength) != nil {
+	if c.Sort != q.Sort || c.Descending != q.Descending || c.ID < 1 || c.ID == math.MaxInt64 || checkText("", c.Key, maxCursorLength) != nil {
 		return bad
 	}
 	q.After = &Position{Key: c.Key, ID: c.ID}
@@ -144,7 +146,7 @@ func (s *Service) query(by accounts.Principal, f *Filter) (Query, error) {
 		errs = append(errs, q.resume(f.Cursor))
 	}
 	if f.RemoteNumber != "" {
-		if q.RemoteNumber = Digits(f.RemoteNumber); q.RemoteNumber == "" {
+		if q.RemoteNumbers = s.numbers.Keys(f.RemoteNumber); q.RemoteNumbers == nil {
 			errs = append(errs, &FieldError{Field: "remote_number", Problem: "must be the beginning of a telephone number"})
 		}
 	}
@@ -170,19 +172,9 @@ func (s *Service) query(by accounts.Principal, f *Filter) (Query, error) {
 func (s *Service) textQuery(text string) *TextQuery {
 	folded := Fold(text)
 	t := &TextQuery{Forms: []string{folded}, Name: phonebook.Fold(text)}
-	add := func(form string) {
-		if form != "" && !slices.Contains(t.Forms, form) {
-			t.Forms = append(t.Forms, form)
-		}
-	}
-	digits := Digits(text)
-	add(digits)
-	// A whole number is found however it is written. A part of one must not be
-	// taken for a whole one: 81 begins many numbers that have +8181 in them.
-	const wholeNumber = 9
-	if len(digits) >= wholeNumber {
-		for _, form := range s.numbers.Spell(text).Forms {
-			add(form)
+	for _, key := range s.numbers.Keys(text) {
+		if !slices.Contains(t.Forms, key) {
+			t.Forms = append(t.Forms, key)
 		}
 	}
 	names := s.names()

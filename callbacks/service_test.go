@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"pgregory.net/rapid"
 
 	"callbackd/accounts"
@@ -32,17 +33,24 @@ var start = time.Date(2026, 4, 1, 9, 0, 0, 0, time.UTC)
 type site struct {
 	*callbacks.Service
 	db    *postgres.DB
+	pool  *pgxpool.Pool // bypasses the program
 	calls atomic.Int64
 }
 
 func setUp(t *testing.T) *site {
 	t.Helper()
-	db, err := postgres.Open(t.Context(), databases.New(t), postgres.Options{})
+	url := databases.New(t)
+	db, err := postgres.Open(t.Context(), url, postgres.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(db.Close)
-	return &site{Service: callbacks.NewService(db.Callbacks(), callbacks.Options{Now: func() time.Time { return start }}), db: db}
+	pool, err := pgxpool.New(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	return &site{Service: callbacks.NewService(db.Callbacks(), callbacks.Options{Now: func() time.Time { return start }}), db: db, pool: pool}
 }
 
 // call stores a new call, a call-center call of support unless change says

@@ -2,10 +2,8 @@ package postgres
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
-	"slices"
 
 	"github.com/jackc/pgx/v5"
 
@@ -27,7 +25,7 @@ func (c *Callbacks) List(ctx context.Context, query callbacks.Query) ([]callback
 	if query.Limit < 1 {
 		return nil, nil, fmt.Errorf("list callbacks: limit %d is less than 1", query.Limit)
 	}
-	l, err := newList(ctx, c.db.pool, query)
+	l, err := c.newList(ctx, c.db.pool, query)
 	if err != nil {
 		return nil, nil, fmt.Errorf("list callbacks: %w", err)
 	}
@@ -48,7 +46,7 @@ var snapshot = pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadO
 func (c *Callbacks) Export(ctx context.Context, query callbacks.Query, f func(batch []callbacks.Callback) error) error {
 	return pgx.BeginTxFunc(ctx, c.db.pool, snapshot, func(tx pgx.Tx) error {
 		for {
-			l, err := newList(ctx, tx, query)
+			l, err := c.newList(ctx, tx, query)
 			if err != nil {
 				return fmt.Errorf("export callbacks: %w", err)
 			}
@@ -71,15 +69,15 @@ func (c *Callbacks) Export(ctx context.Context, query callbacks.Query, f func(ba
 
 // Count implements callbacks.Store.
 func (c *Callbacks) Count(ctx context.Context, query callbacks.Query) (int64, error) {
-	l, err := newList(ctx, c.db.pool, query)
+	l, err := c.newList(ctx, c.db.pool, query)
 	if err != nil {
 		return 0, fmt.Errorf("count callbacks: %w", err)
 	}
 	if !l.possible {
 		return 0, nil
 	}
-	total, err := scalar[int64](ctx, c.db.pool, `
-		SELECT count(*) FROM callbacks b WHERE `+l.where(`b.id BETWEEN @lowest AND @highest`), l.args)
+	sql := `SELECT count(*) FROM callbacks b WHERE ` + l.where(`b.id BETWEEN @lowest AND @highest`)
+	total, err := scalar[int64](ctx, c.db.pool, sql, l.using(sql))
 	if err != nil {
 		return 0, fmt.Errorf("count callbacks: %w", err)
 	}
@@ -101,23 +99,22 @@ func (c *Callbacks) Count(ctx context.Context, query callbacks.Query) (int64, er
 //     values.
 //
 // So no page costs more when there are more callbacks, but for a look into
-// the index every 32,768 of them.
+// the index every 16,384 of them.
 type list struct {
 	*search
+	store *Callbacks
 	query callbacks.Query
 	// n is one more than the page has room for, which tells whether there is a
 	// next one.
 	n int
 	// key is SQL for the value that is sorted by; empty for IDs.
 	key string
-	// order and after are the direction, in SQL: of sorting, and what comes
-	// later.
+	// order and after are the direction in SQL: of sorting, and how what comes
+	// later compares.
 	order, after string
-	// walkOnly is a condition in whose index the walk is; empty for none.
-	walkOnly string
 }
 
-func newList(ctx context.Context, q querier, query callbacks.Query) (*list, error) {
+func (c *Callbacks) newList(ctx context.Context, q querier, query callbacks.Query) (*list, error) {
 	var assignees []string
 	if query.Text != nil && storable(query.Text.Forms[0]) {
 		var err error
@@ -125,7 +122,8 @@ func newList(ctx context.Context, q querier, query callbacks.Query) (*list, erro
 			return nil, err
 		}
 	}
-	l := &list{search: newSearch(&query, assignees), query: query, n: query.Limit + 1, order: `ASC`, after: `>`}
+	l := &list{store: c, search: newSearch(&query, assignees), query: query, n: query.Limit + 1}
+	l.order, l.after = `ASC`, `>`
 	if query.Descending {
 		l.order, l.after = `DESC`, `<`
 	}
@@ -136,6 +134,8 @@ func newList(ctx context.Context, q querier, query callbacks.Query) (*list, erro
 		l.key = `coalesce(b.assignee, '')`
 	case callbacks.SortCallCenter:
 		l.key = `b.call_center`
+	case callbacks.SortID, callbacks.SortRegisteredAt:
+		// Times of registration are in the order of the IDs.
 	}
 	return l, l.bound(ctx, q)
 }
@@ -172,17 +172,18 @@ func (l *list) period(ctx context.Context, q querier) (lowest, highest int64, er
 		Call    *int64 `db:"call"`
 	}
 	const first = `SELECT id FROM callbacks WHERE registered_at >= %s ORDER BY registered_at, id LIMIT 1`
-	args := pgx.StrictNamedArgs{"request_id": string(l.query.RequestID)}
-	low, high := `NULL::bigint`, `NULL::bigint`
+	low, high, call := `NULL::bigint`, `NULL::bigint`, `NULL::bigint`
 	if !l.query.From.IsZero() {
-		low, args["from"] = `(`+fmt.Sprintf(first, `@from`)+`)`, l.query.From
+		low = `(` + fmt.Sprintf(first, `@from`) + `)`
 	}
 	if !l.query.To.IsZero() {
-		high, args["to"] = `(`+fmt.Sprintf(first, `@to`)+`)`, l.query.To
+		high = `(` + fmt.Sprintf(first, `@to`) + `)`
 	}
-	found, err := collectOne[bounds](ctx, q, `
-		SELECT `+low+` AS lowest, `+high+` AS highest,
-			(SELECT id FROM callbacks WHERE request_id = @request_id) AS call`, args)
+	if l.query.RequestID != "" {
+		call = `(SELECT id FROM callbacks WHERE request_id = @request_id)`
+	}
+	sql := `SELECT ` + low + ` AS lowest, ` + high + ` AS highest, ` + call + ` AS call`
+	found, err := collectOne[bounds](ctx, q, sql, l.using(sql))
 	if err != nil {
 		return 0, 0, fmt.Errorf("find period: %w", err)
 	}
@@ -231,7 +232,7 @@ func (l *list) page(ctx context.Context, q querier, within func(f func(q querier
 	}
 	if len(rows) < l.n {
 		err = within(func(q querier) error {
-			rows, err = l.findFurther(ctx, q)
+			rows, err = l.find(ctx, q)
 			return err
 		})
 		if err != nil {
@@ -253,202 +254,128 @@ func (l *list) page(ctx context.Context, q querier, within func(f func(q querier
 	return items, &last, nil
 }
 
-// findFurther finds the page by blocks or by values.
-func (l *list) findFurther(ctx context.Context, q querier) ([]callbackRow, error) {
+// find finds the page by blocks or by values.
+func (l *list) find(ctx context.Context, q querier) ([]callbackRow, error) {
 	if l.key == "" {
-		rows, _, err := l.byBlocks(ctx, q, l.n)
-		return rows, err
+		return l.byBlocks(ctx, q, l.n)
 	}
-	rows, all, err := l.byBlocks(ctx, q, gathered+1)
-	if err != nil || all <= gathered {
-		return rows, err
+	ids, err := l.ids(ctx, q, l.store.gathered+1)
+	switch {
+	case err != nil:
+		return nil, err
+	case len(ids) > l.store.gathered:
+		return l.byValues(ctx, q)
+	default:
+		return l.fetch(ctx, q, ids)
 	}
-	return l.byValues(ctx, q)
 }
 
-// orderBy is the order of the list.
-func (l *list) orderBy() string {
-	if l.key == "" {
-		return `b.id ` + l.order
-	}
-	return l.key + ` ` + l.order + `, b.id ` + l.order
-}
-
-// begin is the condition that a callback comes after the page before.
-func (l *list) begin() []string {
-	conditions := []string{`b.id BETWEEN @lowest AND @highest`}
-	if l.key != "" && l.query.After != nil {
-		l.args["after_key"], l.args["after_id"] = l.query.After.Key, int64(l.query.After.ID)
-		conditions = append(conditions, `(`+l.key+`, b.id) `+l.after+` (@after_key, @after_id)`)
-	}
-	return conditions
-}
-
-// walk looks at the next callbacks of the list.
+// walk looks at the next callbacks of the list. Their number is bounded, not
+// that of those that match, so nothing but the place of the page may be among
+// the conditions of the inner query.
 func (l *list) walk(ctx context.Context, q querier) ([]callbackRow, error) {
-	stretch := l.begin()
-	if l.walkOnly != "" {
-		stretch = append(stretch, l.walkOnly)
+	key, place, rest := `b.id`, `b.id BETWEEN @lowest AND @highest`, []string(nil)
+	orderBy := `b.id ` + l.order
+	if l.key != "" {
+		key, place, rest = l.key, `true`, []string{`b.id BETWEEN @lowest AND @highest`}
+		orderBy = `sort_key ` + l.order + `, b.id ` + l.order
 	}
-	rows, err := collect[callbackRow](ctx, q, fmt.Sprintf(`
+	if l.key != "" && l.query.After != nil {
+		place = l.afterPage()
+	}
+	sql := fmt.Sprintf(`
 		SELECT `+callbackColumns+`
 		FROM (
-			SELECT * FROM callbacks b
-			WHERE `+and(stretch)+`
-			ORDER BY `+l.orderBy()+`
+			SELECT b.*, `+key+` AS sort_key
+			FROM callbacks b
+			WHERE `+place+`
+			ORDER BY `+orderBy+`
 			LIMIT %d
 		) AS b
-		WHERE `+l.where()+`
-		ORDER BY `+l.orderBy()+`
-		LIMIT %d`, max(walked, 2*l.n), l.n), l.args)
+		WHERE `+l.where(rest...)+`
+		ORDER BY `+orderBy+`
+		LIMIT %d`, max(l.store.walked, l.n), l.n)
+	rows, err := collect[callbackRow](ctx, q, sql, l.using(sql))
 	if err != nil {
 		return nil, fmt.Errorf("walk: %w", err)
 	}
 	return rows, nil
 }
 
-// byBlocks finds the first callbacks in the order of their IDs, at most as
-// many as asked for, and returns of these the first in the order of the list,
-// and how many were found.
-func (l *list) byBlocks(ctx context.Context, q querier, most int) (rows []callbackRow, found int, err error) {
-	// A nested loop is the only way to join a LATERAL subquery, so the blocks
-	// are read in their order, and no more of them than the LIMIT takes.
-	sql := fmt.Sprintf(`
-		SELECT f.id
-		FROM (
-			SELECT to_hex(n) AS block
-			FROM generate_series(%s) AS n
-		) AS blocks CROSS JOIN LATERAL (
-			SELECT b.id
-			FROM callbacks b
-			WHERE `+l.indexed()+` AND `+l.where(l.begin()...)+`
-			ORDER BY b.id `+l.order+`
-			LIMIT %d
-		) AS f
-		LIMIT %[2]d`, l.blocks(), most)
+// afterPage is the condition that a callback comes after the page before, in
+// a list of another order than that of the IDs.
+func (l *list) afterPage() string {
+	l.args["after_key"], l.args["after_id"] = l.query.After.Key, int64(l.query.After.ID)
+	return `(` + l.key + `, b.id) ` + l.after + ` (@after_key, @after_id)`
+}
+
+// byBlocks finds the first callbacks in the order of their IDs.
+func (l *list) byBlocks(ctx context.Context, q querier, most int) ([]callbackRow, error) {
+	ids, err := l.ids(ctx, q, most)
+	if err != nil {
+		return nil, err
+	}
+	return l.fetch(ctx, q, ids)
+}
+
+// ids finds the IDs of the first callbacks in the order of their IDs. When the
+// text may be a name, there may be more than asked for.
+func (l *list) ids(ctx context.Context, q querier, most int) ([]int64, error) {
+	conditions := []string{`b.id BETWEEN @lowest AND @highest`}
+	if l.key != "" && l.query.After != nil {
+		conditions = append(conditions, l.afterPage())
+	}
+	sql := l.inBlocks(l.blocks(), l.where(conditions...), l.order, most)
 	if l.named {
 		// Callbacks of numbers with such a name. Union, as a callback may be
 		// found both ways.
 		sql = fmt.Sprintf(`(`+sql+`) UNION (
 			SELECT b.id
 			FROM phonebook_entries p JOIN callbacks b ON b.remote_key = p.number
-			WHERE phonebook_grams(p.search) @> phonebook_grams(@name) AND `+nameMatches+` AND `+and(append(l.begin(), l.rows...))+`
+			WHERE phonebook_grams(p.search) @> phonebook_grams(@name) AND `+nameMatches+`
+				AND `+and(append(conditions, l.rows...))+`
 			ORDER BY b.id `+l.order+`
 			LIMIT %d)`, most)
 	}
-	type foundRow struct {
-		callbackRow
-		Found int `db:"found"`
-	}
-	matches, err := collect[foundRow](ctx, q, fmt.Sprintf(`
-		WITH found AS MATERIALIZED (`+sql+`)
-		SELECT `+callbackColumns+`, (SELECT count(*) FROM found) AS found
-		FROM found JOIN callbacks b USING (id)
-		ORDER BY `+l.orderBy()+`
-		LIMIT %d`, l.n), l.args)
+	rows, err := q.Query(ctx, sql, l.using(sql))
 	if err != nil {
-		return nil, 0, fmt.Errorf("search by blocks: %w", err)
+		return nil, fmt.Errorf("find by blocks: %w", err)
 	}
-	for _, match := range matches {
-		rows, found = append(rows, match.callbackRow), match.Found
+	ids, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+	if err != nil {
+		return nil, fmt.Errorf("find by blocks: %w", err)
 	}
-	return rows, found, nil
+	return ids, nil
+}
+
+// fetch returns the callbacks with which the list begins, out of some.
+func (l *list) fetch(ctx context.Context, q querier, ids []int64) ([]callbackRow, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	orderBy := `b.id ` + l.order
+	if l.key != "" {
+		orderBy = l.key + ` ` + l.order + `, ` + orderBy
+	}
+	rows, err := collect[callbackRow](ctx, q, fmt.Sprintf(`
+		SELECT `+callbackColumns+`
+		FROM callbacks b
+		WHERE b.id = ANY (@ids)
+		ORDER BY `+orderBy+`
+		LIMIT %d`, l.n), pgx.StrictNamedArgs{"ids": ids})
+	if err != nil {
+		return nil, fmt.Errorf("fetch callbacks: %w", err)
+	}
+	return rows, nil
 }
 
 // blocks are the arguments of generate_series for the blocks that come into
 // question, in the order of the list.
 func (l *list) blocks() string {
 	lowest := fmt.Sprintf(`@lowest >> %d`, blockBits)
-	highest := fmt.Sprintf(`least(@highest, (SELECT max(id) FROM callbacks)) >> %d`, blockBits)
+	highest := fmt.Sprintf(`least(@highest, coalesce((SELECT max(id) FROM callbacks), 0)) >> %d`, blockBits)
 	if l.query.Descending {
 		return highest + `, ` + lowest + `, -1`
 	}
 	return lowest + `, ` + highest
-}
-
-// byValues finds the page as lists in the order of the IDs, one for each
-// value that is sorted by.
-func (l *list) byValues(ctx context.Context, q querier) ([]callbackRow, error) {
-	var rows []callbackRow
-	value, err := l.firstValue(ctx, q)
-	for ; err == nil && value != nil; value, err = l.nextValue(ctx, q, *value) {
-		sub, possible := l.only(*value, l.n-len(rows))
-		if !possible {
-			continue
-		}
-		part, err := newList(ctx, q, sub)
-		if err != nil {
-			return nil, err
-		}
-		part.walkOnly = l.key + ` = @only`
-		part.args["only"] = *value
-		found, err := part.find(ctx, q)
-		if err != nil {
-			return nil, err
-		}
-		if rows = append(rows, found...); len(rows) >= l.n {
-			return rows[:l.n], nil
-		}
-	}
-	return rows, err
-}
-
-// find finds the whole page of a list in the order of the IDs.
-func (l *list) find(ctx context.Context, q querier) ([]callbackRow, error) {
-	if !l.possible {
-		return nil, nil
-	}
-	rows, err := l.walk(ctx, q)
-	if err == nil && len(rows) < l.n {
-		rows, _, err = l.byBlocks(ctx, q, l.n)
-	}
-	return rows, err
-}
-
-// only returns the query for the callbacks with one value of what is sorted
-// by, in the order of their IDs; not possible when the query rules the value
-// out.
-func (l *list) only(value string, room int) (query callbacks.Query, possible bool) {
-	query = l.query
-	query.Sort, query.Limit, query.After = callbacks.SortID, room, nil
-	if after := l.query.After; after != nil && after.Key == value {
-		query.After = &callbacks.Position{ID: after.ID}
-	}
-	switch l.query.Sort {
-	case callbacks.SortStatus:
-		possible = query.Statuses == nil || slices.Contains(query.Statuses, callbacks.Status(value))
-		query.Statuses = []callbacks.Status{callbacks.Status(value)}
-	case callbacks.SortAssignee:
-		possible = query.Assignees == nil || slices.Contains(query.Assignees, value)
-		query.Assignees = []string{value}
-	case callbacks.SortCallCenter:
-		possible = query.CallCenters == nil || slices.Contains(query.CallCenters, value)
-		query.CallCenters = []string{value}
-	}
-	return query, possible
-}
-
-// firstValue is the value with which the page begins, if any callback has
-// one.
-func (l *list) firstValue(ctx context.Context, q querier) (*string, error) {
-	if l.query.After != nil {
-		return &l.query.After.Key, nil
-	}
-	return l.oneValue(ctx, q, `true`, nil)
-}
-
-func (l *list) nextValue(ctx context.Context, q querier, value string) (*string, error) {
-	return l.oneValue(ctx, q, l.key+` `+l.after+` @value`, pgx.StrictNamedArgs{"value": value})
-}
-
-func (l *list) oneValue(ctx context.Context, q querier, where string, args pgx.StrictNamedArgs) (*string, error) {
-	value, err := scalar[string](ctx, q, `
-		SELECT `+l.key+` FROM callbacks b WHERE `+where+` ORDER BY `+l.key+` `+l.order+` LIMIT 1`, args)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("find values: %w", err)
-	}
-	return &value, nil
 }

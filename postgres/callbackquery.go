@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -12,11 +13,14 @@ import (
 
 // blockBits is the size of a block of callbacks.callback_terms: 2 to the
 // power of it are the IDs of one block.
-const blockBits = 15
+const blockBits = 14
 
-// maxTerms bounds the terms that a text is looked up by. More would find
-// hardly fewer callbacks, and those found are compared with the text anyway.
-const maxTerms = 24
+const (
+	// maxTerms bounds the terms that a text is looked up by.
+	maxTerms = 8
+	// maxDigitTerms bounds those of digits in a row.
+	maxDigitTerms = 4
+)
 
 // termsExpression is the expression of the index callbacks_by_term.
 const termsExpression = `callback_terms(b.id, b.status, b.origin, b.assignee, b.call_center,
@@ -69,10 +73,8 @@ func newSearch(q *callbacks.Query, assignees []string) *search {
 	if q.RequestID != "" {
 		s.row(`b.request_id = @request_id`, "request_id", string(q.RequestID))
 	}
-	if q.RemoteNumber != "" {
-		s.row(`EXISTS (SELECT FROM unnest(b.remote_forms) AS form WHERE starts_with(form, @remote_number))`,
-			"remote_number", q.RemoteNumber)
-		s.all("remote_terms", textTerms("\x01"+q.RemoteNumber))
+	if q.RemoteNumbers != nil {
+		s.addRemoteNumbers(q.RemoteNumbers)
 	}
 	if q.LocalNumber != "" {
 		s.row(`starts_with(fold(b.local_number), @local_number)`, "local_number", q.LocalNumber)
@@ -91,6 +93,35 @@ func newSearch(q *callbacks.Query, assignees []string) *search {
 		s.addText(q.Text, assignees)
 	}
 	return s
+}
+
+// parameter is the name of an argument in a statement.
+var parameter = regexp.MustCompile(`@([a-z][a-z0-9_]*)`)
+
+// using returns those of the arguments that a statement has.
+func (s *search) using(sql string) pgx.StrictNamedArgs {
+	args := pgx.StrictNamedArgs{}
+	for _, match := range parameter.FindAllStringSubmatch(sql, -1) {
+		if value, found := s.args[match[1]]; found {
+			args[match[1]] = value
+		}
+	}
+	return args
+}
+
+// addRemoteNumbers adds the condition that a form of the remote number begins
+// with one of some texts.
+func (s *search) addRemoteNumbers(beginnings []string) {
+	s.row(`EXISTS (
+			SELECT FROM unnest(b.remote_forms) AS form, unnest(@remote_numbers::text[]) AS beginning
+			WHERE starts_with(form, beginning))`, "remote_numbers", beginnings)
+	var enough []string
+	for i, beginning := range beginnings {
+		name := fmt.Sprintf("remote%d_terms", i)
+		enough = append(enough, termsExpression+` @> `+blockTerms(name))
+		s.args[name] = strings.Join(textTerms("\x01"+beginning), termSeparator)
+	}
+	s.terms = append(s.terms, `(`+strings.Join(enough, ` OR `)+`)`)
 }
 
 // row adds a condition on the row.
@@ -165,7 +196,9 @@ func (s *search) addText(t *callbacks.TextQuery, assignees []string) {
 	}
 	if storable(t.Name) {
 		s.named = true
-		or(`EXISTS (SELECT FROM phonebook_entries p WHERE p.number = b.remote_key AND `+nameMatches+`)`, "name", t.Name)
+		// Not EXISTS, for which the planner may read the whole book to look
+		// each number up in what it found.
+		or(`(SELECT `+nameMatches+` FROM phonebook_entries p WHERE p.number = b.remote_key)`, "name", t.Name)
 	}
 	if len(rows) == 0 {
 		s.possible = false
@@ -183,13 +216,34 @@ func (s *search) where(more ...string) string {
 	return and(conditions)
 }
 
-// index conditions, joined.
-func (s *search) indexed() string {
+// inBlocks is SQL for the IDs of the first callbacks, at most as many as
+// said, that meet a condition. blocks are arguments of generate_series.
+func (s *search) inBlocks(blocks, where, order string, most int) string {
 	conditions := slices.Clone(s.terms)
 	if len(s.textTerms) > 0 {
 		conditions = append(conditions, `(`+strings.Join(s.textTerms, ` OR `)+`)`)
 	}
-	return and(conditions)
+	if len(conditions) == 0 {
+		// All that is left is a range of IDs.
+		return fmt.Sprintf(`SELECT b.id FROM callbacks b WHERE `+where+` ORDER BY b.id `+order+` LIMIT %d`, most)
+	}
+	// A nested loop is the only way to join a LATERAL subquery, so the blocks
+	// are read in their order, and no more of them than the LIMIT takes.
+	//
+	// OFFSET 0 keeps the conditions on rows out of the scan of the index: the
+	// planner cannot know how few rows the terms leave and would look up the
+	// others in further indexes, whole.
+	return fmt.Sprintf(`
+		SELECT f.id
+		FROM (SELECT to_hex(n) AS block FROM generate_series(%s) AS n) AS blocks
+		CROSS JOIN LATERAL (
+			SELECT b.id
+			FROM (SELECT * FROM callbacks b WHERE `+and(conditions)+` OFFSET 0) AS b
+			WHERE `+where+`
+			ORDER BY b.id `+order+`
+			LIMIT %d
+		) AS f
+		LIMIT %[2]d`, blocks, most)
 }
 
 func and(conditions []string) string {
@@ -209,7 +263,8 @@ func valueTerm(kind byte, value string) string {
 }
 
 // textTerms are terms, without the block, that every searched text has which
-// the text is part of.
+// the text is part of. They are not all there are: a few find hardly more than
+// all, and each one more has to be looked up.
 func textTerms(text string) []string {
 	runes := []rune(text)
 	if len(runes) == 1 {
@@ -217,19 +272,24 @@ func textTerms(text string) []string {
 	}
 	digit := func(i int) bool { return i >= 0 && i < len(runes) && '0' <= runes[i] && runes[i] <= '9' }
 	var terms []string
-	add := func(from, to int) {
-		if term := " " + string(runes[from:to]); len(terms) < maxTerms && !slices.Contains(terms, term) {
-			terms = append(terms, term)
-		}
-	}
-	for i := range len(runes) - 1 {
+	// Backwards, since numbers differ in their last digits: half of a country
+	// begins with the same ones.
+	digits := 0
+	for i := len(runes) - 2; i >= 0 && len(terms) < maxTerms; i-- {
+		term := string(runes[i : i+2])
 		switch {
 		case digit(i) && digit(i+1) && digit(i+2):
-			add(i, i+3)
+			if digits++; digits > maxDigitTerms {
+				continue
+			}
+			term = string(runes[i : i+3])
 		case digit(i-1) && digit(i) && digit(i+1):
-			// Part of the three that began before.
-		default:
-			add(i, i+2)
+			// Part of the three that begin before.
+			digits = 0
+			continue
+		}
+		if term = " " + term; !slices.Contains(terms, term) {
+			terms = append(terms, term)
 		}
 	}
 	return terms

@@ -15,12 +15,16 @@ import (
 )
 
 // Callbacks stores callbacks.
-type Callbacks struct{ db *DB }
+type Callbacks struct {
+	db *DB
+	// What bounds the ways to a page, see list.
+	walked, gathered int
+}
 
 var _ callbacks.Store = (*Callbacks)(nil)
 
 // Callbacks returns the store of callbacks.
-func (db *DB) Callbacks() *Callbacks { return &Callbacks{db: db} }
+func (db *DB) Callbacks() *Callbacks { return &Callbacks{db: db, walked: walked, gathered: gathered} }
 
 // Callback implements callbacks.Store.
 func (c *Callbacks) Callback(ctx context.Context, id callbacks.ID) (callbacks.Callback, error) {

@@ -29,7 +29,9 @@ const (
 // cut off left behind, before its locks hold up everybody else.
 func serving() map[string]string {
 	return map[string]string{
-		"application_name":                    "callbackd",
+		"application_name": "callbackd",
+		// To compile a statement takes longer than any of ours should run.
+		"jit":                                 "off",
 		"statement_timeout":                   "30s",
 		"idle_in_transaction_session_timeout": "60s",
 		"tcp_keepalives_idle":                 "15",

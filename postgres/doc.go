@@ -35,6 +35,6 @@
 // # Locks
 //
 // All transactions take locks in one order, so that they cannot wait for each
-// other in a circle: idempotency key, calls by request ID, the callback
-// number, and at last the change log.
+// other in a circle: idempotency key, calls by request ID, callbacks, accounts,
+// the callback number, and at last the change log.
 package postgres

@@ -113,7 +113,7 @@ UPDATE callbacks b SET call_centers = c.call_centers FROM calls c WHERE c.reques
 -- the values of the columns that lists are filtered by. pg_trgm would need
 -- three characters, of a locale that takes Japanese ones for letters.
 --
--- Each term begins with the callback's block: 32,768 IDs in a row. So the
+-- Each term begins with the callback's block: 16,384 IDs in a row. So the
 -- index answers 'the callbacks of this block with these terms', and a page of
 -- a list is read block by block in the order of the IDs until it is full. The
 -- cost of a page is thus bounded by a block's, not by how many callbacks in
@@ -131,7 +131,7 @@ CREATE FUNCTION callback_terms(id bigint, status text, origin text, assignee tex
     business_label text, call_centers text[], search text) RETURNS text[]
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE COST 10000 AS $$
 DECLARE
-    block text := to_hex(id >> 15);
+    block text := to_hex(id >> 14);
 BEGIN
     RETURN (
         SELECT array_agg(block || term)

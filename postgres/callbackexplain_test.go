@@ -1,0 +1,55 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"callbackd/callbacks"
+)
+
+// ExplainList lists callbacks and returns the plans of the statements that
+// this took.
+func ExplainList(ctx context.Context, db *DB, query callbacks.Query) (plans []string, err error) {
+	e := &explaining{querier: db.pool}
+	l, err := db.Callbacks().newList(ctx, e, query)
+	if err != nil {
+		return nil, err
+	}
+	_, _, err = l.page(ctx, e, func(f func(q querier) error) error { return f(e) })
+	return e.plans, err
+}
+
+// Narrow bounds the ways to a page, so that few callbacks lead to all ways.
+func (c *Callbacks) Narrow(walked, gathered int) *Callbacks {
+	return &Callbacks{db: c.db, walked: walked, gathered: gathered}
+}
+
+// explaining notes the plan of each query, and runs it.
+type explaining struct {
+	querier
+	plans []string
+}
+
+func (e *explaining) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
+	rows, err := e.querier.Query(ctx, `EXPLAIN `+sql, args...)
+	if err != nil {
+		return nil, err
+	}
+	plan := ""
+	lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	for _, line := range lines {
+		plan += line + "\n"
+	}
+	e.plans = append(e.plans, plan)
+	if err != nil {
+		return nil, err
+	}
+	return e.querier.Query(ctx, sql, args...)
+}
+
+func (e *explaining) Exec(context.Context, string, ...any) (pgconn.CommandTag, error) {
+	return pgconn.CommandTag{}, errors.New("a list executes nothing")
+}
