@@ -198,7 +198,7 @@ func patchCallback(member string, value any, assigned func(h holder) string) fun
 }
 
 func nobody(holder) string   { return "" }
-func somebody(holder) string { return "agent-support" }
+func somebody(holder) string { return "bystander" }
 func oneself(h holder) string {
 	return h.account
 }
@@ -297,6 +297,7 @@ func TestAuthorization_AsDocumented(t *testing.T) {
 	t.Parallel()
 	w := &walk{world: newWorld(t, nil), t: t, rights: readRights(t)}
 	w.admin = w.token(accounts.RoleAdmin)
+	w.account("bystander", accounts.RoleAgent, "", "support")
 	w.callback("")
 	holders := w.holders()
 	for _, s := range steps {

@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	encoding "encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/go-json-experiment/json"
@@ -61,9 +63,16 @@ func checkBody(op *operation, r *http.Request, lang Language) ([]FieldProblem, e
 		return []FieldProblem{{Field: pointer, In: inBody, Detail: lang.pick(
 			"NUL を含まない文字列を指定してください。", "Must be text without NUL.")}}, nil
 	}
-	err = media.Schema.Value.VisitJSON(value, openapi3.VisitAsRequest(), openapi3.MultiErrors())
+	err = media.Schema.Value.VisitJSON(value, openapi3.VisitAsRequest(), openapi3.MultiErrors(),
+		openapi3.WithStringFormatValidator("date-time", dateTime))
 	return schemaProblems(err, lang), nil
 }
+
+// dateTime refuses times that look right and do not exist.
+var dateTime = openapi3.NewCallbackValidator(func(text string) error {
+	_, err := time.Parse(time.RFC3339, text)
+	return err
+})
 
 func checkMediaType(op *operation, r *http.Request) error {
 	// A second header would leave open which of them counts.
@@ -75,10 +84,28 @@ func checkMediaType(op *operation, r *http.Request) error {
 	if err != nil || op.body.Content[name] == nil {
 		return errMediaType
 	}
+	if strings.HasPrefix(name, "multipart/") && parameters["boundary"] == "" {
+		return errMediaType
+	}
 	if charset := parameters["charset"]; name == jsonType && charset != "" && !strings.EqualFold(charset, "utf-8") {
 		return errMediaType
 	}
 	return nil
+}
+
+// invalidBody turns an error of the generated decoder into one that names the
+// member. There is such an error only where the contract is laxer than its Go
+// type: 1.0 is a whole number to a schema, and none to the decoder.
+func invalidBody(r *http.Request, err error) error {
+	if isTooLarge(err) {
+		return err
+	}
+	lang := languageFrom(r.Context())
+	problem := FieldProblem{In: inBody, Detail: lang.pick("値が正しくありません。", "The value is not valid.")}
+	if wrong, ok := errors.AsType[*encoding.UnmarshalTypeError](err); ok {
+		problem.Field = "/" + strings.ReplaceAll(pointerToken(wrong.Field), ".", "/")
+	}
+	return &invalidError{fields: []FieldProblem{problem}}
 }
 
 // syntaxProblem says where a body is no JSON.

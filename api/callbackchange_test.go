@@ -94,6 +94,10 @@ func TestCallback_FromClaimToHistory(t *testing.T) {
 	if done.Status != api.StatusCompleted || done.CompletedAt == nil || *done.CompletedBy != "sato" {
 		t.Errorf("completed %+v", done)
 	}
+	stale := problem(t, w.change(suzuki, id, map[string]any{"version": 3, "memo": "遅い"}), http.StatusConflict, "stale")
+	if diff := cmp.Diff(&done, stale.Callback); diff != "" {
+		t.Errorf("the record that is told (-now +told):\n%s", diff)
+	}
 	problem(t, w.change(tanaka, id, map[string]any{"version": 4, "assignee": "nobody"}), http.StatusUnprocessableEntity, "assignee_not_in_call_center")
 	moved := decode[api.Callback](t, w.change(tanaka, id, map[string]any{"version": 4, "status": "open", "assignee": "suzuki", "contact_number": nil}), http.StatusOK)
 	if moved.Status != api.StatusOpen || moved.CompletedAt != nil || *moved.Assignee != "suzuki" || moved.ContactNumber != nil {

@@ -38,6 +38,7 @@ func newCoverage() *coverage {
 	if err != nil {
 		panic(err)
 	}
+	openapi3filter.RegisterBodyDecoder("text/html", openapi3filter.FileBodyDecoder)
 	c := &coverage{doc: doc, mux: http.NewServeMux(), routes: make(map[string]*routers.Route), seen: make(map[string]bool)}
 	for template, item := range doc.Paths.Map() {
 		for method, operation := range item.Operations() {

@@ -3,9 +3,10 @@
 // openapi.yaml in this folder is the contract and comes first: types, routing
 // and parameter decoding are generated from it (openapi.gen.go), requests are
 // validated against it before a handler sees them, and a test fails when an
-// operation, a status or a problem code of it was never exercised.
+// operation, a status or a problem code of it was never exercised. It is served
+// as it is and as a page to read. apitest is a client generated from it.
 //
-//	server := api.New(api.Options{Calls: …, Callbacks: …, Changes: …, Tokens: …})
+//	server := api.New(api.Options{Calls: …, Callbacks: …, Changes: …, Accounts: …})
 //	go server.Run(ctx) // feeds the event streams; they end when it returns
 //	http.Serve(listener, server.Handler())
 //
@@ -14,10 +15,19 @@
 //
 // # A request's way
 //
-// From outside to inside: metrics and log, panics, security headers, routing
-// (unknown paths end here), cross-origin protection, limits of time and size,
-// language, authentication, validation, and the operation's method. Methods
-// return errors; error.go alone decides what a caller is told of them.
+// From outside to inside: metrics and log, panics, security headers, who sent
+// it (what trusted proxies say of that), cross-origin protection, routing
+// (unknown paths end here), language, limits of time and size, authentication,
+// validation of parameters and body, and the operation's method. Methods return
+// errors; error.go alone decides what a caller is told of them.
+//
+// # Who asks
+//
+// A caller presents a token or belongs to a session; with both, the token
+// counts. A token may act for an account, named by a header, and is then the
+// account within what both may do. The services decide what a caller may do;
+// the operations pass it on and decide nothing, except for what has no service:
+// tokens, the plan, and the calls' list.
 //
 // # Event streams
 //

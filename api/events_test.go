@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/url"
@@ -16,7 +15,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
-	"golang.org/x/sync/errgroup"
 
 	"callbackd/accounts"
 	"callbackd/api"
@@ -71,64 +69,6 @@ func TestEvents_KindsAndWhatTheCallerMaySee(t *testing.T) {
 		if e, _ := all.event(); e.number() != int64(n+1) {
 			t.Errorf("event %d of the admin has number %d", n, e.number())
 		}
-	}
-}
-
-// Writers go on while a reader is cut and resumes at random places: in the
-// end it has seen each change once and in order, and the state that the
-// database is in.
-func TestEvents_ResumeWithoutGapOrRepetition(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, nil)
-	token := w.token(accounts.RoleAdmin)
-	const writers, rounds = 4, 40
-	var group errgroup.Group
-	for writer := range writers {
-		group.Go(func() error {
-			for round := range rounds {
-				call := centerCall(writer*1000+round%10, "support")
-				call.Outcome.Reason = fmt.Sprintf("round-%d", round)
-				if err := w.db.Calls().SaveCalls(context.Background(), []callcenter.Call{call}); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-	}
-	last, seen := int64(0), 0
-	state := map[string]string{}
-	for seen < writers*rounds {
-		query, header := url.Values{}, map[string]string{}
-		if seen%2 == 0 {
-			header["Last-Event-ID"] = strconv.FormatInt(last, 10)
-		} else {
-			query.Set("last_event_id", strconv.FormatInt(last, 10))
-		}
-		r := w.stream(token, query, header)
-		for range min(1+rand.IntN(30), writers*rounds-seen) {
-			e, data := r.event()
-			if e.number() <= last {
-				t.Fatalf("event %d after %d", e.number(), last)
-			}
-			last = e.number()
-			seen++
-			state[data.Call.RequestID] = *data.Call.Reason
-		}
-		r.close()
-	}
-	if err := group.Wait(); err != nil {
-		t.Fatal(err)
-	}
-	if newest, err := w.db.Feed().LastChange(t.Context()); err != nil || newest != last {
-		t.Errorf("last change is %d (%v), the reader ended at %d", newest, err, last)
-	}
-	list := decode[api.CallList](t, w.do(request{path: "/calls", token: token}), http.StatusOK)
-	want := map[string]string{}
-	for _, call := range list.Items {
-		want[call.RequestID] = *call.Reason
-	}
-	if diff := cmp.Diff(want, state); diff != "" {
-		t.Errorf("the reader's state (-database +reader):\n%s", diff)
 	}
 }
 

@@ -144,7 +144,7 @@ var wrongMembers = []string{
 // Values that are right for some.
 var oddMembers = []string{
 	`null`, `true`, `0`, `1`, `""`, `"' OR 1=1 --"`, `"'; DROP TABLE accounts; --"`, `[]`, `[""]`, `["' OR 1=1"]`, `"\u202e"`, `"%"`,
-	`"9999-12-31T23:59:59Z"`, `"0000-01-01T00:00:00Z"`, `2147483647`, `" "`, `"\t\r\n"`, `"📞"`,
+	`"9999-12-31T23:59:59Z"`, `"0000-01-01T00:00:00Z"`, `2147483647`, `1.0`, `1e0`, `"2026-02-30T00:00:00Z"`, `" "`, `"\t\r\n"`, `"📞"`,
 }
 
 // Whatever a member of a body holds, the answer is never a fault of the

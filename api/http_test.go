@@ -131,17 +131,43 @@ func TestMe_ShowsTheCaller(t *testing.T) {
 	}
 }
 
+// Whatever would change something is refused when another site's page sends
+// it, with a session or a token.
 func TestCrossOrigin_IsRefused(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil)
+	w.account("sato", accounts.RoleAdmin, "")
+	cookie, token := w.login("sato"), w.token(accounts.RoleAdmin)
+	for _, r := range anyRequests() {
+		if r.method == http.MethodGet {
+			continue
+		}
+		for name, value := range map[string]string{"Sec-Fetch-Site": "cross-site", "Origin": "https://elsewhere.example"} {
+			for _, as := range []request{{cookie: cookie}, {token: token}} {
+				r.cookie, r.token = as.cookie, as.token
+				r.header = maps.Clone(r.header)
+				r.header[name] = value
+				problem(t, w.do(r), http.StatusForbidden, "cross_origin")
+				delete(r.header, name)
+			}
+		}
+	}
 	call := centerCall(1, "support")
 	w.save(call)
-	token := w.token(accounts.RoleAdmin)
-	for _, header := range []map[string]string{{"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://elsewhere.example"}} {
-		problem(t, w.register(&call, token, header), http.StatusForbidden, "cross_origin")
-	}
 	if got := w.register(&call, token, map[string]string{"Sec-Fetch-Site": "same-origin"}); got.status != http.StatusCreated {
 		t.Errorf("status %d from the same origin", got.status)
+	}
+}
+
+// A parameter that does not exist is refused by every operation.
+func TestUnknownParameter_IsRefused(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	token := w.token(accounts.RoleAdmin)
+	for _, r := range anyRequests() {
+		r.token = token
+		r.query.Set("statuss", "open")
+		w.wantField(r.method+" "+r.path, w.do(r), "statuss", "query")
 	}
 }
 

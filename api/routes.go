@@ -23,7 +23,9 @@ type handler func(w http.ResponseWriter, r *http.Request) error
 func (s *Server) routes() http.Handler {
 	mux := &operationMux{server: s, mux: http.NewServeMux()}
 	strict := NewStrictHandlerWithOptions(operations{s}, nil, StrictHTTPServerOptions{
-		RequestErrorHandlerFunc:  s.fail,
+		RequestErrorHandlerFunc: func(w http.ResponseWriter, r *http.Request, err error) {
+			s.fail(w, r, invalidBody(r, err))
+		},
 		ResponseErrorHandlerFunc: s.fail,
 	})
 	HandlerWithOptions(strict, StdHTTPServerOptions{
