@@ -13,9 +13,6 @@ import (
 	"callbackd/accounts"
 )
 
-//go:fix inline
-func pointer[T any](v T) *T { return new(v) }
-
 // fields returns the fields that an error finds fault with.
 func fields(err error) []string {
 	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // it walks the tree itself
@@ -99,7 +96,7 @@ func TestService_Update(t *testing.T) {
 	if same, err := update(accounts.AccountChange{Version: 2, DisplayName: new("佐藤")}); err != nil || same.Version != 2 {
 		t.Errorf("a change that changes nothing: version %d, %v", same.Version, err)
 	}
-	_, err = update(accounts.AccountChange{Version: 2, DisplayName: new("a\x00"), Role: pointer(accounts.Role("x")), Endpoint: new("x"), CallCenters: &[]string{""}})
+	_, err = update(accounts.AccountChange{Version: 2, DisplayName: new("a\x00"), Role: new(accounts.Role("x")), Endpoint: new("x"), CallCenters: &[]string{""}})
 	if diff := cmp.Diff([]string{"display_name", "role", "endpoint", "call_centers"}, fields(err)); diff != "" {
 		t.Errorf("faults (-want +got):\n%s", diff)
 	}
@@ -269,7 +266,7 @@ func TestService_LastAdmin(t *testing.T) {
 				} else {
 					var now accounts.Account
 					if now, err = w.accounts.Get(t.Context(), by, id); err == nil {
-						_, err = w.accounts.Update(t.Context(), by, id, accounts.AccountChange{Version: now.Version, Role: pointer(accounts.RoleAgent)})
+						_, err = w.accounts.Update(t.Context(), by, id, accounts.AccountChange{Version: now.Version, Role: new(accounts.RoleAgent)})
 					}
 				}
 				_, stale := errors.AsType[*accounts.StaleError](err)
@@ -286,7 +283,7 @@ func TestService_LastAdmin(t *testing.T) {
 			now, err := w.accounts.Get(t.Context(), accounts.Operator(), admin.ID)
 			if err == nil {
 				_, err = w.accounts.Update(t.Context(), accounts.Operator(), admin.ID, accounts.AccountChange{
-					Version: now.Version, Role: pointer(accounts.RoleAdmin), Enabled: new(true),
+					Version: now.Version, Role: new(accounts.RoleAdmin), Enabled: new(true),
 				})
 			}
 			if err != nil {
