@@ -66,7 +66,8 @@ func TestAccounts_Manage(t *testing.T) {
 	}
 	decode[api.Me](t, w.tryLogin("sato", "staple of the trade", nil), http.StatusOK)
 	for _, r := range []request{
-		{path: "/accounts/999"}, {method: http.MethodPatch, path: "/accounts/999", json: map[string]any{"version": 1}},
+		{path: "/accounts/999"},
+		{method: http.MethodPatch, path: "/accounts/999", json: map[string]any{"version": 1}},
 		{method: http.MethodPut, path: "/accounts/999/password", json: map[string]any{"password": password}},
 		{method: http.MethodDelete, path: "/accounts/999/sessions"},
 	} {

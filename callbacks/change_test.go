@@ -50,8 +50,6 @@ func (s *site) registered(t failer) callbacks.Callback {
 	return result.Callback
 }
 
-func ptr[T any](v T) *T { return &v }
-
 // The people of the tests. Sato and Kato are agents, Ito is a supervisor of
 // support; Mori works for sales; Endo is disabled; Root belongs nowhere.
 var (
@@ -132,20 +130,20 @@ func TestService_ChangeRefusals(t *testing.T) {
 		{"assign to nobody there is", ito, patch(free.ID, assign("nobody")), isAssignee},
 		{"assign to a token's signature", ito, patch(free.ID, assign("token:crm")), isAssignee},
 		{"assign from an old version", ito, patch(satos.ID, assign("kato")), isStale},
-		{"unassign by the assignee", sato, patch(satos.ID, callbacks.Patch{Version: 2, Assignee: ptr("")}), isA(accounts.ErrForbidden)},
+		{"unassign by the assignee", sato, patch(satos.ID, callbacks.Patch{Version: 2, Assignee: new("")}), isA(accounts.ErrForbidden)},
 
 		{"complete without an assignee", ito, patch(free.ID, callbacks.Patch{Version: 1, Status: &completed}), isA(callbacks.ErrUnassigned)},
 		{"complete without an assignee, by an agent", sato, patch(free.ID, callbacks.Patch{Version: 1, Status: &completed}), isA(callbacks.ErrUnassigned)},
-		{"complete while unassigning", ito, patch(satos.ID, callbacks.Patch{Version: 2, Status: &completed, Assignee: ptr("")}), isA(callbacks.ErrUnassigned)},
+		{"complete while unassigning", ito, patch(satos.ID, callbacks.Patch{Version: 2, Status: &completed, Assignee: new("")}), isA(callbacks.ErrUnassigned)},
 		{"complete another's", kato, patch(satos.ID, callbacks.Patch{Version: 2, Status: &completed}), isA(accounts.ErrForbidden)},
 		{"complete another's from an old version", kato, patch(satos.ID, callbacks.Patch{Version: 1, Status: &completed}), isStale},
-		{"all or nothing", sato, patch(satos.ID, callbacks.Patch{Version: 2, Memo: ptr("x"), Assignee: ptr("kato")}), isA(accounts.ErrForbidden)},
+		{"all or nothing", sato, patch(satos.ID, callbacks.Patch{Version: 2, Memo: new("x"), Assignee: new("kato")}), isA(accounts.ErrForbidden)},
 
-		{"memo of what is not seen", mori, patch(free.ID, callbacks.Patch{Version: 1, Memo: ptr("x")}), isA(callbacks.ErrNotFound)},
-		{"memo too long", sato, patch(free.ID, callbacks.Patch{Version: 1, Memo: ptr(strings.Repeat("メ", 2001))}), isField},
-		{"number that is none", sato, patch(free.ID, callbacks.Patch{Version: 1, ContactNumber: ptr("=1+1")}), isField},
-		{"NUL", sato, patch(free.ID, callbacks.Patch{Version: 1, ContactNumber: ptr("\x00")}), isField},
-		{"status that is none", ito, patch(satos.ID, callbacks.Patch{Version: 2, Status: ptr(callbacks.Status("closed"))}), isField},
+		{"memo of what is not seen", mori, patch(free.ID, callbacks.Patch{Version: 1, Memo: new("x")}), isA(callbacks.ErrNotFound)},
+		{"memo too long", sato, patch(free.ID, callbacks.Patch{Version: 1, Memo: new(strings.Repeat("メ", 2001))}), isField},
+		{"number that is none", sato, patch(free.ID, callbacks.Patch{Version: 1, ContactNumber: new("=1+1")}), isField},
+		{"NUL", sato, patch(free.ID, callbacks.Patch{Version: 1, ContactNumber: new("\x00")}), isField},
+		{"status that is none", ito, patch(satos.ID, callbacks.Patch{Version: 2, Status: new(callbacks.Status("closed"))}), isField},
 	}
 	last := s.lastChange(t)
 	for _, test := range tests {
@@ -194,37 +192,37 @@ func TestService_Life(t *testing.T) {
 		t.Fatal(err)
 	}
 	c = claimed.Callback
-	step(sato, callbacks.Patch{Memo: ptr("至急"), ContactNumber: ptr("090-1234-5678")})
-	step(sato, callbacks.Patch{Status: ptr(callbacks.StatusCompleted)})
+	step(sato, callbacks.Patch{Memo: new("至急"), ContactNumber: new("090-1234-5678")})
+	step(sato, callbacks.Patch{Status: new(callbacks.StatusCompleted)})
 	if c.CompletedAt == nil || !c.CompletedAt.Equal(start) || c.CompletedBy != "sato" {
 		t.Errorf("completed at %v by %q", c.CompletedAt, c.CompletedBy)
 	}
-	step(ito, callbacks.Patch{Status: ptr(callbacks.StatusOpen), Assignee: ptr("kato")})
-	step(root, callbacks.Patch{Assignee: ptr(""), ContactNumber: ptr("")})
+	step(ito, callbacks.Patch{Status: new(callbacks.StatusOpen), Assignee: new("kato")})
+	step(root, callbacks.Patch{Assignee: new(""), ContactNumber: new("")})
 	before := c
-	step(ito, callbacks.Patch{Assignee: ptr(""), Memo: ptr("至急")}) // changes nothing
+	step(ito, callbacks.Patch{Assignee: new(""), Memo: new("至急")}) // changes nothing
 	if diff := cmp.Diff(before, c); diff != "" {
 		t.Errorf("a change that changes nothing (-before +after):\n%s", diff)
 	}
 	want := []callbacks.HistoryEntry{
 		{Version: 1, Action: "register", At: start, By: "token:admin", Changes: []callbacks.FieldChange{
-			{Field: "contact_number", To: ptr("0312345678")},
-			{Field: "memo", To: ptr("")},
-			{Field: "origin", To: ptr("manual")},
-			{Field: "status", To: ptr("open")},
+			{Field: "contact_number", To: new("0312345678")},
+			{Field: "memo", To: new("")},
+			{Field: "origin", To: new("manual")},
+			{Field: "status", To: new("open")},
 		}},
-		{Version: 2, Action: "claim", At: start, By: "sato (token:crm)", Changes: []callbacks.FieldChange{{Field: "assignee", To: ptr("sato")}}},
+		{Version: 2, Action: "claim", At: start, By: "sato (token:crm)", Changes: []callbacks.FieldChange{{Field: "assignee", To: new("sato")}}},
 		{Version: 3, Action: "change", At: start, By: "sato", Changes: []callbacks.FieldChange{
-			{Field: "contact_number", From: ptr("0312345678"), To: ptr("090-1234-5678")}, {Field: "memo", To: ptr("至急")},
+			{Field: "contact_number", From: new("0312345678"), To: new("090-1234-5678")}, {Field: "memo", To: new("至急")},
 		}},
 		{Version: 4, Action: "change", At: start, By: "sato", Changes: []callbacks.FieldChange{
-			{Field: "status", From: ptr("open"), To: ptr("completed")},
+			{Field: "status", From: new("open"), To: new("completed")},
 		}},
 		{Version: 5, Action: "change", At: start, By: "ito", Changes: []callbacks.FieldChange{
-			{Field: "assignee", From: ptr("sato"), To: ptr("kato")}, {Field: "status", From: ptr("completed"), To: ptr("open")},
+			{Field: "assignee", From: new("sato"), To: new("kato")}, {Field: "status", From: new("completed"), To: new("open")},
 		}},
 		{Version: 6, Action: "change", At: start, By: "root", Changes: []callbacks.FieldChange{
-			{Field: "assignee", From: ptr("kato")}, {Field: "contact_number", From: ptr("090-1234-5678")},
+			{Field: "assignee", From: new("kato")}, {Field: "contact_number", From: new("090-1234-5678")},
 		}},
 	}
 	got, err := s.History(t.Context(), sato, c.ID)
@@ -310,7 +308,7 @@ func TestService_ChangeIdempotencyKey(t *testing.T) {
 	if diff := cmp.Diff(callbacks.ChangeResult{Callback: first.Callback, Replayed: true}, again); err != nil || diff != "" {
 		t.Errorf("the same claim again: %v (-want +got):\n%s", err, diff)
 	}
-	memo := callbacks.Patch{Version: 2, Memo: ptr("x"), IdempotencyKey: "k"}
+	memo := callbacks.Patch{Version: 2, Memo: new("x"), IdempotencyKey: "k"}
 	if _, err := s.Change(t.Context(), sato, c.ID, memo); !errors.Is(err, callbacks.ErrKeyReused) {
 		t.Errorf("the key with another request: %v", err)
 	}
@@ -421,13 +419,13 @@ func TestPatch_Property(t *testing.T) {
 func drawPatch(t *rapid.T) callbacks.Patch {
 	p := callbacks.Patch{Version: rapid.IntRange(1, 3).Draw(t, "from version")}
 	if rapid.Bool().Draw(t, "assigns") {
-		p.Assignee = ptr(rapid.SampledFrom([]string{"", "sato", "kato"}).Draw(t, "to"))
+		p.Assignee = new(rapid.SampledFrom([]string{"", "sato", "kato"}).Draw(t, "to"))
 	}
 	if rapid.Bool().Draw(t, "sets") {
-		p.Status = ptr(rapid.SampledFrom(callbacks.Statuses).Draw(t, "status"))
+		p.Status = new(rapid.SampledFrom(callbacks.Statuses).Draw(t, "status"))
 	}
 	if rapid.Bool().Draw(t, "writes") {
-		p.Memo = ptr(rapid.SampledFrom([]string{"", "急ぎ"}).Draw(t, "memo"))
+		p.Memo = new(rapid.SampledFrom([]string{"", "急ぎ"}).Draw(t, "memo"))
 	}
 	return p
 }
@@ -451,7 +449,7 @@ func TestService_ChangeProperty(t *testing.T) {
 				p := drawPatch(t)
 				p.Version = version
 				if p.Assignee != nil && rapid.Bool().Draw(t, "anybody") {
-					p.Assignee = ptr(rapid.SampledFrom(people).Draw(t, "whom").Name)
+					p.Assignee = new(rapid.SampledFrom(people).Draw(t, "whom").Name)
 				}
 				result, err = s.Change(context.Background(), by, c.ID, p)
 			}

@@ -230,7 +230,7 @@ func TestService_OpenOf(t *testing.T) {
 		}
 	}
 	completed := callbacks.StatusCompleted
-	if _, err := s.Change(t.Context(), ito, 1, callbacks.Patch{Version: 1, Assignee: ptr("sato"), Status: &completed}); err != nil {
+	if _, err := s.Change(t.Context(), ito, 1, callbacks.Patch{Version: 1, Assignee: new("sato"), Status: &completed}); err != nil {
 		t.Fatal(err)
 	}
 	for _, test := range []struct {

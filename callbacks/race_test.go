@@ -238,7 +238,7 @@ func drawRequest(random *rand.Rand, by accounts.Principal, seen callbacks.Callba
 		r.patch.Status = &callbacks.Statuses[random.IntN(2)]
 	}
 	if !r.claims && random.IntN(2) == 0 {
-		r.patch.Memo = ptr(fmt.Sprintf("%s %d", by.Name, random.IntN(1000)))
+		r.patch.Memo = new(fmt.Sprintf("%s %d", by.Name, random.IntN(1000)))
 	}
 	return r
 }

@@ -47,7 +47,7 @@ func TestParse_PlainCookies(t *testing.T) {
 			t.Errorf("plain cookies on %s: %v", address, err)
 		}
 	}
-	cfg, err := Parse([]byte(fmt.Sprintf(minimal, "password: p")), Source{})
+	cfg, err := Parse(fmt.Appendf(nil, minimal, "password: p"), Source{})
 	if err != nil || cfg.Listen.PlainCookies {
 		t.Errorf("plain cookies without being asked for: %v", err)
 	}
