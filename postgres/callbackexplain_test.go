@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -38,12 +39,12 @@ func (e *explaining) Query(ctx context.Context, sql string, args ...any) (pgx.Ro
 	if err != nil {
 		return nil, err
 	}
-	plan := ""
+	var plan strings.Builder
 	lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	for _, line := range lines {
-		plan += line + "\n"
+		plan.WriteString(line + "\n")
 	}
-	e.plans = append(e.plans, plan)
+	e.plans = append(e.plans, plan.String())
 	if err != nil {
 		return nil, err
 	}
