@@ -69,13 +69,19 @@ func TestHostileParameters_NamesTheField(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil)
 	token := w.token(accounts.RoleAdmin)
+	shared := map[string]bool{}
 	for pattern := range covered.routes {
 		for _, parameter := range parametersOf(pattern) {
+			odd := oddValues
+			if parameter.In == openapi3.ParameterInHeader && shared[parameter.Name] {
+				odd = nil // what all operations have is read in one place
+			}
+			shared[parameter.Name] = true
 			wrong := wrongValues
 			if !isFreeText(parameter.Schema.Value) {
 				wrong = slices.Concat(wrongValues, wrongWords)
 			}
-			for i, value := range slices.Concat(wrong, wrongWords, oddValues) {
+			for i, value := range slices.Concat(wrong, wrongWords, odd) {
 				if pattern == "GET "+basePath+"/events" && i >= len(wrong) && !strings.ContainsAny(value, "%'{[") {
 					continue // a value that is right opens a stream
 				}
