@@ -12,8 +12,10 @@ import (
 
 const (
 	// walked is how many callbacks of a list are looked at one after another
-	// before the index of terms is asked. It finds what is frequent.
-	walked = 1000
+	// before the index of terms is asked. It finds what is frequent. With a
+	// text each of them takes longer, since its name is looked up, so fewer are.
+	walked         = 1000
+	walkedWithText = 400
 	// gathered is how many callbacks are sorted by something else than their
 	// IDs when they are all that match. When there are more, many match, and
 	// they are found in the order of the list.
@@ -283,6 +285,10 @@ func (l *list) walk(ctx context.Context, q querier) ([]callbackRow, error) {
 	if l.key != "" && l.query.After != nil {
 		place = l.afterPage()
 	}
+	most := l.store.walked
+	if l.text != "" {
+		most = min(most, walkedWithText)
+	}
 	sql := fmt.Sprintf(`
 		SELECT `+callbackColumns+`
 		FROM (
@@ -294,7 +300,7 @@ func (l *list) walk(ctx context.Context, q querier) ([]callbackRow, error) {
 		) AS b
 		WHERE `+l.where(rest...)+`
 		ORDER BY `+orderBy+`
-		LIMIT %d`, max(l.store.walked, l.n), l.n)
+		LIMIT %d`, max(most, l.n), l.n)
 	rows, err := collect[callbackRow](ctx, q, sql, l.using(sql))
 	if err != nil {
 		return nil, fmt.Errorf("walk: %w", err)

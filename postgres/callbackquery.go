@@ -26,15 +26,15 @@ const (
 const termsExpression = `callback_terms(b.id, b.status, b.origin, b.assignee, b.call_center,
 	b.business_label, b.call_centers, b.search) COLLATE "C"`
 
-// nameMatches is a condition on phonebook p: its name holds the text. The
+// nameMatches is a condition on phonebook_entries p: its name holds the text. The
 // second line of what searches go through is the name.
 const nameMatches = `strpos(split_part(p.search, E'\n', 2), @name) > 0`
 
 // termSeparator parts terms in an argument. No term has it.
 const termSeparator = "\x1f"
 
-// blockTerms is SQL for the terms of an argument in the block "block", as an
-// array.
+// blockTerms is SQL for the terms of an argument, as an array, in the block
+// whose terms begin with the column "block".
 func blockTerms(name string) string {
 	return `string_to_array(block || replace(@` + name + `, E'\x1f', E'\x1f' || block), E'\x1f')`
 }
@@ -52,9 +52,8 @@ type search struct {
 	text string
 	// named says that the text may also be a name of the phone book.
 	named bool
-	// terms are conditions on the index for a block whose beginning of terms is
-	// the column "block", all but
-	// those of the text.
+	// terms are conditions on the index, all but those of the text, for the
+	// block whose terms begin with the column "block".
 	terms []string
 	// textTerms are conditions of which one is enough; none for no text.
 	textTerms []string
@@ -168,14 +167,21 @@ func (s *search) addText(t *callbacks.TextQuery, assignees []string) {
 		rows = append(rows, condition)
 		s.args[name] = value
 	}
+	var formTerms [][]string
 	for i, form := range t.Forms {
 		if !storable(form) {
 			continue
 		}
 		name := fmt.Sprintf("form%d", i)
 		or(`strpos(b.search, @`+name+`) > 0`, name, form)
+		// What has all terms of one form and more is found by those already.
+		wanted := textTerms(form)
+		if slices.ContainsFunc(formTerms, func(terms []string) bool { return isSubset(terms, wanted) }) {
+			continue
+		}
+		formTerms = append(formTerms, wanted)
 		s.textTerms = append(s.textTerms, termsExpression+` @> `+blockTerms(name+`_terms`))
-		s.args[name+"_terms"] = strings.Join(textTerms(form), termSeparator)
+		s.args[name+"_terms"] = strings.Join(wanted, termSeparator)
 	}
 	var terms []string
 	values := func(name string, kind byte, ids []string, condition string) {
@@ -251,6 +257,11 @@ func and(conditions []string) string {
 		return `true`
 	}
 	return strings.Join(conditions, ` AND `)
+}
+
+// isSubset reports whether all texts of a are in b.
+func isSubset(a, b []string) bool {
+	return !slices.ContainsFunc(a, func(text string) bool { return !slices.Contains(b, text) })
 }
 
 // valueTerm is the term of a column's value, without the block.

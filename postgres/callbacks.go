@@ -288,11 +288,13 @@ func (t *callbackTx) Update(ctx context.Context, callback callbacks.Callback, sp
 	tag, err := t.tx.Exec(ctx, `
 		UPDATE callbacks
 		SET status = @status, assignee = @assignee, memo = @memo, contact_number = @contact_number,
-			contact_forms = @contact_forms, completed_at = @completed_at, completed_by = @completed_by, version = @version
+			remote_key = coalesce(@remote_key, remote_key), remote_forms = @remote_forms, contact_forms = @contact_forms,
+			completed_at = @completed_at, completed_by = @completed_by, version = @version
 		WHERE id = @id AND version = @version - 1`, pgx.StrictNamedArgs{
 		"id": int64(callback.ID), "version": callback.Version,
 		"status": callback.Status, "assignee": orNull(callback.Assignee), "memo": callback.Memo,
 		"contact_number": orNull(callback.ContactNumber), "contact_forms": formsOf(spellings.Contact),
+		"remote_key": orNull(spellings.Remote.Key), "remote_forms": formsOf(spellings.Remote),
 		"completed_at": callback.CompletedAt, "completed_by": orNull(callback.CompletedBy),
 	})
 	if err == nil && tag.RowsAffected() != 1 {
