@@ -49,9 +49,10 @@ func (o operations) countRefusal(err error) {
 	o.metrics.refused.WithLabelValues(row.code, kind).Inc()
 }
 
-// GetCallback shows a callback.
+// GetCallback shows a callback, with how many others its number has.
 func (o operations) GetCallback(ctx context.Context, request GetCallbackRequestObject) (GetCallbackResponseObject, error) {
-	callback, err := o.options.Callbacks.Get(ctx, principalFrom(ctx), callbacks.ID(request.ID))
+	by := principalFrom(ctx)
+	callback, err := o.options.Callbacks.Get(ctx, by, callbacks.ID(request.ID))
 	if err != nil {
 		return nil, err
 	}
@@ -59,7 +60,14 @@ func (o operations) GetCallback(ctx context.Context, request GetCallbackRequestO
 	if err != nil {
 		return nil, err
 	}
-	return GetCallback200JSONResponse(shown), nil
+	others, err := o.options.Callbacks.OpenOf(ctx, by, callback.RemoteNumber, callback.CallCenter)
+	if err != nil {
+		return nil, err
+	}
+	if callback.Status == callbacks.StatusOpen && others > 0 {
+		others-- // this one
+	}
+	return GetCallback200JSONResponse(CallbackDetail(registeredOf(&shown, others))), nil
 }
 
 // ChangeCallback changes a callback.

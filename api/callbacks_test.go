@@ -40,7 +40,7 @@ func TestRegisterCallback_OfACallCenterCall(t *testing.T) {
 
 	shown := decode[map[string]any](t, w.do(request{path: fmt.Sprintf("/callbacks/%d", got.ID), token: token}), http.StatusOK)
 	registered := decode[map[string]any](t, created, http.StatusCreated)
-	delete(registered, "other_open_callbacks")
+	registered["other_open_callbacks"] = 1.0 // the second, meanwhile
 	if diff := cmp.Diff(registered, shown); diff != "" {
 		t.Errorf("registered and shown callback differ (-registered +shown):\n%s", diff)
 	}

@@ -67,7 +67,7 @@ func (c *coverage) documented() []string {
 		for status, response := range route.Operation.Responses.Map() {
 			line := fmt.Sprintf("%s %s %s", route.Method, route.Path, status)
 			codes := 0
-			for _, media := range response.Value.Content {
+			if media := response.Value.Content["application/problem+json"]; media != nil {
 				for code := range media.Examples {
 					all = append(all, line+" "+code)
 					codes++
@@ -137,6 +137,36 @@ func (c *coverage) check(request *http.Request, response *http.Response, body []
 	defer c.mu.Unlock()
 	c.seen[line]++
 	return nil
+}
+
+// Every body of the contract has an example, which is what its schema says.
+func TestContract_HasTrueExamples(t *testing.T) {
+	t.Parallel()
+	check := func(where string, content openapi3.Content) {
+		for name, media := range content {
+			examples := []any{media.Example}
+			for _, example := range media.Examples {
+				examples = append(examples, example.Value.Value)
+			}
+			examples = slices.DeleteFunc(examples, func(e any) bool { return e == nil })
+			if len(examples) == 0 && (strings.HasSuffix(name, "json") || name == "text/csv") {
+				t.Errorf("%s has no example of %s", where, name)
+			}
+			for _, example := range examples {
+				if err := media.Schema.Value.VisitJSON(example, openapi3.EnableJSONSchema2020()); err != nil {
+					t.Errorf("an example of %s: %v", where, err)
+				}
+			}
+		}
+	}
+	for pattern, route := range covered.routes {
+		if body := route.Operation.RequestBody; body != nil {
+			check(pattern, body.Value.Content)
+		}
+		for status, response := range route.Operation.Responses.Map() {
+			check(pattern+" "+status, response.Value.Content)
+		}
+	}
 }
 
 // checkSchema holds JSON against a schema of the contract.

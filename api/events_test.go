@@ -50,6 +50,30 @@ func TestEvents_CallsAndCallbacksAsTheyHappen(t *testing.T) {
 	}
 }
 
+// Whatever becomes of a callback is told, with the names that people read.
+func TestEvents_EveryChangeOfACallback(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	w.account("sato", accounts.RoleAgent, "", "support")
+	sato := request{cookie: w.login("sato")}
+	id := w.registered("support")[0].ID
+	r := w.streamAs(sato, url.Values{"kinds": {"callback"}})
+	decode[api.Callback](t, w.claim(sato, id, 1), http.StatusOK)
+	decode[api.Callback](t, w.change(sato, id, map[string]any{"version": 2, "memo": "後で"}), http.StatusOK)
+	decode[api.Callback](t, w.change(sato, id, map[string]any{"version": 3, "status": "completed"}), http.StatusOK)
+	var told api.Callback
+	for version := int64(2); version <= 4; version++ {
+		// The record is as it was when the event was made: perhaps newer.
+		_, data := r.event()
+		if told = *data.Callback; told.Version < version || *told.AssigneeName != "表示名 sato" {
+			t.Errorf("told of %+v, want version %d", told, version)
+		}
+	}
+	if told.Status != api.StatusCompleted || told.Memo != "後で" {
+		t.Errorf("the last is %+v", told)
+	}
+}
+
 func TestEvents_KindsAndWhatTheCallerMaySee(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil)

@@ -73,6 +73,10 @@ func (f faultyCallbacks) NewSince(context.Context, accounts.Principal, callbacks
 	return 0, f.err
 }
 
+func (f faultyCallbacks) OpenOf(context.Context, accounts.Principal, string, string) (int, error) {
+	return 0, f.err
+}
+
 func (f faultyCallbacks) Export(context.Context, accounts.Principal, callbacks.Filter, func(callbacks.Row) error) error {
 	return f.err
 }

@@ -487,6 +487,57 @@ type CallbackChange struct {
 	Version FromVersion `json:"version"`
 }
 
+// CallbackDetail defines model for CallbackDetail.
+type CallbackDetail struct {
+	// Assignee The account that will call back (担当者).
+	Assignee *string `json:"assignee"`
+
+	// AssigneeName The assignee's name for people.
+	AssigneeName  *string    `json:"assignee_name"`
+	BusinessLabel *string    `json:"business_label"`
+	CallCenter    string     `json:"call_center"`
+	CompletedAt   *time.Time `json:"completed_at"`
+
+	// CompletedBy Like `registered_by`.
+	CompletedBy *string `json:"completed_by"`
+
+	// ContactNumber The number to call; starts as the remote number and may be edited.
+	ContactNumber *string `json:"contact_number"`
+
+	// ID Assigned in order.
+	ID          int64   `json:"id"`
+	LocalNumber *string `json:"local_number"`
+	Memo        string  `json:"memo"`
+
+	// Origin By an agent (手動登録), or by the dialplan (自動登録).
+	Origin Origin `json:"origin"`
+
+	// OtherOpenCallbacks How many other open callbacks the number has at the call center.
+	OtherOpenCallbacks int `json:"other_open_callbacks"`
+
+	// Recording Which kind of recording there is to play, if any.
+	Recording    *string   `json:"recording"`
+	RegisteredAt time.Time `json:"registered_at"`
+
+	// RegisteredBy Who: an account as `sato`, a token as `token:crm`, both as `sato (token:crm)`.
+	RegisteredBy string `json:"registered_by"`
+
+	// RemoteName From the shared phone book.
+	RemoteName *string `json:"remote_name"`
+
+	// RemoteNumber The other party's number; null when withheld.
+	RemoteNumber *string `json:"remote_number"`
+
+	// RequestID The call's request ID.
+	RequestID string `json:"request_id"`
+
+	// Status 対応状況 (未完了, 完了).
+	Status Status `json:"status"`
+
+	// Version Counts the changes.
+	Version int64 `json:"version"`
+}
+
 // CallbackList defines model for CallbackList.
 type CallbackList struct {
 	// Change The number of the newest change when the list was read.
@@ -901,7 +952,7 @@ type RegisteredCallback struct {
 	// Origin By an agent (手動登録), or by the dialplan (自動登録).
 	Origin Origin `json:"origin"`
 
-	// OtherOpenCallbacks How many other open callbacks the number has at the call center.
+	// OtherOpenCallbacks How many other open callbacks of the number there are that the caller may see.
 	OtherOpenCallbacks int `json:"other_open_callbacks"`
 
 	// Recording Which kind of recording there is to play, if any.
@@ -5550,7 +5601,7 @@ type GetCallbackResponseObject interface {
 	VisitGetCallbackResponse(w http.ResponseWriter) error
 }
 
-type GetCallback200JSONResponse Callback
+type GetCallback200JSONResponse CallbackDetail
 
 func (response GetCallback200JSONResponse) VisitGetCallbackResponse(w http.ResponseWriter) error {
 

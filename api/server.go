@@ -41,6 +41,8 @@ type Callbacks interface {
 	List(ctx context.Context, by accounts.Principal, filter callbacks.Filter) (callbacks.Page, error)
 	Count(ctx context.Context, by accounts.Principal, filter callbacks.Filter) (int64, error)
 	NewSince(ctx context.Context, by accounts.Principal, filter callbacks.Filter, change int64) (int64, error)
+	// OpenOf counts the open callbacks of a number at a call center.
+	OpenOf(ctx context.Context, by accounts.Principal, number, callCenter string) (int, error)
 	Export(ctx context.Context, by accounts.Principal, filter callbacks.Filter, f func(row callbacks.Row) error) error
 	// Rows adds the names that people read.
 	Rows(ctx context.Context, list []callbacks.Callback) ([]callbacks.Row, error)

@@ -484,6 +484,57 @@ type CallbackChange struct {
 	Version FromVersion `json:"version"`
 }
 
+// CallbackDetail defines model for CallbackDetail.
+type CallbackDetail struct {
+	// Assignee The account that will call back (担当者).
+	Assignee *string `json:"assignee"`
+
+	// AssigneeName The assignee's name for people.
+	AssigneeName  *string    `json:"assignee_name"`
+	BusinessLabel *string    `json:"business_label"`
+	CallCenter    string     `json:"call_center"`
+	CompletedAt   *time.Time `json:"completed_at"`
+
+	// CompletedBy Like `registered_by`.
+	CompletedBy *string `json:"completed_by"`
+
+	// ContactNumber The number to call; starts as the remote number and may be edited.
+	ContactNumber *string `json:"contact_number"`
+
+	// ID Assigned in order.
+	ID          int64   `json:"id"`
+	LocalNumber *string `json:"local_number"`
+	Memo        string  `json:"memo"`
+
+	// Origin By an agent (手動登録), or by the dialplan (自動登録).
+	Origin Origin `json:"origin"`
+
+	// OtherOpenCallbacks How many other open callbacks the number has at the call center.
+	OtherOpenCallbacks int `json:"other_open_callbacks"`
+
+	// Recording Which kind of recording there is to play, if any.
+	Recording    *string   `json:"recording"`
+	RegisteredAt time.Time `json:"registered_at"`
+
+	// RegisteredBy Who: an account as `sato`, a token as `token:crm`, both as `sato (token:crm)`.
+	RegisteredBy string `json:"registered_by"`
+
+	// RemoteName From the shared phone book.
+	RemoteName *string `json:"remote_name"`
+
+	// RemoteNumber The other party's number; null when withheld.
+	RemoteNumber *string `json:"remote_number"`
+
+	// RequestID The call's request ID.
+	RequestID string `json:"request_id"`
+
+	// Status 対応状況 (未完了, 完了).
+	Status Status `json:"status"`
+
+	// Version Counts the changes.
+	Version int64 `json:"version"`
+}
+
 // CallbackList defines model for CallbackList.
 type CallbackList struct {
 	// Change The number of the newest change when the list was read.
@@ -898,7 +949,7 @@ type RegisteredCallback struct {
 	// Origin By an agent (手動登録), or by the dialplan (自動登録).
 	Origin Origin `json:"origin"`
 
-	// OtherOpenCallbacks How many other open callbacks the number has at the call center.
+	// OtherOpenCallbacks How many other open callbacks of the number there are that the caller may see.
 	OtherOpenCallbacks int `json:"other_open_callbacks"`
 
 	// Recording Which kind of recording there is to play, if any.
@@ -2003,7 +2054,8 @@ type ClientInterface interface {
 	// ExportPhonebook Exports the phone book as CSV
 	//
 	// All entries, in a form that can be imported again; otherwise like
-	// `GET /callbacks.csv`. For supervisors and administrators.
+	// `GET /callbacks.csv`, except that the heading is always in Japanese.
+	// For supervisors and administrators.
 	//
 	// Corresponds with GET /phonebook.csv (the `ExportPhonebook` operationId).
 	ExportPhonebook(ctx context.Context, params *ExportPhonebookParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -2779,7 +2831,8 @@ func (c *Client) CreatePhonebookEntry(ctx context.Context, params *CreatePhonebo
 // ExportPhonebook Exports the phone book as CSV
 //
 // All entries, in a form that can be imported again; otherwise like
-// `GET /callbacks.csv`. For supervisors and administrators.
+// `GET /callbacks.csv`, except that the heading is always in Japanese.
+// For supervisors and administrators.
 //
 // Corresponds with GET /phonebook.csv (the `ExportPhonebook` operationId).
 func (c *Client) ExportPhonebook(ctx context.Context, params *ExportPhonebookParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -6007,7 +6060,8 @@ type ClientWithResponsesInterface interface {
 	// ExportPhonebookWithResponse Exports the phone book as CSV
 	//
 	// All entries, in a form that can be imported again; otherwise like
-	// `GET /callbacks.csv`. For supervisors and administrators.
+	// `GET /callbacks.csv`, except that the heading is always in Japanese.
+	// For supervisors and administrators.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -7124,7 +7178,7 @@ type GetCallbackResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
-	JSON200 *Callback
+	JSON200 *CallbackDetail
 	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
 	ApplicationProblemJSON400 *InvalidRequest
 	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
@@ -7144,7 +7198,7 @@ type GetCallbackResponse struct {
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
-func (r GetCallbackResponse) GetJSON200() *Callback {
+func (r GetCallbackResponse) GetJSON200() *CallbackDetail {
 	return r.JSON200
 }
 
@@ -10148,7 +10202,8 @@ func (c *ClientWithResponses) CreatePhonebookEntryWithResponse(ctx context.Conte
 // ExportPhonebookWithResponse Exports the phone book as CSV
 //
 // All entries, in a form that can be imported again; otherwise like
-// `GET /callbacks.csv`. For supervisors and administrators.
+// `GET /callbacks.csv`, except that the heading is always in Japanese.
+// For supervisors and administrators.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -11292,7 +11347,7 @@ func ParseGetCallbackResponse(rsp *http.Response) (*GetCallbackResponse, error) 
 
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
-		var dest Callback
+		var dest CallbackDetail
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
