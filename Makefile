@@ -3,8 +3,9 @@ GO ?= go
 TOOL := $(GO) tool -modfile=tools/go.mod
 LINT := $(TOOL) golangci-lint
 FUZZTIME ?= 1m
-# Two packages at once: each may run a PostgreSQL and an Asterisk of its own.
-TESTFLAGS ?= -race -p=2 -timeout=15m
+# One package after the other: some tests hold how soon a fault is noticed, and
+# each package may run a PostgreSQL and an Asterisk of its own.
+TESTFLAGS ?= -race -p=1 -timeout=15m
 
 .DEFAULT_GOAL := help
 .PHONY: help deps demo test build fuzz bench fmt lint generate verify cover clean
