@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/getkin/kin-openapi/openapi3"
@@ -24,7 +25,9 @@ var Contract []byte
 // contract is the parsed description.
 type contract struct{ doc *openapi3.T }
 
-func loadContract() *contract {
+// loadContract returns the contract. It is parsed once a process, which takes
+// a tenth of a second: nothing in it ever changes.
+var loadContract = sync.OnceValue(func() *contract {
 	doc, err := openapi3.NewLoader().LoadFromData(Contract)
 	if err == nil {
 		err = doc.Validate(context.Background())
@@ -33,7 +36,7 @@ func loadContract() *contract {
 		panic(fmt.Sprintf("api: openapi.yaml: %v", err))
 	}
 	return &contract{doc: doc}
-}
+})
 
 // operation is one operation of the contract, as validation needs it.
 type operation struct {

@@ -17,6 +17,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/getkin/kin-openapi/openapi3"
 )
@@ -50,11 +51,11 @@ func (d *docs) VisitGetDocsResponse(w http.ResponseWriter) error {
 	return err
 }
 
-// newDocs makes the page. It panics when that cannot be done, which depends
-// on nothing but the embedded files.
-func newDocs(doc *openapi3.T) *docs {
+// newDocs returns the page, made once a process. It panics when that cannot be
+// done, which depends on nothing but the embedded files.
+var newDocs = sync.OnceValue(func() *docs {
 	var page bytes.Buffer
-	if err := template.Must(template.New("docs").Parse(docsTemplate)).Execute(&page, pageOf(doc)); err != nil {
+	if err := template.Must(template.New("docs").Parse(docsTemplate)).Execute(&page, pageOf(loadContract().doc)); err != nil {
 		panic(fmt.Sprintf("api: docs.html: %v", err))
 	}
 	sum := sha256.Sum256([]byte(docsStyle))
@@ -63,7 +64,7 @@ func newDocs(doc *openapi3.T) *docs {
 		policy: "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) +
 			"'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
 	}
-}
+})
 
 // The contract as the template takes it.
 type (

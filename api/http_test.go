@@ -112,6 +112,23 @@ func TestAuthentication_OnEveryOperation(t *testing.T) {
 	}
 }
 
+// A token that may not act for an account does nothing in its name.
+func TestActing_RefusedOnEveryOperation(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	w.account("sato", accounts.RoleAdmin, "")
+	actor, plain := w.actor(accounts.RoleAdmin), w.token(accounts.RoleAdmin)
+	for _, r := range anyRequests() {
+		if isPublic(r) {
+			continue
+		}
+		for token, account := range map[string]string{actor: "nobody", plain: "sato"} {
+			r.token, r.acting = token, account
+			problem(t, w.do(r), http.StatusForbidden, "acting_refused")
+		}
+	}
+}
+
 func TestMe_ShowsTheCaller(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil)

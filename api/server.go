@@ -187,10 +187,10 @@ func New(options Options) *Server {
 		log:      options.Log,
 		metrics:  newMetrics(options.Registry),
 		contract: loadContract(),
+		docs:     newDocs(),
 		tail:     newTail(),
 		stopped:  make(chan struct{}),
 	}
-	s.docs = newDocs(s.contract.doc)
 	s.handler = s.routes()
 	return s
 }
