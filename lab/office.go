@@ -96,8 +96,8 @@ func OpenOffice(ctx context.Context, pbx *Asterisk, options OfficeOptions) (*Off
 		o.taken[who] = make(chan struct{}, 1)
 	}
 	for _, c := range customers {
-		o.taken[c.number] = make(chan struct{}, 1)
-		o.reached[c.number] = make(chan *sip.Call, 1)
+		o.taken[c.Number] = make(chan struct{}, 1)
+		o.reached[c.Number] = make(chan *sip.Call, 1)
 	}
 	if err := o.openPhones(ctx, pbx); err != nil {
 		close(o.routed)
@@ -217,7 +217,7 @@ func (o *Office) take(ctx context.Context, a act) (release func(context.Context)
 	}
 	// Always in the same order: two stories would wait for each other forever
 	// otherwise.
-	for _, who := range append(slices.Sorted(slices.Values(a.story.phones)), a.customer.number) {
+	for _, who := range append(slices.Sorted(slices.Values(a.story.phones)), a.customer.Number) {
 		select {
 		case o.taken[who] <- struct{}{}:
 			taken = append(taken, o.taken[who])
@@ -270,8 +270,8 @@ func (o *Office) forget(a act) {
 			<-o.phones[extension].Incoming()
 		}
 	}
-	for len(o.reached[a.customer.number]) > 0 {
-		<-o.reached[a.customer.number]
+	for len(o.reached[a.customer.Number]) > 0 {
+		<-o.reached[a.customer.Number]
 	}
 }
 

@@ -1,13 +1,19 @@
 package lab
 
-import "math/rand/v2"
+import (
+	"math/rand/v2"
+	"slices"
+)
 
-// A customer is somebody who calls or is called.
-type customer struct{ name, number string }
+// A Customer is somebody who calls or is called in the office's stories.
+type Customer struct{ Name, Number string }
+
+// Customers are all of them, always in the same order.
+func Customers() []Customer { return slices.Clone(customers) }
 
 // customers are invented. Japan keeps no numbers free for inventions; these
 // are of the pattern 555-01xx, and no call leaves the loopback address.
-var customers = []customer{
+var customers = []Customer{
 	{"佐藤 美咲", "0355550101"},
 	{"鈴木 健一", "0355550102"},
 	{"高橋 由美子", "0665550103"},
@@ -38,14 +44,14 @@ type programme struct {
 	rng       *rand.Rand
 	number    uint64
 	stories   []Story
-	customers []customer
+	customers []Customer
 }
 
 // act is a story with who plays it.
 type act struct {
 	number   uint64 // counts acts
 	story    Story
-	customer customer
+	customer Customer
 }
 
 func newProgramme(seed uint64) *programme {

@@ -26,7 +26,7 @@ type scene struct {
 	office   *Office
 	ctx      context.Context // of this story alone, ends when it takes too long
 	phones   []string
-	customer customer
+	customer Customer
 	rng      *rand.Rand
 	calls    []*sip.Call // to be over at the end
 	err      error
@@ -34,7 +34,7 @@ type scene struct {
 
 // customerCalls has the customer dial.
 func (s *scene) customerCalls(number string) *sip.Call {
-	return s.dial(s.office.trunk, number, sip.CallOptions{CallerNumber: s.customer.number, CallerName: s.customer.name})
+	return s.dial(s.office.trunk, number, sip.CallOptions{CallerNumber: s.customer.Number, CallerName: s.customer.Name})
 }
 
 // customerCallsWithheld is customerCalls without telling who calls.
@@ -67,7 +67,7 @@ func (s *scene) reaches(extension string) *sip.Call {
 
 // reachesCustomer waits until the customer's phone rings.
 func (s *scene) reachesCustomer() *sip.Call {
-	return s.arrives("the customer's phone", s.office.reached[s.customer.number])
+	return s.arrives("the customer's phone", s.office.reached[s.customer.Number])
 }
 
 func (s *scene) arrives(where string, calls <-chan *sip.Call) *sip.Call {

@@ -198,7 +198,7 @@ func internal(s *scene) {
 // number.
 func outgoing(extension, prefix string) func(*scene) {
 	return func(s *scene) {
-		call := s.agentCalls(extension, prefix+s.customer.number)
+		call := s.agentCalls(extension, prefix+s.customer.Number)
 		customers := s.reachesCustomer()
 		s.answers(customers)
 		s.talk(call, customerTone)
@@ -208,7 +208,7 @@ func outgoing(extension, prefix string) func(*scene) {
 
 func outgoingBusy(extension, prefix string) func(*scene) {
 	return func(s *scene) {
-		call := s.agentCalls(extension, prefix+s.customer.number)
+		call := s.agentCalls(extension, prefix+s.customer.Number)
 		s.refuses(s.reachesCustomer(), statusBusy)
 		s.over(call)
 	}

@@ -210,7 +210,7 @@ func (d *demo) startLab(ctx context.Context) (url string, err error) {
 	return url, err
 }
 
-// startDaemon opens callbackd, makes its tokens, and lets it run.
+// startDaemon opens callbackd, lets it run, and makes its tokens and accounts.
 func (d *demo) startDaemon(ctx context.Context, url string) (err error) {
 	cfg, err := d.config(ctx, url)
 	if err != nil {
@@ -227,14 +227,17 @@ func (d *demo) startDaemon(ctx context.Context, url string) (err error) {
 		return <-d.daemonEnded
 	})
 	tokens := accounts.NewTokens(d.daemon.db.Tokens(), nil)
-	d.adminToken, _, err = tokens.Create(ctx, accounts.NewToken{Name: "demo-admin", Role: accounts.RoleAdmin})
+	d.adminToken, _, err = tokens.Create(ctx, accounts.NewToken{Name: "demo-admin", Role: accounts.RoleAdmin, MayActFor: true})
 	if err != nil {
 		return err
 	}
 	d.agentToken, _, err = tokens.Create(ctx, accounts.NewToken{
 		Name: "demo-agent", Role: accounts.RoleAgent, CallCenters: []string{demoDesk},
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	return d.people(ctx)
 }
 
 // config is the published example, for the private parts.
@@ -253,6 +256,8 @@ func (d *demo) config(ctx context.Context, url string) (*configs.Config, error) 
 	}
 	cfg.Listen.API = addressOr(ctx, d.options.apiAddress, "127.0.0.1:8080")
 	cfg.Listen.Ops = addressOr(ctx, d.options.opsAddress, "127.0.0.1:9090")
+	// The demo speaks plain HTTP, over which browsers drop the usual cookie.
+	cfg.Listen.PlainCookies = true
 	cfg.PBX[0].ARI.URL = d.pbx.ARI
 	cfg.PBX[0].Recordings.Directory = d.pbx.Recordings
 	return cfg, nil

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,10 +11,12 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"callbackd/accounts"
 	"callbackd/api"
 )
 
@@ -40,12 +43,22 @@ type clerk struct {
 	// eligible and others count the decisions about calls for which a callback
 	// can be registered, and about all others.
 	eligible, others int
+	// seen are the callbacks about which the agents have decided, and begun
+	// those that an agent has claimed and not completed, oldest first.
+	seen  map[int64]bool
+	begun []work
+}
+
+// work is a callback that an agent has claimed.
+type work struct {
+	id    int64
+	agent string
 }
 
 func newClerk(d *demo) *clerk {
 	return &clerk{
 		demo: d, rng: rand.New(rand.NewPCG(d.options.seed, 1)),
-		received: map[string]int{}, handled: map[string]bool{},
+		received: map[string]int{}, handled: map[string]bool{}, seen: map[int64]bool{},
 	}
 }
 
@@ -111,6 +124,10 @@ func (c *clerk) decide(ctx context.Context, data string) {
 		c.demo.log.Warn("the demo's event stream has an event that cannot be read", slog.Any("err", err))
 		return
 	}
+	if event.Callback != nil {
+		c.tend(ctx, event.Callback)
+		return
+	}
 	call := event.Call
 	if call == nil || call.State != api.StateEnded || c.handled[call.RequestID] {
 		return
@@ -142,10 +159,89 @@ func (c *clerk) register(ctx context.Context, call *api.Call) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, requestPatience)
 	defer cancel()
-	err := c.demo.post(ctx, "/calls/"+call.RequestID+"/callback", token)
+	err := c.demo.change(ctx, http.MethodPost, "/calls/"+call.RequestID+"/callback", token, "", nil, nil)
 	if err != nil && ctx.Err() == nil {
 		c.demo.log.Warn("the demo could not register a callback", slog.String("call", call.RequestID), slog.Any("err", err))
 	}
+}
+
+// demoMemos are what agents write down.
+var demoMemos = []string{
+	"担当者不在のため、戻り次第折り返し。",
+	"見積書の件。午後3時以降を希望。",
+	"契約内容の確認後に折り返し。本人確認済み。",
+	"配送日の変更について倉庫に確認中。",
+}
+
+// tend has an agent claim a new callback and note what it is about, and
+// complete what was claimed before. Some callbacks are left to who visits the
+// demo; so is one that the visitor was quicker to claim.
+func (c *clerk) tend(ctx context.Context, callback *api.Callback) {
+	if c.seen[callback.ID] {
+		return
+	}
+	c.seen[callback.ID] = true
+	if callback.Assignee != nil || callback.Status != api.StatusOpen || c.rng.Float64() < 0.5 {
+		return
+	}
+	agent := c.agentOf(callback.CallCenter)
+	if agent == "" {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, requestPatience)
+	defer cancel()
+	if err := c.claim(ctx, callback, agent); err != nil && ctx.Err() == nil {
+		c.demo.log.Warn("an agent of the demo could not work", slog.Int64("callback", callback.ID), slog.Any("err", err))
+	}
+}
+
+// agentOf is one of the agents of a call center, or "" when it has none.
+func (c *clerk) agentOf(callCenter string) string {
+	var names []string
+	for _, a := range demoAccounts() {
+		if a.Role == accounts.RoleAgent && slices.Contains(a.CallCenters, callCenter) {
+			names = append(names, a.Name)
+		}
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return names[c.rng.IntN(len(names))]
+}
+
+func (c *clerk) claim(ctx context.Context, callback *api.Callback, agent string) error {
+	path := "/callbacks/" + strconv.FormatInt(callback.ID, 10)
+	var now api.Callback
+	claim := api.Claim{Version: api.FromVersion(callback.Version)}
+	if err := c.demo.change(ctx, http.MethodPost, path+"/claim", c.demo.adminToken, agent, claim, &now); err != nil || now.ID == 0 {
+		return err // or a visitor was quicker
+	}
+	memo := demoMemos[c.rng.IntN(len(demoMemos))]
+	patch := map[string]any{"version": now.Version, "memo": memo}
+	if err := c.demo.change(ctx, http.MethodPatch, path, c.demo.adminToken, agent, patch, nil); err != nil {
+		return err
+	}
+	c.begun = append(c.begun, work{callback.ID, agent})
+	if len(c.begun) < 3 {
+		return nil
+	}
+	oldest := c.begun[0]
+	c.begun = c.begun[1:]
+	return c.complete(ctx, oldest)
+}
+
+// complete completes a callback as it is by now.
+func (c *clerk) complete(ctx context.Context, w work) error {
+	path := "/callbacks/" + strconv.FormatInt(w.id, 10)
+	var now api.Callback
+	if err := c.demo.get(ctx, path, &now); err != nil {
+		return err
+	}
+	if now.Assignee == nil || *now.Assignee != w.agent {
+		return nil // a supervisor gave it to somebody else
+	}
+	patch := map[string]any{"version": now.Version, "status": api.StatusCompleted}
+	return c.demo.change(ctx, http.MethodPatch, path, c.demo.adminToken, w.agent, patch, nil)
 }
 
 // request is a request to the demo's API.
@@ -181,24 +277,42 @@ func (d *demo) get(ctx context.Context, path string, into any) error {
 	return nil
 }
 
-// post asks the demo's API to make something. Being refused by a rule is no
-// error.
-func (d *demo) post(ctx context.Context, path, token string) error {
-	req, err := d.request(ctx, http.MethodPost, path, token)
+// change asks the demo's API to make or change something, in the name of an
+// account if there is one. Being refused by a rule is no error: then nothing
+// is read into what is given for the answer.
+func (d *demo) change(ctx context.Context, method, path, token, account string, body, into any) error {
+	req, err := d.request(ctx, method, path, token)
 	if err != nil {
 		return err
+	}
+	if account != "" {
+		req.Header.Set("X-Callbackd-Account", account)
+	}
+	if body != nil {
+		text, err := json.Marshal(body)
+		if err != nil {
+			return err
+		}
+		req.Header.Set("Content-Type", "application/json")
+		req.Body, req.ContentLength = io.NopCloser(bytes.NewReader(text)), int64(len(text))
 	}
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return err
 	}
 	defer res.Body.Close()
-	switch res.StatusCode {
-	case http.StatusCreated, http.StatusConflict, http.StatusUnprocessableEntity:
+	switch {
+	case res.StatusCode == http.StatusConflict || res.StatusCode == http.StatusUnprocessableEntity:
 		return nil
-	default:
+	case res.StatusCode != http.StatusOK && res.StatusCode != http.StatusCreated:
 		return problemOf(res)
+	case into == nil:
+		return nil
 	}
+	if err := json.NewDecoder(res.Body).Decode(into); err != nil {
+		return fmt.Errorf("read the answer to %s %s: %w", method, path, err)
+	}
+	return nil
 }
 
 // problemOf is the error that an answer tells.

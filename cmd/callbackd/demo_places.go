@@ -20,9 +20,12 @@ type demoPlaces struct {
 	Ops string `json:"ops"`
 	// Token is an administrator's, AgentToken one of an agent who sees one
 	// call center.
-	Token      string  `json:"token"`
-	AgentToken string  `json:"agent_token"`
-	ARI        demoARI `json:"ari"`
+	Token      string `json:"token"`
+	AgentToken string `json:"agent_token"`
+	// Accounts can log in, all with Password.
+	Accounts []demoAccount `json:"accounts"`
+	Password string        `json:"password"`
+	ARI      demoARI       `json:"ari"`
 	// SIP is the host:port of the PBX, by UDP. A call with TrunkHeader comes
 	// from outside; phones register with PhonePassword.
 	SIP           string `json:"sip"`
@@ -39,6 +42,7 @@ type demoARI struct {
 func (d *demo) places() demoPlaces {
 	return demoPlaces{
 		API: urlOf(d.daemon.api), Ops: urlOf(d.daemon.ops), Token: d.adminToken, AgentToken: d.agentToken,
+		Accounts: demoAccounts(), Password: demoPassword,
 		ARI: demoARI{URL: d.pbx.ARI, Username: d.pbx.Username, Password: d.pbx.Password},
 		SIP: d.pbx.SIP, TrunkHeader: lab.TrunkHeader + ": " + lab.TrunkHeaderValue, PhonePassword: d.pbx.PhonePassword,
 	}
@@ -65,6 +69,9 @@ func (p demoPlaces) write(w io.Writer, took time.Duration) error {
 	fmt.Fprintf(table, "  operations\t%s\t/metrics /healthz /readyz\n", p.Ops)
 	fmt.Fprintf(table, "  token\t%s\tadmin: sees everything\n", p.Token)
 	fmt.Fprintf(table, "  token\t%s\tagent: sees call center %s only\n", p.AgentToken, demoDesk)
+	for _, a := range p.Accounts {
+		fmt.Fprintf(table, "  account\t%s\t%s %s; password %s\n", a.Name, a.Role, a.DisplayName, p.Password)
+	}
 	fmt.Fprintf(table, "  ARI\t%s\tuser %s, password %s\n", p.ARI.URL, p.ARI.Username, p.ARI.Password)
 	fmt.Fprintf(table, "  SIP\t%s\tUDP; with header %q a call comes from outside\n", p.SIP, p.TrunkHeader)
 	if err := table.Flush(); err != nil {

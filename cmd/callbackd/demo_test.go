@@ -65,6 +65,8 @@ func TestDemo_Places(t *testing.T) {
 
 	callFromOutside(t, places)
 	shows(t, places)
+	logsIn(t, places)
+	isWorkedOn(t, places)
 	stop()
 	rest, err := io.ReadAll(lines)
 	if err != nil || len(rest) > 0 {
@@ -128,6 +130,50 @@ func shows(t *testing.T, places demoPlaces) {
 	if err := get(ariURL+"/channels", "", nil); err != nil {
 		t.Error(err)
 	}
+}
+
+// logsIn uses each account as a browser would.
+func logsIn(t *testing.T, places demoPlaces) {
+	t.Helper()
+	for _, account := range places.Accounts {
+		credentials := strings.NewReader(fmt.Sprintf(`{"name": %q, "password": %q}`, account.Name, places.Password))
+		res, err := http.Post(places.API+"/api/v1/session", "application/json", credentials) //nolint:noctx // ends with the demo
+		if err != nil {
+			t.Fatal(err)
+		}
+		var me api.Me
+		err = json.NewDecoder(res.Body).Decode(&me)
+		res.Body.Close()
+		if err != nil || res.StatusCode != http.StatusOK {
+			t.Errorf("log in as %s: %d, %v", account.Name, res.StatusCode, err)
+			continue
+		}
+		if me.DisplayName == nil || *me.DisplayName != account.DisplayName || string(me.Role) != string(account.Role) {
+			t.Errorf("%s is %+v; want %q, %s", account.Name, me, account.DisplayName, account.Role)
+		}
+	}
+}
+
+// isWorkedOn waits for a callback that an agent has claimed and written about,
+// of a caller whose name is in the phone book.
+func isWorkedOn(t *testing.T, places demoPlaces) {
+	t.Helper()
+	labtest.Eventually(t, patience, func() error {
+		status, body, err := request(t.Context(), http.MethodGet, places.API+"/api/v1/callbacks?page_size=200", places.Token, nil)
+		if err != nil || status != http.StatusOK {
+			return fmt.Errorf("%d %s, %w", status, body, err)
+		}
+		var list api.CallbackList
+		if err := json.Unmarshal(body, &list); err != nil {
+			return err
+		}
+		for _, c := range list.Items {
+			if c.Assignee != nil && c.Memo != "" && c.RemoteName != nil {
+				return nil
+			}
+		}
+		return fmt.Errorf("none of %d callbacks is claimed and written about", len(list.Items))
+	})
 }
 
 // callFromOutside calls the IVR as one more customer.

@@ -93,6 +93,8 @@ func TestReadme_RunAndUse(t *testing.T) {
 			t.Errorf("%s\nanswers %s, want %s in it", line, out, want[i])
 		}
 	}
+	writeFile(t, filepath.Join(folder, "customers.csv"), "number,name\n03-5555-0101,佐藤 美咲\n", 0o600)
+	r.run(strings.TrimSpace(block(t, readme, "sh", "phonebook import")), nil)
 	if out := r.run(strings.TrimSpace(block(t, readme, "sh", "replay")), nil); !strings.Contains(out, `"outcome":"answered"`) {
 		t.Errorf("replay prints %s", out)
 	}
@@ -113,7 +115,7 @@ func (r *reader) run(line string, env []string) string {
 	c := exec.CommandContext(ctx, "sh", "-c", line)
 	c.Dir, c.Env = r.folder, slices.Concat(r.env, env)
 	var out, problems bytes.Buffer
-	c.Stdout, c.Stderr = &out, &problems
+	c.Stdin, c.Stdout, c.Stderr = strings.NewReader("the reader's password\n"), &out, &problems
 	if err := c.Run(); err != nil {
 		r.t.Fatalf("%s: %v\n%s", line, err, &problems)
 	}
