@@ -18,7 +18,7 @@ var migrations embed.FS
 
 // SchemaVersion is the version of the schema that the program works with:
 // the number of its last migration. A test compares it with the files.
-const SchemaVersion = 7
+const SchemaVersion = 8
 
 // SchemaError says that the database's schema is not the program's.
 type SchemaError struct {
