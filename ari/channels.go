@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"net/url"
 )
 
@@ -40,6 +41,42 @@ func (c *Client) ChannelVariable(ctx context.Context, id ChannelID, name string)
 		return "", fmt.Errorf("decode variable: %w", err)
 	}
 	return raw.Value, nil
+}
+
+// SetChannelVariable sets a channel's variable. The channel must be in a
+// Stasis application (IsNotInStasis if it is not), where the order of such
+// requests is kept: what follows finds the variable set.
+func (c *Client) SetChannelVariable(ctx context.Context, id ChannelID, name, value string) error {
+	return c.post(ctx, path("channels", string(id), "variable"), map[string]any{"variable": name, "value": value})
+}
+
+// Answer answers a channel that is in a Stasis application.
+func (c *Client) Answer(ctx context.Context, id ChannelID) error {
+	return c.post(ctx, path("channels", string(id), "answer"), nil)
+}
+
+// Continue sends a channel from its Stasis application on to where the
+// dialplan goes on. IsGone and IsNotInStasis both mean that it is not there
+// any more.
+func (c *Client) Continue(ctx context.Context, id ChannelID) error {
+	return c.post(ctx, path("channels", string(id), "continue"), nil)
+}
+
+// Hangup ends a channel; IsGone if it has ended already.
+func (c *Client) Hangup(ctx context.Context, id ChannelID) error {
+	_, err := c.do(ctx, request{method: http.MethodDelete, path: path("channels", string(id))})
+	return err
+}
+
+// post makes a request whose parameters go in the body: what stands in a URL
+// ends up in logs.
+func (c *Client) post(ctx context.Context, path string, parameters map[string]any) error {
+	r := request{method: http.MethodPost, path: path}
+	if parameters != nil {
+		r.body = parameters
+	}
+	_, err := c.do(ctx, r)
+	return err
 }
 
 // single decodes one object with the decoder of a list of them.

@@ -33,6 +33,7 @@ const (
 	hasPeer
 	hasBridge
 	hasRecording
+	hasPlayback
 )
 
 // reset empties the event but keeps the memory of its slices. Only the parts
@@ -43,7 +44,8 @@ func (ev *Event) reset() {
 	ev.DialplanApp, ev.DialplanAppData = "", ""
 	ev.DialStatus, ev.DialString = "", ""
 	ev.Cause, ev.CauseText, ev.Soft = 0, "", false
-	ev.PresentationText, ev.EventName = "", ""
+	ev.PresentationText, ev.EventName, ev.Digit = "", "", ""
+	ev.Args = ev.Args[:0]
 	if ev.has&hasChannel != 0 {
 		ev.Channel.reset()
 	}
@@ -58,6 +60,9 @@ func (ev *Event) reset() {
 	}
 	if ev.has&hasRecording != 0 {
 		ev.Recording = Recording{}
+	}
+	if ev.has&hasPlayback != 0 {
+		ev.Playback = Playback{}
 	}
 	ev.has = 0
 }
@@ -109,6 +114,17 @@ func (ev *Event) field(p *scanner, key string) error {
 	case "recording":
 		ev.has |= hasRecording
 		return recording(p, &ev.Recording)
+	case "args":
+		return list(p, func() error {
+			arg, err := p.str()
+			ev.Args = append(ev.Args, arg)
+			return err
+		})
+	case "digit":
+		return optional(p, &ev.Digit)
+	case "playback":
+		ev.has |= hasPlayback
+		return playback(p, &ev.Playback)
 	}
 	return p.skip()
 }
@@ -323,6 +339,23 @@ func recording(p *scanner, r *Recording) error {
 			return optional(p, &r.Cause)
 		case "target_uri":
 			return optional(p, &r.TargetURI)
+		}
+		return p.skip()
+	})
+}
+
+func playback(p *scanner, b *Playback) error {
+	if p.null() {
+		return nil
+	}
+	return decodeObject(p, func(key string) error {
+		switch key {
+		case "id":
+			return optional(p, &b.ID)
+		case "state":
+			return optional(p, &b.State)
+		case "target_uri":
+			return optional(p, &b.TargetURI)
 		}
 		return p.skip()
 	})

@@ -35,6 +35,35 @@ func TestDecode_Dial(t *testing.T) {
 	}
 }
 
+func TestDecode_Stasis(t *testing.T) {
+	t.Parallel()
+	var ev ari.Event
+	for _, tc := range []struct {
+		frame string
+		right func() bool
+	}{
+		{
+			`{"type":"StasisStart","args":["register","support"],"channel":{"id":"a.1"},"application":"callbackd"}`,
+			func() bool { return slices.Equal(ev.Args, []string{"register", "support"}) && ev.Channel.ID == "a.1" },
+		},
+		{
+			`{"type":"ChannelDtmfReceived","digit":"#","duration_ms":100,"channel":{"id":"a.1"}}`,
+			func() bool { return ev.Digit == "#" && len(ev.Args) == 0 },
+		},
+		{
+			`{"type":"PlaybackFinished","playback":{"id":"p","media_uri":"sound:x","target_uri":"channel:a.1","language":"ja","state":"failed"}}`,
+			func() bool {
+				return ev.Playback == ari.Playback{ID: "p", State: "failed", TargetURI: "channel:a.1"} && ev.Digit == ""
+			},
+		},
+		{`{"type":"StasisEnd","channel":{"id":"a.1"}}`, func() bool { return ev.Playback == ari.Playback{} }},
+	} {
+		if err := ari.Decode(tc.frame, &ev); err != nil || !tc.right() {
+			t.Errorf("%s: decoded %+v, %v", tc.frame, ev, err)
+		}
+	}
+}
+
 func TestDecode_SaysWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	for frame, want := range map[string]string{

@@ -16,8 +16,8 @@
 // A Client makes requests of one Asterisk. Its methods are named after the
 // resources and take contexts; each request has a limit of time, the
 // connections are bounded in number, answers in size. A refusal is an *Error,
-// and what it means is asked with IsGone, IsBooting, IsUnauthorized,
-// IsForbidden and Timeout. A GET that ended without an answer is made once
+// and what it means is asked with IsGone, IsNotInStasis, IsBooting,
+// IsUnauthorized, IsForbidden and Timeout. A GET that ended without an answer is made once
 // more, nothing else is. Credentials go in a header, never in a URL, and no
 // error or log line shows the password.
 //

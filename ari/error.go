@@ -65,6 +65,10 @@ func IsUnauthorized(err error) bool { return hasStatus(err, http.StatusUnauthori
 // shuts out.
 func IsForbidden(err error) bool { return hasStatus(err, http.StatusForbidden) }
 
+// IsNotInStasis reports whether a channel was asked to do what only one in a
+// Stasis application does (409).
+func IsNotInStasis(err error) bool { return hasStatus(err, http.StatusConflict) }
+
 func hasStatus(err error, status int) bool {
 	e, ok := errors.AsType[*Error](err)
 	return ok && e.Status == status

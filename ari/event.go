@@ -8,6 +8,9 @@ type ChannelID string
 // BridgeID is a bridge's unique ID.
 type BridgeID string
 
+// PlaybackID names one playing of media. Who asks for it chooses it.
+type PlaybackID string
+
 // EventType is the name of an event, as Asterisk's event descriptions
 // (rest-api/api-docs/events.json) write it.
 type EventType string
@@ -23,6 +26,7 @@ const (
 	ChannelCreated         EventType = "ChannelCreated"
 	ChannelDestroyed       EventType = "ChannelDestroyed"
 	ChannelDialplan        EventType = "ChannelDialplan"
+	ChannelDtmfReceived    EventType = "ChannelDtmfReceived"
 	ChannelEnteredBridge   EventType = "ChannelEnteredBridge"
 	ChannelHangupRequest   EventType = "ChannelHangupRequest"
 	ChannelLeftBridge      EventType = "ChannelLeftBridge"
@@ -30,9 +34,13 @@ const (
 	ChannelUserevent       EventType = "ChannelUserevent"
 	ChannelVarset          EventType = "ChannelVarset"
 	Dial                   EventType = "Dial"
+	PlaybackFinished       EventType = "PlaybackFinished"
+	PlaybackStarted        EventType = "PlaybackStarted"
 	RecordingFailed        EventType = "RecordingFailed"
 	RecordingFinished      EventType = "RecordingFinished"
 	RecordingStarted       EventType = "RecordingStarted"
+	StasisEnd              EventType = "StasisEnd"
+	StasisStart            EventType = "StasisStart"
 	BridgeAttendedTransfer EventType = "BridgeAttendedTransfer"
 	BridgeBlindTransfer    EventType = "BridgeBlindTransfer"
 )
@@ -45,14 +53,14 @@ var knownTypes = map[EventType]EventType{}
 func init() {
 	for _, t := range []EventType{
 		ApplicationReplaced, BridgeAttendedTransfer, BridgeBlindTransfer, BridgeCreated, BridgeDestroyed, BridgeMerged,
-		ChannelCallerID, ChannelCreated, ChannelDestroyed, ChannelDialplan, ChannelEnteredBridge, ChannelHangupRequest,
-		ChannelLeftBridge, ChannelStateChange, ChannelUserevent, ChannelVarset, Dial,
-		RecordingFailed, RecordingFinished, RecordingStarted,
+		ChannelCallerID, ChannelCreated, ChannelDestroyed, ChannelDialplan, ChannelDtmfReceived, ChannelEnteredBridge,
+		ChannelHangupRequest, ChannelLeftBridge, ChannelStateChange, ChannelUserevent, ChannelVarset, Dial,
+		PlaybackFinished, PlaybackStarted, RecordingFailed, RecordingFinished, RecordingStarted, StasisEnd, StasisStart,
 		"ApplicationMoveFailed", "ApplicationRegistered", "ApplicationUnregistered", "BridgeVideoSourceChanged",
-		"ChannelConnectedLine", "ChannelDtmfReceived", "ChannelHold", "ChannelTalkingFinished", "ChannelTalkingStarted",
+		"ChannelConnectedLine", "ChannelHold", "ChannelTalkingFinished", "ChannelTalkingStarted",
 		"ChannelToneDetected", "ChannelTransfer", "ChannelUnhold", "ContactStatusChange", "DeviceStateChanged",
-		"EndpointStateChange", "PeerStatusChange", "PlaybackContinuing", "PlaybackFinished", "PlaybackStarted",
-		"RESTResponse", "StasisEnd", "StasisStart", "TextMessageReceived",
+		"EndpointStateChange", "PeerStatusChange", "PlaybackContinuing",
+		"RESTResponse", "TextMessageReceived",
 	} {
 		knownTypes[t] = t
 	}
@@ -109,6 +117,13 @@ type Event struct {
 	// Recording is of Recording… events.
 	Recording Recording
 
+	// Args are of StasisStart: the arguments behind the application's name.
+	Args []string
+	// Digit is of ChannelDtmfReceived: the key that was pressed.
+	Digit string
+	// Playback is of Playback… events.
+	Playback Playback
+
 	// has are the parts that Decode has set.
 	has parts
 }
@@ -162,6 +177,16 @@ type Recording struct {
 	// Name is relative to the recordings folder and lacks the suffix that
 	// Format gives.
 	Name, Format, State, Cause string
+	// TargetURI is "channel:<id>" or "bridge:<id>".
+	TargetURI string
+}
+
+// Playback is media being played to a channel or bridge.
+type Playback struct {
+	ID PlaybackID
+	// State is queued, playing, continuing (with the next of a list), done or
+	// failed.
+	State string
 	// TargetURI is "channel:<id>" or "bridge:<id>".
 	TargetURI string
 }

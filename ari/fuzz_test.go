@@ -116,6 +116,25 @@ func (m *members) text(name string) string {
 	}
 }
 
+func (m *members) texts(name string) []string {
+	switch v := m.object[name].(type) {
+	case nil:
+	case []any:
+		var texts []string
+		for _, element := range v {
+			s, ok := element.(string)
+			if !ok {
+				m.err = fmt.Errorf("element of %s is %T", name, element)
+			}
+			texts = append(texts, s)
+		}
+		return texts
+	default:
+		m.err = fmt.Errorf("%s is %T", name, v)
+	}
+	return nil
+}
+
 func (m *members) time(name string) time.Time {
 	if m.object[name] == nil {
 		return time.Time{}
@@ -152,6 +171,7 @@ func referenceEvent(object map[string]any) (ari.Event, error) {
 		DialplanApp: m.text("dialplan_app"), DialplanAppData: m.text("dialplan_app_data"),
 		DialStatus: m.text("dialstatus"), DialString: m.text("dialstring"), CauseText: m.text("cause_txt"),
 		PresentationText: m.text("caller_presentation_txt"), EventName: m.text("eventname"),
+		Args: m.texts("args"), Digit: m.text("digit"),
 	}
 	if v, ok := object["cause"].(float64); ok {
 		if v != math.Trunc(v) || math.Abs(v) > 1<<53 {
@@ -178,6 +198,10 @@ func referenceEvent(object map[string]any) (ari.Event, error) {
 	}
 	if o, ok := m.in("recording"); ok {
 		ev.Recording = ari.Recording{Name: o.text("name"), Format: o.text("format"), State: o.text("state"), Cause: o.text("cause"), TargetURI: o.text("target_uri")}
+		m.err = firstError(m.err, o.err)
+	}
+	if o, ok := m.in("playback"); ok {
+		ev.Playback = ari.Playback{ID: ari.PlaybackID(o.text("id")), State: o.text("state"), TargetURI: o.text("target_uri")}
 		m.err = firstError(m.err, o.err)
 	}
 	return ev, m.err
@@ -210,18 +234,8 @@ func referenceBridge(m *members) ari.Bridge {
 		ID: ari.BridgeID(m.text("id")), Technology: m.text("technology"), Type: m.text("bridge_type"), Class: m.text("bridge_class"),
 		Creator: m.text("creator"), Name: m.text("name"), CreationTime: m.time("creationtime"),
 	}
-	switch v := m.object["channels"].(type) {
-	case nil:
-	case []any:
-		for _, id := range v {
-			s, ok := id.(string)
-			if !ok {
-				m.err = fmt.Errorf("channel is %T", id)
-			}
-			b.Channels = append(b.Channels, ari.ChannelID(s))
-		}
-	default:
-		m.err = fmt.Errorf("channels is %T", v)
+	for _, id := range m.texts("channels") {
+		b.Channels = append(b.Channels, ari.ChannelID(id))
 	}
 	return b
 }
