@@ -1000,7 +1000,7 @@ type Signal struct {
 
 	// Rule The rule of classification that was satisfied.
 	//
-	// Examples: call_center_variable, call_center_queue, call_center_extension, ring_group_queue, ring_group_extension, ring_group_dial, terminal_dial, terminal_extension, ivr_application, unknown_queue, unknown_call_center_variable
+	// Examples: call_center_variable, call_center_request, call_center_queue, call_center_extension, ring_group_queue, ring_group_extension, ring_group_dial, terminal_dial, terminal_extension, ivr_application, unknown_queue, unknown_call_center_variable, unknown_call_center_request
 	Rule string `json:"rule"`
 
 	// Value What the rule looked at, such as a queue's name, an extension, or the devices dialled.

@@ -89,12 +89,12 @@ func unknownRefusal(call *callcenter.Call, lang Language) (string, bool) {
 	if call.Kind != callcenter.KindUnknown {
 		return "", false
 	}
-	signal, ok := strongest(call, callcenter.RuleUnknownQueue, callcenter.RuleUnknownVariable)
+	signal, ok := strongest(call, callcenter.RuleUnknownQueue, callcenter.RuleUnknownVariable, callcenter.RuleUnknownRequest)
 	if !ok {
 		return "", false
 	}
 	value := cleaned(signal.Value)
-	if signal.Rule == callcenter.RuleUnknownVariable {
+	if signal.Rule != callcenter.RuleUnknownQueue {
 		return fmt.Sprintf(lang.pick(
 			"この通話に指定されたコールセンター「%s」が設定されていないため、折り返し呼を登録できません。コールセンターの通話であれば、設定について管理者に連絡してください。",
 			"A callback cannot be registered because the call center %q, given for this call, is not configured. If this was a call-center call, please tell your administrator."), value), true

@@ -70,6 +70,10 @@ func TestRefusal_NamesWhatMadeTheCall(t *testing.T) {
 			call(callcenter.KindUnknown, in, "7009", signal(callcenter.RuleUnknownVariable, "suport")),
 			"コールセンター「suport」が設定されていない", `the call center "suport", given for this call, is not configured`,
 		},
+		"unknown request": {
+			call(callcenter.KindUnknown, in, "7009", signal(callcenter.RuleUnknownRequest, "suport")),
+			"コールセンター「suport」が設定されていない", `the call center "suport", given for this call, is not configured`,
+		},
 		"nothing known": {
 			call(callcenter.KindUnknown, in, ""),
 			"どの種類の着信か判別できない", "kind that could not be told",

@@ -91,11 +91,15 @@ type Outcome struct {
 type Rule string
 
 // The rules, strongest first. Rules that make a call a call-center call are
-// the first three.
+// the first four.
 const (
 	// RuleCallCenterVariable: CALLBACKD_CALL_CENTER held a call center's id
 	// or extension.
 	RuleCallCenterVariable Rule = "call_center_variable"
+	// RuleCallCenterRequest: the dialplan asked for a callback in the name of a
+	// call center, by Stasis(callbackd,register,CALL CENTER). That is the
+	// dialplan's own word as CALLBACKD_CALL_CENTER is, and as strong.
+	RuleCallCenterRequest Rule = "call_center_request"
 	// RuleCallCenterQueue: the call entered Queue with a call center's queue.
 	RuleCallCenterQueue Rule = "call_center_queue"
 	// RuleCallCenterExtension: the call was dialled to a call center's
@@ -123,13 +127,17 @@ const (
 	// RuleUnknownVariable: CALLBACKD_CALL_CENTER held what is neither a call
 	// center's id nor its extension. The signal's Value is what it held.
 	RuleUnknownVariable Rule = "unknown_call_center_variable"
+	// RuleUnknownRequest: the dialplan asked for a callback in the name of what
+	// is neither a call center's id nor its extension. The signal's Value is
+	// that name.
+	RuleUnknownRequest Rule = "unknown_call_center_request"
 )
 
 // Rules are all rules, strongest first.
 var Rules = []Rule{
-	RuleCallCenterVariable, RuleCallCenterQueue, RuleCallCenterExtension,
+	RuleCallCenterVariable, RuleCallCenterRequest, RuleCallCenterQueue, RuleCallCenterExtension,
 	RuleRingGroupQueue, RuleRingGroupExtension, RuleRingGroupDial,
-	RuleTerminalDial, RuleTerminalExtension, RuleIVR, RuleUnknownQueue, RuleUnknownVariable,
+	RuleTerminalDial, RuleTerminalExtension, RuleIVR, RuleUnknownQueue, RuleUnknownVariable, RuleUnknownRequest,
 }
 
 // Signal is one piece of evidence for what kind of call a call is: what was

@@ -88,6 +88,10 @@ func (t *Tracker) application(ch *channel, app, data string, ev *ari.Event) {
 		if path := argument(data, 0); strings.HasPrefix(path, "/") {
 			t.record(ch.call, path, ev.Timestamp)
 		}
+	case name == "stasis":
+		if s, ok := t.plan.stasis(data); ok {
+			t.sign(ch, s, ev)
+		}
 	case ivrApplications[name]:
 		t.sign(ch, Signal{Rule: RuleIVR, Kind: KindIVR, Value: app}, ev)
 	}
@@ -104,7 +108,7 @@ func (t *Tracker) position(ch *channel, c *ari.Channel, ev *ari.Event) {
 		t.touch(cl, ev.Timestamp)
 	}
 	if s, ok := t.plan.extension(ch.context, ch.exten); ok {
-		if s.Rule == RuleCallCenterExtension && ch.call.has(RuleCallCenterVariable, RuleCallCenterQueue) {
+		if s.Rule == RuleCallCenterExtension && ch.call.has(RuleCallCenterVariable, RuleCallCenterRequest, RuleCallCenterQueue) {
 			return
 		}
 		t.sign(ch, s, ev)

@@ -16,7 +16,7 @@ import (
 )
 
 // FollowerOptions say which node a Follower follows. All but the Logger, the
-// Metrics and the bound are mandatory.
+// Metrics, the bound and the Listener are mandatory.
 type FollowerOptions struct {
 	Node   string
 	Plan   *Plan
@@ -31,6 +31,20 @@ type FollowerOptions struct {
 	// reached events are not read any more, until at last the stream's own
 	// bound is reached and the loss is a declared gap. 0 is DefaultMaxPending.
 	MaxPending int
+	// Listener, unless nil, is told of all that is followed.
+	Listener Listener
+}
+
+// Listener is told of a node's events after they were applied, by one
+// goroutine and in order. That is the path that records calls: a listener
+// returns at once, keeps nothing of what it is given, and does not call the
+// Follower before it has returned.
+type Listener interface {
+	// Connected says which channels the PBX had when a connection began. What
+	// happened to them before, since the last one, is not told.
+	Connected(channels []ari.Channel)
+	// Event is an event that the stream's filter wants.
+	Event(ev *ari.Event)
 }
 
 // DefaultMaxPending is some hours of a busy node, in some hundred megabytes.
@@ -293,6 +307,9 @@ func (f *Follower) apply(m *ari.Message, ev *ari.Event) {
 	f.skew = ev.Timestamp.Sub(m.At)
 	f.passed(ev.Timestamp)
 	f.tracker.Apply(ev)
+	if f.o.Listener != nil {
+		f.o.Listener.Event(ev)
+	}
 }
 
 // connected makes the tracker agree with the PBX after a connection began.
@@ -315,6 +332,9 @@ func (f *Follower) connected(ctx context.Context, m *ari.Message) {
 			f.collect()
 			f.settle(m.At.UTC())
 			f.mu.Unlock()
+			if f.o.Listener != nil {
+				f.o.Listener.Connected(snapshot.Channels)
+			}
 			f.log.Info("events are followed", slog.Int("channels", len(snapshot.Channels)), slog.Int("epoch", m.Epoch))
 			return
 		}

@@ -574,3 +574,65 @@ func TestFollower_HealthSince(t *testing.T) {
 		t.Errorf("all is well since %v, it was not at %v", up.Since, noticed)
 	}
 }
+
+// listening notes what a Follower tells.
+type listening struct {
+	mu       sync.Mutex
+	channels [][]ari.ChannelID
+	events   []ari.EventType
+}
+
+func (l *listening) Connected(channels []ari.Channel) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	ids := make([]ari.ChannelID, len(channels))
+	for i := range channels {
+		ids[i] = channels[i].ID
+	}
+	l.channels = append(l.channels, ids)
+}
+
+func (l *listening) Event(ev *ari.Event) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if ev.Type == ari.StasisStart || ev.Type == ari.ChannelDtmfReceived {
+		l.events = append(l.events, ari.EventType(strings.Clone(string(ev.Type))))
+	}
+}
+
+// A listener hears what the tracker has no use for, too, and after each
+// connection which channels there are.
+func TestFollower_TellsItsListener(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	l := &listening{}
+	r := s.follow(t, func(o *callcenter.FollowerOptions, stream *ari.StreamOptions, _ *ari.ClientOptions) {
+		o.Listener = l
+		stream.Filter = ari.NewFilter(append(slices.Clone(callcenter.Events), ari.StasisStart, ari.ChannelDtmfReceived), callcenter.Variables)
+	})
+	channel := map[string]any{"id": "pbx1-1.0", "name": "PJSIP/trunk-00000001", "state": "Up", "creationtime": "2026-11-23T03:49:05.948+0000"}
+	s.pbx.Send(
+		aritest.NewEvent(ari.ChannelCreated, aritest.Fields{"channel": channel}),
+		aritest.NewEvent(ari.StasisStart, aritest.Fields{"channel": channel, "args": []string{"register"}}),
+		aritest.NewEvent(ari.ChannelDtmfReceived, aritest.Fields{"channel": channel, "digit": "1"}),
+	)
+	heard := func(channels [][]ari.ChannelID) func() error {
+		return func() error {
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			if diff := cmp.Diff(channels, l.channels, cmpopts.EquateEmpty()); diff != "" {
+				return fmt.Errorf("connections (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff([]ari.EventType{ari.StasisStart, ari.ChannelDtmfReceived}, l.events); diff != "" {
+				return fmt.Errorf("events (-want +got):\n%s", diff)
+			}
+			return nil
+		}
+	}
+	labtest.Eventually(t, patience, heard([][]ari.ChannelID{{}}))
+	if c, ok := r.CallOf("pbx1-1.0"); !ok || c.LinkedID != "pbx1-1.0" {
+		t.Errorf("CallOf = %+v, %v, want the channel's call", c, ok)
+	}
+	s.pbx.Drop()
+	labtest.Eventually(t, patience, heard([][]ari.ChannelID{{}, {"pbx1-1.0"}}))
+}

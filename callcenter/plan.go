@@ -50,6 +50,9 @@ type Plan struct {
 	// Contexts are the dialplan contexts in which an extension counts as
 	// dialled; empty for any.
 	Contexts []string
+	// Application is the name of our Stasis application; empty when the
+	// dialplan has no callbacks registered.
+	Application string
 }
 
 // classifier is a Plan made ready for look-ups.
@@ -64,6 +67,8 @@ type classifier struct {
 	terminals  []Extension
 	trunks     map[string]bool
 	contexts   map[string]bool
+	// application is that of Plan.
+	application string
 }
 
 // target is what a queue or an extension belongs to; just one is set.
@@ -78,6 +83,7 @@ func newClassifier(p *Plan) (*classifier, error) {
 		byQueue: map[string]target{}, byExten: map[string]target{}, byVariable: map[string]string{},
 		labels: map[string]bool{}, byDID: map[string]string{},
 		terminals: slices.Clone(p.Terminals), trunks: map[string]bool{}, contexts: map[string]bool{},
+		application: p.Application,
 	}
 	for i := range p.CallCenters {
 		cc := &p.CallCenters[i]
@@ -164,6 +170,33 @@ func (c *classifier) variable(value string) Signal {
 		return Signal{Rule: RuleCallCenterVariable, Kind: KindCallCenter, CallCenter: id, Value: value}
 	}
 	return Signal{Rule: RuleUnknownVariable, Kind: KindUnknown, Value: value}
+}
+
+// ActionRegister is the first argument of our Stasis application where the
+// dialplan asks for a callback; the second is the call center.
+const ActionRegister = "register"
+
+// stasis says what running Stasis with the given arguments means; ok is false
+// when it means nothing.
+func (c *classifier) stasis(data string) (s Signal, ok bool) {
+	if c.application == "" || argument(data, 0) != c.application || argument(data, 1) != ActionRegister {
+		return Signal{}, false
+	}
+	value := argument(data, 2)
+	if id, ok := c.byVariable[value]; ok {
+		return Signal{Rule: RuleCallCenterRequest, Kind: KindCallCenter, CallCenter: id, Value: value}, true
+	}
+	return Signal{Rule: RuleUnknownRequest, Kind: KindUnknown, Value: value}, true
+}
+
+// CallCenterOf returns the call center of an id or extension, as the dialplan
+// may name it.
+func (p *Plan) CallCenterOf(name string) (CallCenter, bool) {
+	i := slices.IndexFunc(p.CallCenters, func(c CallCenter) bool { return name != "" && (c.ID == name || c.Extension == name) })
+	if i < 0 {
+		return CallCenter{}, false
+	}
+	return p.CallCenters[i], true
 }
 
 // dial says what running Dial with the given devices means. Several contacts

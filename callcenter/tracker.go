@@ -141,6 +141,16 @@ func (t *Tracker) Changed(dst []Call) []Call {
 	return dst
 }
 
+// CallOf returns the call of a channel, as it is now; ok is false for a
+// channel that is not known, or of which it is not known yet whose it is.
+func (t *Tracker) CallOf(id ari.ChannelID) (c Call, ok bool) {
+	ch := t.channels[id]
+	if ch == nil || ch.call.provisional {
+		return Call{}, false
+	}
+	return ch.call.call(t.node, t.plan), true
+}
+
 // ActiveChannels returns the channels that are followed and have not ended.
 func (t *Tracker) ActiveChannels() []ari.ChannelID {
 	var ids []ari.ChannelID

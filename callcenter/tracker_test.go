@@ -246,6 +246,48 @@ func TestTracker_VariableThatNamesNoCallCenter(t *testing.T) {
 	}
 }
 
+// The dialplan that asks for a callback in a call center's name says with it
+// whose call it is.
+func TestTracker_RequestNamesTheCallCenter(t *testing.T) {
+	t.Parallel()
+	plan := tracePlan()
+	plan.Application = "callbackd"
+	for data, want := range map[string]callcenter.Signal{
+		"callbackd,register,support":       {Rule: callcenter.RuleCallCenterRequest, Kind: callcenter.KindCallCenter, CallCenter: "support", Value: "support"},
+		"callbackd,register,7001,message":  {Rule: callcenter.RuleCallCenterRequest, Kind: callcenter.KindCallCenter, CallCenter: "support", Value: "7001"},
+		"callbackd,register,suport":        {Rule: callcenter.RuleUnknownRequest, Kind: callcenter.KindUnknown, Value: "suport"},
+		"callbackd,register":               {Rule: callcenter.RuleUnknownRequest, Kind: callcenter.KindUnknown},
+		"another-program,register,support": {},
+		"callbackd,status,support":         {},
+	} {
+		s := newScript(t, plan)
+		caller := s.arrives("0", "PJSIP/trunk-1", "0312345678", "from-trunk", "s")
+		s.runs(&caller, "Stasis", data)
+		c, ok := s.tracker.CallOf(caller.ID)
+		if !ok {
+			t.Fatalf("%s: no call of the channel", data)
+		}
+		var got callcenter.Signal
+		if len(c.Receipt) > 0 {
+			got = c.Receipt[0]
+			got.At, got.Event, got.Channel = time.Time{}, "", ""
+		}
+		if diff := cmp.Diff(want, got); diff != "" || len(c.Receipt) > 1 || c.CallbackAllowed() != (want.CallCenter != "") {
+			t.Errorf("%s: %+v (-want +got):\n%s", data, c.Receipt, diff)
+		}
+	}
+}
+
+func TestPlan_CallCenterOf(t *testing.T) {
+	t.Parallel()
+	plan := tracePlan()
+	for name, want := range map[string]string{"support": "support", "7001": "support", "7009": "", "": ""} {
+		if got, ok := plan.CallCenterOf(name); got.ID != want || ok != (want != "") {
+			t.Errorf("CallCenterOf(%q) = %q, %v, want %q", name, got.ID, ok, want)
+		}
+	}
+}
+
 func TestTracker_OutboundNumberIsWhatTheTrunkGot(t *testing.T) {
 	t.Parallel()
 	for dialString, want := range map[string]string{

@@ -219,6 +219,13 @@ func because(what string, err error) string {
 	return what + ": " + err.Error()
 }
 
+// CallOf is Tracker.CallOf.
+func (f *Follower) CallOf(id ari.ChannelID) (c Call, ok bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.tracker.CallOf(id)
+}
+
 // ActiveChannels returns the channels that are followed now.
 func (f *Follower) ActiveChannels() []ari.ChannelID {
 	f.mu.Lock()

@@ -9,7 +9,7 @@ import (
 
 // planOf returns what a configuration says about the dialplan of one node.
 func planOf(cfg *configs.Config, node *configs.PBX) *callcenter.Plan {
-	plan := &callcenter.Plan{Trunks: node.Trunks, Contexts: node.Contexts}
+	plan := &callcenter.Plan{Trunks: node.Trunks, Contexts: node.Contexts, Application: node.ARI.Application}
 	for _, cc := range cfg.CallCenters {
 		plan.CallCenters = append(plan.CallCenters, callcenter.CallCenter(cc))
 	}
