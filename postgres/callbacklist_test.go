@@ -16,13 +16,13 @@ import (
 	"callbackd/postgres"
 )
 
-// recording is a store that notes the queries it is asked.
-type recording struct {
+// noting is a store that notes the queries it is asked.
+type noting struct {
 	*postgres.Callbacks
 	query callbacks.Query
 }
 
-func (r *recording) List(ctx context.Context, query callbacks.Query) ([]callbacks.Callback, *callbacks.Position, error) {
+func (r *noting) List(ctx context.Context, query callbacks.Query) ([]callbacks.Callback, *callbacks.Position, error) {
 	r.query = query
 	return r.Callbacks.List(ctx, query)
 }
@@ -35,7 +35,7 @@ func TestCallbacks_List(t *testing.T) {
 	db, url := open(t)
 	pool := connect(t, url)
 	loadCallbacks(t, pool, count)
-	store := &recording{Callbacks: db.Callbacks()}
+	store := &noting{Callbacks: db.Callbacks()}
 	service := callbacks.NewService(store, callbacks.Options{Numbers: callbacks.InRegion("JP"), Names: names})
 	all := everything(t, service, bookOf(t, url))
 	if len(all) != count {
@@ -54,7 +54,7 @@ func TestCallbacks_List(t *testing.T) {
 
 // check compares the first pages and the total of a listing with what is
 // found in the plainest way, and returns the queries of the pages.
-func (l *listing) check(t *testing.T, service *callbacks.Service, store *recording, all []callbacks.Row) (queries []callbacks.Query) {
+func (l *listing) check(t *testing.T, service *callbacks.Service, store *noting, all []callbacks.Row) (queries []callbacks.Query) {
 	t.Helper()
 	var want []callbacks.ID
 	for _, row := range l.matching(all) {

@@ -69,6 +69,11 @@ func (c *Calls) saveRows(ctx context.Context, rows []callRow, refused *callcente
 		if err != nil || len(changed) == 0 {
 			return err
 		}
+		if slices.ContainsFunc(rows, func(r callRow) bool { return len(r.Recordings) > 0 }) {
+			if err := c.expectRecordings(ctx, tx, changed); err != nil {
+				return err
+			}
+		}
 		return logCalls(ctx, tx, changed)
 	})
 	switch {

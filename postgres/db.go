@@ -50,6 +50,7 @@ type Options struct {
 type DB struct {
 	pool *pgxpool.Pool
 	log  *slog.Logger
+	jobs *jobQueue
 }
 
 // Open connects to the database and checks its schema: it returns a
@@ -68,6 +69,10 @@ func Open(ctx context.Context, url string, options Options) (*DB, error) {
 	if err := db.Ready(ctx); err != nil {
 		pool.Close()
 		return nil, fmt.Errorf("open database: %w", err)
+	}
+	if db.jobs, err = newJobQueue(db); err != nil {
+		pool.Close()
+		return nil, err
 	}
 	return db, nil
 }

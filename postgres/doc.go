@@ -1,5 +1,5 @@
-// Package postgres stores calls, callbacks, accounts, sessions, tokens and the
-// change log in PostgreSQL.
+// Package postgres stores calls, callbacks, recordings, accounts, sessions,
+// tokens and the change log in PostgreSQL, and has work done in the background.
 //
 //	db, err := postgres.Open(ctx, url, postgres.Options{Log: log})
 //	if err != nil { … }               // *SchemaError: run `callbackd migrate`
@@ -27,6 +27,13 @@
 // is something to read. LISTEN/NOTIFY carries no data: a lost notification
 // costs at most a second.
 //
+// # Jobs
+//
+// What is to be done later, looking for the recordings of an ended call for
+// one, becomes a job in the transaction that makes it necessary. River hands
+// jobs out to the daemons that run [Jobs]: each is done by one of them, again
+// after an error, and by another when that daemon dies.
+//
 // # Schema
 //
 // The migrations are part of the program and are applied by [Migrate] only.
@@ -36,5 +43,5 @@
 //
 // All transactions take locks in one order, so that they cannot wait for each
 // other in a circle: idempotency key, calls by request ID, callbacks, accounts,
-// the callback number, and at last the change log.
+// the callback number, recordings, jobs, and at last the change log.
 package postgres

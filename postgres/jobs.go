@@ -1,0 +1,255 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/riverqueue/river/rivertype"
+
+	"callbackd/recording"
+)
+
+const (
+	// ingestTimeout bounds one look at a recording, conversion included.
+	ingestTimeout = 10 * time.Minute
+	// roundTimeout bounds one sweep of a library, or one round of retention. A
+	// round that is cut off goes on where it was with the next.
+	roundTimeout = time.Hour
+	// rescueAfter is when a job of a daemon that died is given to another.
+	rescueAfter = ingestTimeout + time.Minute
+	// jobsPerNode bounds the recordings of one node that are looked at at once,
+	// by one daemon: a slow storage of one node holds up no other.
+	jobsPerNode = 2
+	// stopPatience is how long a job may go on when the daemon ends. It is
+	// taken up again by the next daemon.
+	stopPatience = 2 * time.Second
+)
+
+// RecordingJobs is the work on recordings that is done in the background, for
+// one node at a time.
+type RecordingJobs interface {
+	// Ingest looks at a recording. It returns after what time to look again; 0
+	// when there is no more to be seen.
+	Ingest(ctx context.Context, id recording.ID) (again time.Duration, err error)
+	// Sweep compares a node's library with what is stored.
+	Sweep(ctx context.Context, node string) error
+	// Retire removes the node's recordings that are older than they are to be
+	// kept.
+	Retire(ctx context.Context, node string) error
+}
+
+// JobOptions are what Jobs needs.
+type JobOptions struct {
+	// Nodes are the names of those whose recordings this daemon works on.
+	Nodes      []string
+	Recordings RecordingJobs
+	// SweepEvery and RetireEvery are the times between two rounds.
+	SweepEvery, RetireEvery time.Duration
+	Log                     *slog.Logger
+}
+
+// jobQueue hands out jobs, by River. Each job is there once, however many
+// daemons ask for it, and is done by one of them.
+type jobQueue struct{ client *river.Client[pgx.Tx] }
+
+func newJobQueue(db *DB) (*jobQueue, error) {
+	client, err := river.NewClient(riverpgxv5.New(db.pool), &river.Config{Logger: db.log})
+	if err != nil {
+		return nil, fmt.Errorf("open job queue: %w", err)
+	}
+	return &jobQueue{client: client}, nil
+}
+
+// awaited is a recording that is to be looked at.
+type awaited struct {
+	ID   int64  `db:"id"`
+	Node string `db:"node"`
+}
+
+// ingest has recordings looked at, once the transaction is committed.
+func (q *jobQueue) ingest(ctx context.Context, tx pgx.Tx, recordings []awaited) error {
+	if len(recordings) == 0 {
+		return nil
+	}
+	jobs := make([]river.InsertManyParams, len(recordings))
+	for i, r := range recordings {
+		jobs[i] = river.InsertManyParams{Args: ingestArgs{ID: r.ID}, InsertOpts: once(r.Node)}
+	}
+	if _, err := q.client.InsertManyTx(ctx, tx, jobs); err != nil {
+		return fmt.Errorf("have %d recordings ingested: %w", len(jobs), err)
+	}
+	return nil
+}
+
+// once are the options of a job of a node that is there at most once until it
+// is done.
+func once(node string) *river.InsertOpts {
+	return &river.InsertOpts{
+		Queue: queueOf(node),
+		UniqueOpts: river.UniqueOpts{ByArgs: true, ByState: []rivertype.JobState{
+			rivertype.JobStateAvailable, rivertype.JobStatePending, rivertype.JobStateRunning,
+			rivertype.JobStateRetryable, rivertype.JobStateScheduled,
+		}},
+	}
+}
+
+// queueOf is the queue of a node's jobs. River takes no two hyphens in a row,
+// which a node's name may have.
+func queueOf(node string) string { return "recordings_" + strings.ReplaceAll(node, "-", "-0") }
+
+type ingestArgs struct {
+	ID int64 `json:"id"`
+}
+
+// Kind implements river.JobArgs.
+func (ingestArgs) Kind() string { return "recording_ingest" }
+
+type sweepArgs struct {
+	Node string `json:"node"`
+}
+
+// Kind implements river.JobArgs.
+func (sweepArgs) Kind() string { return "recording_sweep" }
+
+type retireArgs struct {
+	Node string `json:"node"`
+}
+
+// Kind implements river.JobArgs.
+func (retireArgs) Kind() string { return "recording_retention" }
+
+// Jobs works jobs off.
+type Jobs struct{ client *river.Client[pgx.Tx] }
+
+// NewJobs returns what works off the jobs of some nodes while it runs. All
+// daemons of one database are to have the same nodes: the one that River
+// chooses to lead begins the rounds of all.
+func (db *DB) NewJobs(o JobOptions) (*Jobs, error) {
+	workers := river.NewWorkers()
+	queues := map[string]river.QueueConfig{}
+	var rounds []*river.PeriodicJob
+	for _, node := range o.Nodes {
+		queues[queueOf(node)] = river.QueueConfig{MaxWorkers: jobsPerNode}
+		rounds = append(rounds,
+			every(o.SweepEvery, func() river.JobArgs { return sweepArgs{Node: node} }, node),
+			every(o.RetireEvery, func() river.JobArgs { return retireArgs{Node: node} }, node))
+	}
+	river.AddWorker(workers, &ingestWorker{recordings: o.Recordings})
+	river.AddWorker(workers, &sweepWorker{recordings: o.Recordings})
+	river.AddWorker(workers, &retireWorker{recordings: o.Recordings})
+	client, err := river.NewClient(riverpgxv5.New(db.pool), &river.Config{
+		Logger: quietly(o.Log), Queues: queues, Workers: workers, PeriodicJobs: rounds,
+		JobTimeout: ingestTimeout, RescueStuckJobsAfter: rescueAfter, SoftStopTimeout: stopPatience,
+		ErrorHandler: &jobErrors{log: o.Log},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("open job queue: %w", err)
+	}
+	return &Jobs{client: client}, nil
+}
+
+// quietly leaves out of River's log what it says of every job and at every
+// start; its errors are reported by jobErrors.
+func quietly(log *slog.Logger) *slog.Logger {
+	return slog.New(atLeast{Handler: log.Handler(), level: slog.LevelWarn})
+}
+
+type atLeast struct {
+	slog.Handler
+	level slog.Level
+}
+
+// Enabled implements slog.Handler.
+func (h atLeast) Enabled(ctx context.Context, level slog.Level) bool {
+	return level >= h.level && h.Handler.Enabled(ctx, level)
+}
+
+// every is a job for each interval, beginning at once. At the start of a
+// daemon others may be there that did it just now, hence the period.
+func every(interval time.Duration, args func() river.JobArgs, node string) *river.PeriodicJob {
+	return river.NewPeriodicJob(river.PeriodicInterval(interval), func() (river.JobArgs, *river.InsertOpts) {
+		return args(), once(node)
+	}, &river.PeriodicJobOpts{RunOnStart: true})
+}
+
+// Run works jobs off until the context ends; then it gives those that run a
+// moment to finish.
+func (j *Jobs) Run(ctx context.Context) error {
+	// Cancelling the context of Start stops it, and waits for it, too.
+	if err := j.client.Start(context.WithoutCancel(ctx)); err != nil {
+		return fmt.Errorf("start the job queue: %w", err)
+	}
+	<-ctx.Done()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*stopPatience)
+	defer cancel()
+	if err := j.client.Stop(ctx); err != nil {
+		return fmt.Errorf("stop the job queue: %w", err)
+	}
+	return nil
+}
+
+type ingestWorker struct {
+	river.WorkerDefaults[ingestArgs]
+	recordings RecordingJobs
+}
+
+// Work implements river.Worker.
+func (w *ingestWorker) Work(ctx context.Context, job *river.Job[ingestArgs]) error {
+	again, err := w.recordings.Ingest(ctx, recording.ID(job.Args.ID))
+	if err == nil && again > 0 {
+		return river.JobSnooze(again)
+	}
+	return err
+}
+
+type sweepWorker struct {
+	river.WorkerDefaults[sweepArgs]
+	recordings RecordingJobs
+}
+
+// Work implements river.Worker.
+func (w *sweepWorker) Work(ctx context.Context, job *river.Job[sweepArgs]) error {
+	return w.recordings.Sweep(ctx, job.Args.Node)
+}
+
+// Timeout implements river.Worker.
+func (*sweepWorker) Timeout(*river.Job[sweepArgs]) time.Duration { return roundTimeout }
+
+type retireWorker struct {
+	river.WorkerDefaults[retireArgs]
+	recordings RecordingJobs
+}
+
+// Work implements river.Worker.
+func (w *retireWorker) Work(ctx context.Context, job *river.Job[retireArgs]) error {
+	return w.recordings.Retire(ctx, job.Args.Node)
+}
+
+// Timeout implements river.Worker.
+func (*retireWorker) Timeout(*river.Job[retireArgs]) time.Duration { return roundTimeout }
+
+// jobErrors logs what went wrong with a job. River tries it again.
+type jobErrors struct{ log *slog.Logger }
+
+// HandleError implements river.ErrorHandler.
+func (h *jobErrors) HandleError(ctx context.Context, job *rivertype.JobRow, err error) *river.ErrorHandlerResult {
+	if !errors.Is(err, context.Canceled) { // the daemon ends
+		h.log.WarnContext(ctx, "a job failed and will be tried again", slog.String("job", job.Kind),
+			slog.Int("attempt", job.Attempt), slog.Any("err", err))
+	}
+	return nil
+}
+
+// HandlePanic implements river.ErrorHandler.
+func (h *jobErrors) HandlePanic(ctx context.Context, job *rivertype.JobRow, value any, trace string) *river.ErrorHandlerResult {
+	h.log.ErrorContext(ctx, "a job panicked and will be tried again", slog.String("job", job.Kind),
+		slog.Any("panic", value), slog.String("trace", trace))
+	return nil
+}

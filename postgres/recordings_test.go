@@ -1,0 +1,124 @@
+package postgres_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"callbackd/callcenter"
+	"callbackd/postgres"
+	"callbackd/recording"
+)
+
+func recordingsOf(t testing.TB, db *postgres.DB, id callcenter.RequestID) []recording.Recording {
+	t.Helper()
+	found, err := db.Recordings().ListByCall(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
+// A call's recordings are there with it, whatever is saved how often, and are
+// looked for once it has ended.
+func TestRecordings_AppearWithTheirCall(t *testing.T) {
+	t.Parallel()
+	db, url := open(t)
+	pool := connect(t, url)
+	call := newCall(1)
+	call.Recordings = []string{"/rec/b.wav", "/rec/a.wav", "/rec/a.wav", "", strings.Repeat("x", 1025)}
+	save(t, db, call)
+	save(t, db, call)
+	if jobs := count(t, pool, `SELECT count(*) FROM river_job`); jobs != 0 {
+		t.Errorf("%d jobs while the call goes on, want none", jobs)
+	}
+	call.Recordings = append(call.Recordings, "after-transfer.wav")
+	save(t, db, call)
+	save(t, db, ended(call))
+	save(t, db, ended(call))
+
+	want := func(id recording.ID, name string) recording.Recording {
+		return recording.Recording{
+			ID: id, RequestID: call.RequestID, Node: "pbx1", Kind: recording.KindCall, State: recording.StateExpected,
+			Name: name, CallCenters: call.CallCenters, Agents: call.Agents,
+		}
+	}
+	got := recordingsOf(t, db, call.RequestID)
+	if diff := cmp.Diff([]recording.Recording{want(1, "/rec/a.wav"), want(2, "/rec/b.wav"), want(3, "after-transfer.wav")}, got); diff != "" {
+		t.Errorf("recordings (-want +got):\n%s", diff)
+	}
+	if jobs := count(t, pool, `SELECT count(DISTINCT args->>'id') FROM river_job WHERE kind = 'recording_ingest' AND queue = 'recordings_pbx1'`); jobs != 3 {
+		t.Errorf("%d recordings are looked for, want 3", jobs)
+	}
+	if jobs := count(t, pool, `SELECT count(*) FROM river_job`); jobs != 3 {
+		t.Errorf("%d jobs, want 3", jobs)
+	}
+	if one, err := db.Recordings().Get(t.Context(), got[1].ID); err != nil || !cmp.Equal(one, got[1]) {
+		t.Errorf("Get = %+v, %v", one, err)
+	}
+	if _, err := db.Recordings().Get(t.Context(), 99); !errors.Is(err, recording.ErrNotFound) {
+		t.Errorf("Get of nothing: %v", err)
+	}
+	if _, err := db.Recordings().Waveform(t.Context(), got[0].ID); !errors.Is(err, recording.ErrNotFound) {
+		t.Errorf("Waveform of what is not ready: %v", err)
+	}
+}
+
+// What the events of the PBX show as a call's recording becomes a message when
+// it is expected as one, and the other way round stays one.
+func TestRecordings_Expect(t *testing.T) {
+	t.Parallel()
+	db, url := open(t)
+	call := newCall(1)
+	call.Recordings = []string{"message.wav"}
+	save(t, db, call)
+	callback, err := register(t.Context(), db, call.RequestID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	message := recording.Expected{
+		RequestID: call.RequestID, Node: "pbx1", Kind: recording.KindMessage, CallbackID: int64(callback.ID), Name: "message.wav",
+	}
+	var ids []recording.ID
+	for range 2 {
+		id, err := db.Recordings().Expect(t.Context(), message)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids = append(ids, id)
+	}
+	save(t, db, ended(call))
+	asCall := message
+	asCall.Kind, asCall.CallbackID = recording.KindCall, 0
+	if _, err := db.Recordings().Expect(t.Context(), asCall); err != nil {
+		t.Fatal(err)
+	}
+	got := recordingsOf(t, db, call.RequestID)
+	if len(got) != 1 || got[0].Kind != recording.KindMessage || got[0].CallbackID != int64(callback.ID) || got[0].ID != ids[0] || ids[1] != ids[0] {
+		t.Errorf("recordings = %+v with ids %v, want one message of callback %d", got, ids, callback.ID)
+	}
+	if jobs := count(t, connect(t, url), `SELECT count(*) FROM river_job`); jobs != 1 {
+		t.Errorf("%d jobs, want 1", jobs)
+	}
+	message.RequestID = "nobody"
+	if _, err := db.Recordings().Expect(t.Context(), message); !errors.Is(err, callcenter.ErrNotFound) {
+		t.Errorf("Expect of a call that is not stored: %v", err)
+	}
+	for _, name := range []string{"", "a\x00b", "\xff", strings.Repeat("x", 1025)} {
+		message.Name = name
+		if _, err := db.Recordings().Expect(t.Context(), message); err == nil {
+			t.Errorf("Expect of %.10q succeeded", name)
+		}
+	}
+}
+
+func count(t testing.TB, pool *pgxpool.Pool, sql string, args ...any) (n int) {
+	t.Helper()
+	if err := pool.QueryRow(t.Context(), sql, args...).Scan(&n); err != nil {
+		t.Fatalf("%s: %v", sql, err)
+	}
+	return n
+}
