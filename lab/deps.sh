@@ -16,8 +16,8 @@ fi
 need espeak-ng espeak-ng
 need sip-tester sipp
 need sox sox
-# Asterisk itself is only extracted, by lab.
-command -v asterisk >/dev/null 2>&1 || need mmdebstrap mmdebstrap
+# Asterisk and Prometheus themselves are only extracted, by lab.
+need mmdebstrap mmdebstrap
 
 [ -n "$missing" ] || exit 0
 

@@ -3,7 +3,6 @@ package lab
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -13,7 +12,6 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
-	"syscall"
 )
 
 // oldestAsterisk is the oldest major version that is used from the PATH.
@@ -69,28 +67,21 @@ func FindAsterisk(ctx context.Context, log *slog.Logger) (*AsteriskProgram, erro
 	return p, nil
 }
 
-// treeProgram tells how to run the Asterisk in a tree in its place: by the
-// tree's own dynamic loader and libraries, since the system's may be older.
-func treeProgram(tree string) (*AsteriskProgram, error) {
-	var loader, triplet string
-	switch runtime.GOARCH {
-	case "amd64":
-		loader, triplet = "usr/lib64/ld-linux-x86-64.so.2", "x86_64-linux-gnu"
-	case "arm64":
-		loader, triplet = "usr/lib/ld-linux-aarch64.so.1", "aarch64-linux-gnu"
-	default:
-		return nil, fmt.Errorf("no Asterisk on the PATH, and none to extract for a machine of kind %s", runtime.GOARCH)
+// treeProgram tells how to run the Asterisk in a tree in its place.
+func treeProgram(path string) (*AsteriskProgram, error) {
+	loader, lib, err := tree(path).loader()
+	if err != nil {
+		return nil, fmt.Errorf("no Asterisk on the PATH: %w", err)
 	}
-	lib := filepath.Join(tree, "usr/lib", triplet)
 	return &AsteriskProgram{
-		Tree: tree,
+		Tree: path,
 		command: []string{
-			filepath.Join(tree, loader),
+			loader,
 			"--library-path", lib + ":" + filepath.Join(lib, "systemd"),
-			filepath.Join(tree, "usr/sbin/asterisk"),
+			filepath.Join(path, "usr/sbin/asterisk"),
 		},
 		modules: filepath.Join(lib, "asterisk/modules"),
-		data:    filepath.Join(tree, "usr/share/asterisk"),
+		data:    filepath.Join(path, "usr/share/asterisk"),
 	}, nil
 }
 
@@ -120,91 +111,12 @@ func major(version string) int {
 	return n
 }
 
-// makeOnce fills the folder by the function, if it is not there yet. The
-// folder appears when it is complete, and only one program fills it while
-// others wait.
-func makeOnce(folder string, fill func(dir string) error) error {
-	if _, err := os.Stat(folder); err == nil {
-		return nil
-	}
-	parent := filepath.Dir(folder)
-	if err := os.MkdirAll(parent, 0o755); err != nil {
-		return err
-	}
-	lock, err := lockFile(folder + ".lock")
-	if err != nil {
-		return err
-	}
-	defer lock.Close()
-	if _, err := os.Stat(folder); err == nil {
-		return nil // made while we waited
-	}
-	// What lies here unfinished, its maker is dead: we hold the lock.
-	partial := folder + ".partial"
-	if err := os.RemoveAll(partial); err != nil {
-		return err
-	}
-	if err := os.Mkdir(partial, 0o755); err != nil {
-		return err
-	}
-	if err := fill(partial); err != nil {
-		return errors.Join(err, os.RemoveAll(partial))
-	}
-	return os.Rename(partial, folder)
-}
-
 // unpackAsterisk puts an Asterisk into the empty folder.
 func unpackAsterisk(ctx context.Context, dir string) error {
-	program, err := exec.LookPath("mmdebstrap")
-	if err != nil {
-		return errors.New("mmdebstrap is not installed: apt-get install mmdebstrap")
-	}
-	mirror, err := debianMirror("/")
-	if err != nil {
-		return err
-	}
-	if err := debootstrap(ctx, program, dir, mirror); err != nil {
+	if err := unpackPackages(ctx, dir, "asterisk,asterisk-core-sounds-en-gsm"); err != nil {
 		return err
 	}
 	return completeSounds(filepath.Join(dir, "usr/share/asterisk/sounds"))
-}
-
-// debootstrap fetches the packages and unpacks them into dir, running none of
-// their scripts.
-func debootstrap(ctx context.Context, program, dir, mirror string) error {
-	run := func(aptOptions ...string) ([]byte, error) {
-		args := []string{
-			// No script of a package is run, so nothing can reach the system,
-			// which newer versions fear when root does this.
-			"--variant=extract", "--mode=chrootless", "--skip=check/chrootless",
-			"--include=asterisk,asterisk-core-sounds-en-gsm",
-			"--aptopt=APT::Install-Recommends \"false\"",
-		}
-		for _, o := range aptOptions {
-			args = append(args, "--aptopt="+o)
-		}
-		cmd := exec.CommandContext(ctx, program, append(args, "sid", dir, mirror)...)
-		cmd.Env = append(os.Environ(), "LC_ALL=C")
-		// mmdebstrap leaves the work to apt and dpkg; all must end with ctx.
-		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-		dieWithParent(cmd.SysProcAttr, syscall.SIGTERM)
-		cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
-		return cmd.CombinedOutput()
-	}
-	out, err := run()
-	if err != nil && bytes.Contains(out, []byte("is expired")) {
-		// A mirror frozen at some day serves lists past their date. Only such
-		// a mirror may do so: elsewhere the date protects from old lists with
-		// known holes.
-		if err = emptyFolder(dir); err != nil {
-			return err
-		}
-		out, err = run(`Acquire::Check-Valid-Until "false"`)
-	}
-	if err != nil {
-		return fmt.Errorf("mmdebstrap: %w:\n%s", err, lastLines(string(out), 15))
-	}
-	return nil
 }
 
 // completeSounds makes the link from a language's name to its sounds, which
@@ -218,17 +130,4 @@ func completeSounds(sounds string) error {
 		return fmt.Errorf("no English sounds in %s", sounds)
 	}
 	return os.Symlink(filepath.Base(voices[0]), filepath.Join(sounds, "en"))
-}
-
-func emptyFolder(dir string) error {
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return err
-	}
-	for _, e := range entries {
-		if err := os.RemoveAll(filepath.Join(dir, e.Name())); err != nil {
-			return err
-		}
-	}
-	return nil
 }
