@@ -8,7 +8,10 @@ FUZZTIME ?= 1m
 TESTFLAGS ?= -race -p=1 -timeout=15m
 
 .DEFAULT_GOAL := help
-.PHONY: help deps demo test build fuzz bench fmt lint generate verify cover clean
+.PHONY: help deps demo test build workspace fuzz bench fmt lint generate verify cover clean
+NPM := npm --prefix workspace --no-update-notifier
+PAGE := workspace/dist/index.html
+PAGE_SOURCES := $(shell git ls-files --cached --others --exclude-standard workspace | grep -v '\.go$$') api/openapi.yaml
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,11 +22,18 @@ deps: ## install what this machine lacks (PostgreSQL, mmdebstrap, sip-tester, ..
 demo: deps build ## run everything, private and throw-away, with phones that call
 	./bin/callbackd demo
 
-test: deps verify lint ## everything: lint, generated files, all tests
+test: deps verify lint $(PAGE) ## everything: lint, generated files, all tests
+	$(NPM) test
 	$(GO) test $(TESTFLAGS) ./...
 
-build: ## build bin/callbackd, static
+build: $(PAGE) ## build bin/callbackd, static, with the workspace page in it
 	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=auto -o bin/ ./cmd/callbackd
+
+workspace: $(PAGE) ## build the workspace page
+$(PAGE): workspace/node_modules/.package-lock.json $(PAGE_SOURCES)
+	$(NPM) run build
+workspace/node_modules/.package-lock.json: workspace/package-lock.json
+	$(NPM) ci
 
 fuzz: ## fuzz decoding and tracking for FUZZTIME (1m) each, the rest for 15s
 	$(GO) test -run='^$$' -fuzz='^FuzzDecode$$' -fuzztime=$(FUZZTIME) ./ari
@@ -40,12 +50,14 @@ bench: ## measure the path from the event stream through the tracker
 fmt: ## format the code, with gofumpt and gci, and modernise it
 	$(GO) fix ./...
 	$(LINT) fmt ./...
+	$(NPM) run format
 
-lint: ## go vet, formatting, golangci-lint, go fix
+lint: workspace/node_modules/.package-lock.json ## go vet, formatting, golangci-lint, go fix; Biome and tsc
 	$(GO) vet ./...
 	$(LINT) fmt --diff ./...
 	$(LINT) run ./...
 	$(GO) fix -diff ./...
+	$(NPM) run lint
 
 generate: ## make the generated files anew
 	$(GO) generate ./...
@@ -62,4 +74,5 @@ cover: ## show how much of each function the tests reach
 	$(GO) tool cover -func=coverage.out | tail -n 1
 
 clean: ## remove what the other targets made
-	rm -rf bin dist coverage.out
+	rm -rf bin dist coverage.out workspace/node_modules workspace/artefacts
+	git clean -fdqX workspace

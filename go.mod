@@ -2,6 +2,9 @@ module callbackd
 
 go 1.26.0
 
+// Some packages of the page's tools hold Go files.
+ignore ./workspace/node_modules
+
 require (
 	github.com/alexedwards/scs/v2 v2.9.0
 	github.com/anishathalye/porcupine v1.3.1

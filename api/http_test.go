@@ -69,7 +69,7 @@ func (r *request) setBody(body *openapi3.RequestBody) {
 
 // isPublic reports whether the operation of a request asks for no caller.
 func isPublic(r request) bool {
-	return r.path == "/openapi.yaml" || r.path == "/docs" || r.path == "/session"
+	return r.path == "/openapi.yaml" || r.path == "/docs" || r.path == "/site" || r.path == "/session"
 }
 
 func TestContract_IsServedToEverybody(t *testing.T) {

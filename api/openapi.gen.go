@@ -584,6 +584,17 @@ type CreatedToken struct {
 	Secret string `json:"secret"`
 }
 
+// DemoAccount An account of the throw-away demo, whose password is no secret.
+type DemoAccount struct {
+	// DisplayName The name for people.
+	DisplayName string `json:"display_name"`
+	Name        string `json:"name"`
+	Password    string `json:"password"`
+
+	// Role ユーザ, スーパバイザ, システム管理者.
+	Role Role `json:"role"`
+}
+
 // Direction Who called whom (発着信). `inbound` is from a trunk, `outbound` to a trunk.
 type Direction string
 
@@ -1005,6 +1016,18 @@ type Signal struct {
 
 	// Value What the rule looked at, such as a queue's name, an extension, or the devices dialled.
 	Value *string `json:"value"`
+}
+
+// Site defines model for Site.
+type Site struct {
+	// DemoAccounts The accounts with which a visitor may try the demo; null everywhere else.
+	DemoAccounts []DemoAccount `json:"demo_accounts"`
+
+	// Timezone The zone in which people here read times, by its IANA name.
+	Timezone string `json:"timezone"`
+
+	// Version The version of callbackd.
+	Version string `json:"version"`
 }
 
 // State defines model for State.
@@ -1759,6 +1782,9 @@ type ServerInterface interface {
 	// CreateSession Logs a person in
 	// (POST /session)
 	CreateSession(w http.ResponseWriter, r *http.Request)
+	// GetSite Shows what a page must know before anybody logs in
+	// (GET /site)
+	GetSite(w http.ResponseWriter, r *http.Request)
 	// ListTokens Lists API tokens
 	// (GET /tokens)
 	ListTokens(w http.ResponseWriter, r *http.Request, params ListTokensParams)
@@ -4010,6 +4036,20 @@ func (siw *ServerInterfaceWrapper) CreateSession(w http.ResponseWriter, r *http.
 	handler.ServeHTTP(w, r)
 }
 
+// GetSite operation middleware
+func (siw *ServerInterfaceWrapper) GetSite(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetSite(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // ListTokens operation middleware
 func (siw *ServerInterfaceWrapper) ListTokens(w http.ResponseWriter, r *http.Request) {
 
@@ -4296,6 +4336,7 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/business-labels", wrapper.ListBusinessLabels)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/events", wrapper.StreamEvents)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/gaps", wrapper.ListGaps)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/site", wrapper.GetSite)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/openapi.yaml", wrapper.GetContract)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/docs", wrapper.GetDocs)
 
@@ -8507,6 +8548,43 @@ func (response CreateSession503ApplicationProblemPlusJSONResponse) VisitCreateSe
 	return err
 }
 
+type GetSiteRequestObject struct {
+}
+
+type GetSiteResponseObject interface {
+	VisitGetSiteResponse(w http.ResponseWriter) error
+}
+
+type GetSite200JSONResponse Site
+
+func (response GetSite200JSONResponse) VisitGetSiteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSite400ApplicationProblemPlusJSONResponse struct {
+	InvalidRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetSite400ApplicationProblemPlusJSONResponse) VisitGetSiteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListTokensRequestObject struct {
 	Params ListTokensParams
 }
@@ -8976,6 +9054,9 @@ type StrictServerInterface interface {
 	// CreateSession Logs a person in
 	// (POST /session)
 	CreateSession(ctx context.Context, request CreateSessionRequestObject) (CreateSessionResponseObject, error)
+	// GetSite Shows what a page must know before anybody logs in
+	// (GET /site)
+	GetSite(ctx context.Context, request GetSiteRequestObject) (GetSiteResponseObject, error)
 	// ListTokens Lists API tokens
 	// (GET /tokens)
 	ListTokens(ctx context.Context, request ListTokensRequestObject) (ListTokensResponseObject, error)
@@ -9966,6 +10047,30 @@ func (sh *strictHandler) CreateSession(w http.ResponseWriter, r *http.Request) {
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(CreateSessionResponseObject); ok {
 		if err := validResponse.VisitCreateSessionResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetSite operation middleware
+func (sh *strictHandler) GetSite(w http.ResponseWriter, r *http.Request) {
+	var request GetSiteRequestObject
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetSite(ctx, request.(GetSiteRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetSite")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetSiteResponseObject); ok {
+		if err := validResponse.VisitGetSiteResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {

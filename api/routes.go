@@ -91,6 +91,10 @@ func (s *Server) dispatch(mux *http.ServeMux) http.Handler {
 			s.fail(w, r, errRouteNotFound)
 			return
 		}
+		if s.forPage(r) {
+			s.servePage(w, r)
+			return
+		}
 		unrouted, pattern := mux.Handler(r)
 		if pattern == "" {
 			s.failUnrouted(w, r, unrouted)
@@ -99,6 +103,29 @@ func (s *Server) dispatch(mux *http.ServeMux) http.Handler {
 		setRoute(w, pattern)
 		mux.ServeHTTP(w, r)
 	})
+}
+
+// pageRoute is the route of the page and its files.
+const pageRoute = "page"
+
+// forPage reports whether a request is for the page: for a path that it has,
+// or by a person who opens one that nobody has.
+func (s *Server) forPage(r *http.Request) bool {
+	if s.options.Page == nil || r.Method != http.MethodGet && r.Method != http.MethodHead ||
+		r.URL.Path == "/api" || strings.HasPrefix(r.URL.Path, "/api/") {
+		return false
+	}
+	return s.options.Page.Has(r.URL.Path) || r.Header.Get("Sec-Fetch-Mode") == "navigate"
+}
+
+// servePage answers with the page within the time of other requests.
+func (s *Server) servePage(w http.ResponseWriter, r *http.Request) {
+	if rec, ok := w.(*recorder); ok {
+		rec.route = pageRoute
+	}
+	// Writers that have no deadlines, as in tests, do without.
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(s.options.RequestTimeout))
+	s.options.Page.ServeHTTP(w, r)
 }
 
 // failUnrouted tells a wrong method from an unknown path by the mux's own

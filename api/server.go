@@ -106,6 +106,16 @@ type Plan struct {
 	Labels      []callcenter.Label
 }
 
+// Page is the page for people, served beside the API; workspace.Page is one.
+type Page interface {
+	// Has reports whether a path is the page's.
+	Has(path string) bool
+	// ServeHTTP answers for such a path. It sets all headers that say what
+	// browsers may do with the answer. For another path it answers with
+	// status 404.
+	ServeHTTP(w http.ResponseWriter, r *http.Request)
+}
+
 // Options are what a Server is made of.
 type Options struct {
 	Calls     Calls
@@ -116,6 +126,8 @@ type Options struct {
 	Sessions  Sessions
 	Tokens    Tokens
 	Phonebook Phonebook
+	// Page is nil when there is only the API.
+	Page Page
 
 	// Plan returns the dialplan as it is configured now.
 	Plan func() Plan
@@ -123,6 +135,11 @@ type Options struct {
 	Location *time.Location
 	// Nodes are the names of the PBX nodes, for lists over all of them.
 	Nodes []string
+	// Version is the program's, shown to everybody.
+	Version string
+	// DemoAccounts are shown to everybody, with their passwords. Nil, unless
+	// everything is thrown away in the end.
+	DemoAccounts []DemoAccount
 
 	// IsTrustedProxy reports whether a connection comes from a reverse proxy
 	// whose forwarded headers are believed. Nil when there is none.

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Installs what package lab needs and this Debian machine lacks. Nothing is
-# started: PostgreSQL's package would make and run a server of its own, which
-# is prevented. Quiet when nothing is missing.
+# Installs what package lab and the workspace page need and this Debian machine
+# lacks. Nothing is started: PostgreSQL's package would make and run a server of
+# its own, which is prevented. Quiet when nothing is missing.
 set -eu
 
 missing=
@@ -16,6 +16,11 @@ fi
 need espeak-ng espeak-ng
 need sip-tester sipp
 need sox sox
+# What builds the workspace page, and the browser that tests it.
+need nodejs node
+need npm npm
+need chromium chromium
+fc-list :lang=ja 2>/dev/null | grep -q . || missing="$missing fontconfig fonts-noto-cjk"
 # Asterisk and Prometheus themselves are only extracted, by lab.
 need mmdebstrap mmdebstrap
 

@@ -24,6 +24,7 @@ import (
 	"callbackd/configs"
 	"callbackd/phonebook"
 	"callbackd/postgres"
+	"callbackd/workspace"
 )
 
 // drainTimeout is how long requests in flight may take once the daemon is
@@ -50,7 +51,10 @@ type daemon struct {
 // openDaemon connects to the database, listens, and wires the parts. Nothing
 // is followed or answered until Run. It closes by itself what it opened when
 // it fails.
-func openDaemon(ctx context.Context, cfg *configs.Config, log *slog.Logger) (_ *daemon, err error) {
+//
+// visitors are accounts that the login page shows with their passwords: those
+// of a demo, and nobody's otherwise.
+func openDaemon(ctx context.Context, cfg *configs.Config, log *slog.Logger, visitors ...api.DemoAccount) (_ *daemon, err error) {
 	if cfg.Database.URL.IsZero() {
 		return nil, errNoDatabase
 	}
@@ -74,7 +78,11 @@ func openDaemon(ctx context.Context, cfg *configs.Config, log *slog.Logger) (_ *
 		d.followers = append(d.followers, f)
 	}
 	d.registry.MustRegister(callcenter.NewCollector(d.followers...))
-	d.server = d.newServer()
+	page, err := workspace.Open()
+	if err != nil {
+		return nil, err
+	}
+	d.server = d.newServer(page, visitors)
 	var lc net.ListenConfig
 	if d.api, err = lc.Listen(ctx, "tcp", cfg.Listen.API); err != nil {
 		return nil, fmt.Errorf("listen for the API: %w", err)
@@ -110,7 +118,7 @@ func (d *daemon) newFollower(node *configs.PBX, metrics *callcenter.Metrics) (*c
 	})
 }
 
-func (d *daemon) newServer() *api.Server {
+func (d *daemon) newServer(page api.Page, visitors []api.DemoAccount) *api.Server {
 	nodes := make([]string, 0, len(d.cfg.PBX))
 	for _, n := range d.cfg.PBX {
 		nodes = append(nodes, n.Name)
@@ -130,6 +138,9 @@ func (d *daemon) newServer() *api.Server {
 		}),
 		Tokens:         accounts.NewTokens(d.db.Tokens(), nil),
 		Phonebook:      book,
+		Page:           page,
+		Version:        version(),
+		DemoAccounts:   visitors,
 		Plan:           d.plan,
 		Location:       d.cfg.Location(),
 		IsTrustedProxy: d.cfg.Listen.IsTrustedProxy,

@@ -216,7 +216,7 @@ func (d *demo) startDaemon(ctx context.Context, url string) (err error) {
 	if err != nil {
 		return err
 	}
-	if d.daemon, err = openDaemon(ctx, cfg, d.quiet); err != nil {
+	if d.daemon, err = openDaemon(ctx, cfg, d.quiet, demoVisitors()...); err != nil {
 		return err
 	}
 	// Not ctx: the daemon must see and store how the last calls end.

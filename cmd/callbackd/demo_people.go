@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"callbackd/accounts"
+	"callbackd/api"
 	"callbackd/lab"
 	"callbackd/phonebook"
 )
@@ -37,6 +38,17 @@ func demoAccounts() []demoAccount {
 		{"yamada", "山田 和子", accounts.RoleSupervisor, []string{demoDesk, "sales"}, ""},
 		{"admin", "システム管理者", accounts.RoleAdmin, nil, ""},
 	}
+}
+
+// demoVisitors are the accounts as the login page shows them.
+func demoVisitors() []api.DemoAccount {
+	var visitors []api.DemoAccount
+	for _, a := range demoAccounts() {
+		visitors = append(visitors, api.DemoAccount{
+			Name: a.Name, DisplayName: a.DisplayName, Role: api.Role(a.Role), Password: demoPassword,
+		})
+	}
+	return visitors
 }
 
 // people makes the demo's accounts, and enters the customers in the phone

@@ -23,6 +23,15 @@ func newVersionCommand() *cobra.Command {
 	}
 }
 
+// version is the version from which the program was built, "" when unknown.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return ""
+	}
+	return info.Main.Version
+}
+
 // describeBuild says which version and commit a program was built from. A
 // version that Go made from a commit names that by itself.
 func describeBuild(info *debug.BuildInfo) string {

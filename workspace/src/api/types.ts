@@ -1,0 +1,13 @@
+import type { components } from "./schema.gen";
+
+type Schemas = components["schemas"];
+
+// The contract's records, under the names by which the page speaks of them.
+export type Call = Schemas["Call"];
+export type CallDetail = Schemas["CallDetail"];
+export type Callback = Schemas["Callback"];
+export type CallbackDetail = Schemas["CallbackDetail"];
+export type Me = Schemas["Me"];
+export type Role = Schemas["Role"];
+export type Site = Schemas["Site"];
+export type ChangeEvent = Schemas["Event"];

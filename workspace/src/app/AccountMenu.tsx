@@ -1,0 +1,44 @@
+import { Button, Menu } from "@mantine/core";
+import { notifications } from "@mantine/notifications";
+import { IconChevronDown, IconDevices, IconLogout, IconUser } from "@tabler/icons-react";
+import { useMutation } from "@tanstack/react-query";
+import { useTranslation } from "react-i18next";
+import { logout, useMe } from "../session/session";
+import { errorText } from "../ui/ErrorMessage";
+
+export function AccountMenu() {
+  const { t } = useTranslation();
+  const me = useMe();
+  const name = me.display_name ?? me.name;
+  const leave = useMutation({
+    mutationFn: logout,
+    onError: (error) => notifications.show({ color: "red", message: errorText(error, t) }),
+  });
+  return (
+    <Menu position="bottom-end" withinPortal>
+      <Menu.Target>
+        <Button
+          variant="default"
+          size="sm"
+          maw={220}
+          leftSection={<IconUser size={16} aria-hidden />}
+          rightSection={<IconChevronDown size={14} aria-hidden />}
+          aria-label={t("account.menu", { name })}
+        >
+          {name}
+        </Button>
+      </Menu.Target>
+      <Menu.Dropdown>
+        <Menu.Label>
+          {me.name} · {t(`role.${me.role}`)}
+        </Menu.Label>
+        <Menu.Item leftSection={<IconLogout size={16} aria-hidden />} onClick={() => leave.mutate("here")}>
+          {t("account.logout")}
+        </Menu.Item>
+        <Menu.Item leftSection={<IconDevices size={16} aria-hidden />} onClick={() => leave.mutate("everywhere")}>
+          {t("account.logoutEverywhere")}
+        </Menu.Item>
+      </Menu.Dropdown>
+    </Menu>
+  );
+}

@@ -1,0 +1,57 @@
+import { Center, MantineProvider } from "@mantine/core";
+import { Notifications } from "@mantine/notifications";
+import { type QueryClient, QueryClientProvider } from "@tanstack/react-query";
+import { lazy, Suspense } from "react";
+import { useTranslation } from "react-i18next";
+import { checkSession, useSession } from "../session/session";
+import { ErrorMessage } from "../ui/ErrorMessage";
+import { cssVariables, theme } from "../ui/theme";
+import { Loading, Shell } from "./Shell";
+
+const Login = lazy(() => import("../screens/login"));
+const SessionEnded = lazy(() => import("../screens/login/SessionEnded"));
+
+/** The whole page. nonce is what the content security policy asks of style elements that are made at run time. */
+export function App({ queries, nonce }: { queries: QueryClient; nonce: string }) {
+  return (
+    <MantineProvider
+      theme={theme}
+      cssVariablesResolver={cssVariables}
+      defaultColorScheme="auto"
+      getStyleNonce={() => nonce}
+    >
+      <QueryClientProvider client={queries}>
+        <Notifications position="bottom-right" />
+        <Suspense fallback={<Loading />}>
+          <BySession />
+        </Suspense>
+      </QueryClientProvider>
+    </MantineProvider>
+  );
+}
+
+function BySession() {
+  // The whole page is written anew when the language changes.
+  useTranslation();
+  const session = useSession();
+  switch (session.state) {
+    case "checking":
+      return <Loading />;
+    case "failed":
+      return (
+        <Center mih="100vh" component="main">
+          <ErrorMessage error={session.error} retry={() => void checkSession()} />
+        </Center>
+      );
+    case "out":
+      return <Login />;
+    case "in":
+    case "ended":
+      return (
+        <>
+          <Shell />
+          {session.state === "ended" && <SessionEnded account={session.me.name} />}
+        </>
+      );
+  }
+}

@@ -1,0 +1,89 @@
+import { AppShell, Center, Group, Loader, Text } from "@mantine/core";
+import { IconCompass, IconLock } from "@tabler/icons-react";
+import { Suspense } from "react";
+import { useTranslation } from "react-i18next";
+import { Link, Redirect, Route, Switch, useLocation } from "wouter";
+import { useMe } from "../session/session";
+import { EmptyState } from "../ui/EmptyState";
+import { LanguageSwitch, ThemeSwitch } from "../ui/switches";
+import { AccountMenu } from "./AccountMenu";
+import { ErrorBoundary } from "./ErrorBoundary";
+import classes from "./Shell.module.css";
+import { type Screen, screens } from "./screens";
+
+function isAt(location: string, screen: Screen): boolean {
+  return location === screen.path || location.startsWith(`${screen.path}/`);
+}
+
+/** The page of who is logged in: the menu, and the screen that the address names. */
+export function Shell() {
+  const { t } = useTranslation();
+  const me = useMe();
+  const [location] = useLocation();
+  const mine = screens.filter((s) => s.roles.includes(me.role));
+  return (
+    <AppShell header={{ height: 52 }} padding={0}>
+      <a className={classes.skip} href="#content">
+        {t("skip")}
+      </a>
+      <AppShell.Header>
+        <Group h="100%" px="md" justify="space-between" wrap="nowrap">
+          <Group gap="xs" wrap="nowrap" component="nav" aria-label={t("nav.label")}>
+            <Text fw={700} mr="sm">
+              {t("product")}
+            </Text>
+            {mine.map((screen) => (
+              <Link
+                key={screen.name}
+                href={screen.path}
+                className={classes.link ?? ""}
+                aria-current={isAt(location, screen) ? "page" : undefined}
+              >
+                <screen.icon size={18} stroke={1.7} aria-hidden />
+                <span>{t(`nav.${screen.name}`)}</span>
+              </Link>
+            ))}
+          </Group>
+          <Group gap="xs" wrap="nowrap">
+            <LanguageSwitch />
+            <ThemeSwitch />
+            <AccountMenu />
+          </Group>
+        </Group>
+      </AppShell.Header>
+      <AppShell.Main id="content" tabIndex={-1}>
+        <ErrorBoundary key={screens.find((s) => isAt(location, s))?.name}>
+          <Suspense fallback={<Loading />}>
+            <Switch>
+              <Route path="/">
+                <Redirect to="/contacts" replace />
+              </Route>
+              {screens.map((screen) => (
+                <Route key={screen.name} path={screen.path} nest>
+                  {mine.includes(screen) ? <screen.component /> : <NotAllowed />}
+                </Route>
+              ))}
+              <Route>
+                <EmptyState title={t("notFound.title")} hint={t("notFound.hint")} icon={IconCompass} />
+              </Route>
+            </Switch>
+          </Suspense>
+        </ErrorBoundary>
+      </AppShell.Main>
+    </AppShell>
+  );
+}
+
+function NotAllowed() {
+  const { t } = useTranslation();
+  return <EmptyState title={t("notAllowed.title")} hint={t("notAllowed.hint")} icon={IconLock} />;
+}
+
+export function Loading() {
+  const { t } = useTranslation();
+  return (
+    <Center p="xl">
+      <Loader aria-label={t("loading")} />
+    </Center>
+  );
+}

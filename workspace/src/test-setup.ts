@@ -1,0 +1,5 @@
+import { afterEach } from "vitest";
+import { startTranslation } from "./i18n";
+
+startTranslation();
+afterEach(() => localStorage.clear());
