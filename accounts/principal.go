@@ -10,6 +10,7 @@ const (
 	KindAccount  Kind = "account"  // a person, or a token that acts for one
 	KindToken    Kind = "token"    // another system
 	KindOperator Kind = "operator" // whoever runs commands on the daemon's machine
+	KindSystem   Kind = "system"   // a part of the daemon, for whoever calls
 )
 
 // Role is what a principal is to the call centers: it decides which actions
@@ -61,6 +62,11 @@ type Principal struct {
 func Operator() Principal {
 	return Principal{Kind: KindOperator, Name: "operator", Role: RoleAdmin}
 }
+
+// System returns the principal for what a part of the daemon does by itself,
+// because a caller asked for it. It signs, as in "system:attendant", but may do
+// nothing that is asked of Can.
+func System(part string) Principal { return Principal{Kind: KindSystem, Name: part} }
 
 // ActingFor returns the name of the account that a token acts for, and whether
 // the principal is such a token.

@@ -189,7 +189,8 @@ func rowOf(c *callbacks.Row) Callback {
 		CallCenter:    c.CallCenter,
 		BusinessLabel: orNull(c.BusinessLabel),
 		LocalNumber:   orNull(c.LocalNumber),
-		Version:       int64(c.Version),
+		Requests:      c.Requests, LastRequestedAt: c.LastRequestedAt.UTC(),
+		Version: int64(c.Version),
 	}
 }
 
@@ -200,7 +201,7 @@ func registeredOf(c *Callback, otherOpen int) RegisteredCallback {
 		RegisteredAt: c.RegisteredAt, RegisteredBy: c.RegisteredBy, CompletedAt: c.CompletedAt, CompletedBy: c.CompletedBy,
 		RemoteNumber: c.RemoteNumber, ContactNumber: c.ContactNumber, RemoteName: c.RemoteName,
 		CallCenter: c.CallCenter, BusinessLabel: c.BusinessLabel, LocalNumber: c.LocalNumber,
-		Recording: c.Recording, Version: c.Version,
+		Requests: c.Requests, LastRequestedAt: c.LastRequestedAt, Recording: c.Recording, Version: c.Version,
 		OtherOpenCallbacks: otherOpen,
 	}
 }

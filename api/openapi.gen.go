@@ -441,9 +441,12 @@ type Callback struct {
 	ContactNumber *string `json:"contact_number"`
 
 	// ID Assigned in order.
-	ID          int64   `json:"id"`
-	LocalNumber *string `json:"local_number"`
-	Memo        string  `json:"memo"`
+	ID int64 `json:"id"`
+
+	// LastRequestedAt When it was asked for last; `registered_at` while `requests` is 1.
+	LastRequestedAt time.Time `json:"last_requested_at"`
+	LocalNumber     *string   `json:"local_number"`
+	Memo            string    `json:"memo"`
 
 	// Origin By an agent (手動登録), or by the dialplan (自動登録).
 	Origin Origin `json:"origin"`
@@ -452,7 +455,10 @@ type Callback struct {
 	Recording    *string   `json:"recording"`
 	RegisteredAt time.Time `json:"registered_at"`
 
-	// RegisteredBy Who: an account as `sato`, a token as `token:crm`, both as `sato (token:crm)`.
+	// RegisteredBy Who: an account as `sato`, a token as `token:crm`, both as
+	// `sato (token:crm)`; of an automatic callback `system:attendant`
+	// (the caller asked for it) or `system:abandoned` (the caller left
+	// the queue).
 	RegisteredBy string `json:"registered_by"`
 
 	// RemoteName From the shared phone book.
@@ -463,6 +469,11 @@ type Callback struct {
 
 	// RequestID The call's request ID.
 	RequestID string `json:"request_id"`
+
+	// Requests How often the callback was asked for: each further call of the
+	// number that asks while the callback is open counts here and makes
+	// no second record.
+	Requests int `json:"requests"`
 
 	// Status 対応状況 (未完了, 完了).
 	Status Status `json:"status"`
@@ -505,9 +516,12 @@ type CallbackDetail struct {
 	ContactNumber *string `json:"contact_number"`
 
 	// ID Assigned in order.
-	ID          int64   `json:"id"`
-	LocalNumber *string `json:"local_number"`
-	Memo        string  `json:"memo"`
+	ID int64 `json:"id"`
+
+	// LastRequestedAt When it was asked for last; `registered_at` while `requests` is 1.
+	LastRequestedAt time.Time `json:"last_requested_at"`
+	LocalNumber     *string   `json:"local_number"`
+	Memo            string    `json:"memo"`
 
 	// Origin By an agent (手動登録), or by the dialplan (自動登録).
 	Origin Origin `json:"origin"`
@@ -519,7 +533,10 @@ type CallbackDetail struct {
 	Recording    *string   `json:"recording"`
 	RegisteredAt time.Time `json:"registered_at"`
 
-	// RegisteredBy Who: an account as `sato`, a token as `token:crm`, both as `sato (token:crm)`.
+	// RegisteredBy Who: an account as `sato`, a token as `token:crm`, both as
+	// `sato (token:crm)`; of an automatic callback `system:attendant`
+	// (the caller asked for it) or `system:abandoned` (the caller left
+	// the queue).
 	RegisteredBy string `json:"registered_by"`
 
 	// RemoteName From the shared phone book.
@@ -530,6 +547,11 @@ type CallbackDetail struct {
 
 	// RequestID The call's request ID.
 	RequestID string `json:"request_id"`
+
+	// Requests How often the callback was asked for: each further call of the
+	// number that asks while the callback is open counts here and makes
+	// no second record.
+	Requests int `json:"requests"`
 
 	// Status 対応状況 (未完了, 完了).
 	Status Status `json:"status"`
@@ -668,6 +690,7 @@ type History struct {
 
 // HistoryEntry One change of a callback.
 type HistoryEntry struct {
+	// Action `request`: the caller asked again.
 	Action string    `json:"action"`
 	At     time.Time `json:"at"`
 
@@ -956,9 +979,12 @@ type RegisteredCallback struct {
 	ContactNumber *string `json:"contact_number"`
 
 	// ID Assigned in order.
-	ID          int64   `json:"id"`
-	LocalNumber *string `json:"local_number"`
-	Memo        string  `json:"memo"`
+	ID int64 `json:"id"`
+
+	// LastRequestedAt When it was asked for last; `registered_at` while `requests` is 1.
+	LastRequestedAt time.Time `json:"last_requested_at"`
+	LocalNumber     *string   `json:"local_number"`
+	Memo            string    `json:"memo"`
 
 	// Origin By an agent (手動登録), or by the dialplan (自動登録).
 	Origin Origin `json:"origin"`
@@ -970,7 +996,10 @@ type RegisteredCallback struct {
 	Recording    *string   `json:"recording"`
 	RegisteredAt time.Time `json:"registered_at"`
 
-	// RegisteredBy Who: an account as `sato`, a token as `token:crm`, both as `sato (token:crm)`.
+	// RegisteredBy Who: an account as `sato`, a token as `token:crm`, both as
+	// `sato (token:crm)`; of an automatic callback `system:attendant`
+	// (the caller asked for it) or `system:abandoned` (the caller left
+	// the queue).
 	RegisteredBy string `json:"registered_by"`
 
 	// RemoteName From the shared phone book.
@@ -981,6 +1010,11 @@ type RegisteredCallback struct {
 
 	// RequestID The call's request ID.
 	RequestID string `json:"request_id"`
+
+	// Requests How often the callback was asked for: each further call of the
+	// number that asks while the callback is open counts here and makes
+	// no second record.
+	Requests int `json:"requests"`
 
 	// Status 対応状況 (未完了, 完了).
 	Status Status `json:"status"`

@@ -86,6 +86,13 @@ type Callback struct {
 	// LocalNumber is the call center's extension.
 	LocalNumber string
 
+	// Requests is how often it was asked for: 1, and 1 more for each further
+	// call of the same number that asked while the callback was open.
+	Requests int
+	// LastRequestedAt is when it was asked for last; RegisteredAt while
+	// Requests is 1.
+	LastRequestedAt time.Time
+
 	// Version counts the callback's changes from 1. A change names the
 	// version that it was made from.
 	Version int

@@ -99,6 +99,8 @@ var columns = []struct {
 	{"完了日時", "Completed at", func(row *Row, o *CSVOptions) string { return o.time(row.CompletedAt) }},
 	{"完了者", "Completed by", func(row *Row, _ *CSVOptions) string { return row.CompletedBy }},
 	{"リクエストID", "Request ID", func(row *Row, _ *CSVOptions) string { return string(row.RequestID) }},
+	{"依頼回数", "Requests", func(row *Row, _ *CSVOptions) string { return count(row.Requests) }},
+	{"最終依頼日時", "Last requested at", func(row *Row, o *CSVOptions) string { return o.time(&row.LastRequestedAt) }},
 }
 
 // words are a word in Japanese and English.

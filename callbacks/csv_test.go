@@ -43,13 +43,14 @@ func TestCSV(t *testing.T) {
 			ID: 7, RequestID: "r7", Origin: callbacks.OriginManual, Status: callbacks.StatusCompleted, Assignee: "sato",
 			Memo: "見積書,\"至急\"\n=1+1", RegisteredAt: start, RegisteredBy: "token:crm", CompletedAt: &done, CompletedBy: "sato",
 			RemoteNumber: "+81312345678", ContactNumber: "0312345678", CallCenter: "support", LocalNumber: "7001",
+			Requests: 2, LastRequestedAt: start.Add(30 * time.Minute),
 		},
 		RemoteName: "=cmd|' /C calc'!A0", CallCenterName: "サポート窓口", AssigneeName: "佐藤",
 	}
 	got := table(t, callbacks.CSVOptions{Location: time.FixedZone("JST", 9*60*60)}, row)
-	want := "\ufeff対応状況,ID,登録日時,登録者,登録方法,相手の番号,相手の名前,連絡先番号,コールセンター,業務ラベル,こちらの番号,担当者,メモ,完了日時,完了者,リクエストID\r\n" +
+	want := "\ufeff対応状況,ID,登録日時,登録者,登録方法,相手の番号,相手の名前,連絡先番号,コールセンター,業務ラベル,こちらの番号,担当者,メモ,完了日時,完了者,リクエストID,依頼回数,最終依頼日時\r\n" +
 		"完了,7,2026-04-01 18:00:00,token:crm,手動登録,+81312345678,'=cmd|' /C calc'!A0,0312345678,サポート窓口,,7001,佐藤," +
-		"\"見積書,\"\"至急\"\"\r\n=1+1\",2026-04-01 19:00:00,sato,r7\r\n"
+		"\"見積書,\"\"至急\"\"\r\n=1+1\",2026-04-01 19:00:00,sato,r7,2,2026-04-01 18:30:00\r\n"
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("CSV (-want +got):\n%s", diff)
 	}

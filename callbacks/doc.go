@@ -19,6 +19,14 @@
 // An assignee is asked for through [Assignees], in the same transaction: its
 // account stays as it is until the assignment is done.
 //
+// # Requests
+//
+// [Service.RegisterAutomatic] registers what no person does: the caller asked
+// for a callback, or abandoned the call. The rule is the same, in the program
+// and in the schema. A number that has an open callback at the call center has
+// the request added to it; each call makes one request, so asking again after
+// a fault does no harm.
+//
 // # Lists
 //
 // [Service.List] gives a [Filter]'s callbacks page by page. What is typed to
@@ -43,7 +51,8 @@
 // Refusals are values to be asked for with errors.Is and errors.AsType:
 // [ErrNotFound], callcenter.ErrNotFound, [*NotCallCenterCallError],
 // [*ExistsError], [*StaleError], [*AssigneeError], [ErrUnassigned],
-// [ErrKeyReused], [*FieldError] and accounts.ErrForbidden. A refused request
+// [ErrKeyReused], [ErrNoNumber], [ErrNotVisited], [ErrReached], [*FieldError]
+// and accounts.ErrForbidden. A refused request
 // changes nothing. Whoever serves requests counts them: this package knows no
 // metrics.
 package callbacks

@@ -70,10 +70,12 @@ const (
 	HistoryRegister HistoryAction = "register"
 	HistoryClaim    HistoryAction = "claim"
 	HistoryChange   HistoryAction = "change"
+	// HistoryRequest: the caller asked again.
+	HistoryRequest HistoryAction = "request"
 )
 
 // HistoryActions are all kinds of entries.
-var HistoryActions = []HistoryAction{HistoryRegister, HistoryClaim, HistoryChange}
+var HistoryActions = []HistoryAction{HistoryRegister, HistoryClaim, HistoryChange, HistoryRequest}
 
 // HistoryEntry is one change of a callback.
 type HistoryEntry struct {
@@ -90,8 +92,8 @@ type HistoryEntry struct {
 // FieldChange says what a field was before a change and what after. Nil is a
 // field without a value, such as the assignee of an unassigned callback.
 type FieldChange struct {
-	// Field is the field's name in JSON: assignee, contact_number, memo, origin
-	// or status.
+	// Field is the field's name in JSON: assignee, contact_number, memo, origin,
+	// requests or status.
 	Field    string
 	From, To *string
 }

@@ -80,7 +80,8 @@ func New(call *callcenter.Call, origin Origin, memo, registeredBy string, at tim
 		CallCenters:   call.CallCenters,
 		BusinessLabel: call.BusinessLabel,
 		LocalNumber:   call.LocalNumber,
-		Version:       1,
+		Requests:      1, LastRequestedAt: at,
+		Version: 1,
 	}, nil
 }
 
@@ -174,6 +175,7 @@ func differences(from, to *Callback) []FieldChange {
 	compare("assignee", from.Assignee, to.Assignee)
 	compare("contact_number", from.ContactNumber, to.ContactNumber)
 	compare("memo", from.Memo, to.Memo)
+	compare("requests", count(from.Requests), count(to.Requests))
 	compare("status", string(from.Status), string(to.Status))
 	return changes
 }

@@ -49,7 +49,8 @@ func TestNew(t *testing.T) {
 	want := callbacks.Callback{
 		RequestID: "r1", Origin: callbacks.OriginManual, Status: callbacks.StatusOpen, Memo: "急ぎ",
 		RegisteredAt: at, RegisteredBy: "sato", RemoteNumber: "0312345678", ContactNumber: "0312345678",
-		CallCenter: "support", CallCenters: []string{"sales", "support"}, BusinessLabel: "repairs", LocalNumber: "7001", Version: 1,
+		CallCenter: "support", CallCenters: []string{"sales", "support"}, BusinessLabel: "repairs", LocalNumber: "7001",
+		Requests: 1, LastRequestedAt: start, Version: 1,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("callback (-want +got):\n%s", diff)

@@ -116,7 +116,8 @@ func TestService_Register(t *testing.T) {
 	want := callbacks.Callback{
 		ID: 1, RequestID: call.RequestID, Origin: callbacks.OriginManual, Status: callbacks.StatusOpen, Memo: "急ぎ",
 		RegisteredAt: start, RegisteredBy: "token:t1", RemoteNumber: "0312345678", ContactNumber: "0312345678",
-		CallCenter: "support", CallCenters: []string{"support"}, LocalNumber: "7001", Version: 1,
+		CallCenter: "support", CallCenters: []string{"support"}, LocalNumber: "7001",
+		Requests: 1, LastRequestedAt: start, Version: 1,
 	}
 	if diff := cmp.Diff(callbacks.RegisterResult{Callback: want}, result); diff != "" {
 		t.Errorf("registered (-want +got):\n%s", diff)

@@ -73,6 +73,27 @@ type Tx interface {
 	// CountOpen is Store.CountOpen.
 	CountOpen(ctx context.Context, key, callCenter string, visibleTo []string) (int, error)
 
+	// LockNumber waits for other transactions with the same call center and
+	// number to end. The number is given by its key.
+	LockNumber(ctx context.Context, callCenter, key string) error
+
+	// LockOpenCallback returns the oldest open callback of a call center whose
+	// remote or contact number has the key, if there is one. Until the
+	// transaction ends no other transaction can change it.
+	LockOpenCallback(ctx context.Context, callCenter, key string) (callback ID, found bool, err error)
+
+	// CallbackOfRequest returns the callback to which the automatic request of
+	// a call led, if it made one.
+	CallbackOfRequest(ctx context.Context, id callcenter.RequestID) (callback ID, found bool, err error)
+
+	// InsertRequest stores to which callback the automatic request of a call
+	// led.
+	InsertRequest(ctx context.Context, id callcenter.RequestID, callback ID, at time.Time) error
+
+	// SpokeSince reports whether a call of the call center with one of these
+	// remote numbers was answered after that time.
+	SpokeSince(ctx context.Context, callCenter string, numbers []string, since time.Time) (bool, error)
+
 	// Insert stores a new callback with the first entry of its history, and
 	// returns it with its ID. Its registration time becomes that of the
 	// callback before it if that is later.

@@ -3,6 +3,7 @@ package callcenter
 import (
 	"crypto/sha256"
 	"encoding/base32"
+	"slices"
 	"strings"
 	"time"
 
@@ -247,6 +248,9 @@ type Call struct {
 // CallbackAllowed reports whether a callback can be registered for the
 // call: for call-center calls, running or ended, and for no others.
 func (c *Call) CallbackAllowed() bool { return c.Kind == KindCallCenter }
+
+// Visited reports whether the call visited a call center.
+func (c *Call) Visited(callCenter string) bool { return slices.Contains(c.CallCenters, callCenter) }
 
 // Gap is an interval in which a node's events were not seen.
 type Gap struct {

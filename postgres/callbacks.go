@@ -289,13 +289,16 @@ func (t *callbackTx) Update(ctx context.Context, callback callbacks.Callback, sp
 		UPDATE callbacks
 		SET status = @status, assignee = @assignee, memo = @memo, contact_number = @contact_number,
 			remote_key = coalesce(@remote_key, remote_key), remote_forms = @remote_forms, contact_forms = @contact_forms,
-			completed_at = @completed_at, completed_by = @completed_by, version = @version
+			completed_at = @completed_at, completed_by = @completed_by,
+			requests = @requests, last_requested_at = CASE WHEN @requests = 1 THEN NULL ELSE @last_requested_at::timestamptz END,
+			version = @version
 		WHERE id = @id AND version = @version - 1`, pgx.StrictNamedArgs{
 		"id": int64(callback.ID), "version": callback.Version,
 		"status": callback.Status, "assignee": orNull(callback.Assignee), "memo": callback.Memo,
 		"contact_number": orNull(callback.ContactNumber), "contact_forms": formsOf(spellings.Contact),
 		"remote_key": orNull(spellings.Remote.Key), "remote_forms": formsOf(spellings.Remote),
 		"completed_at": callback.CompletedAt, "completed_by": orNull(callback.CompletedBy),
+		"requests": callback.Requests, "last_requested_at": callback.LastRequestedAt,
 	})
 	if err == nil && tag.RowsAffected() != 1 {
 		// The row is locked, so nobody else can have changed it.
@@ -347,7 +350,7 @@ func (t *callbackTx) logChanges(ctx context.Context) error {
 const callbackColumns = `b.id, b.request_id, b.origin, b.status, b.assignee, b.memo,
 	b.registered_at, b.registered_by, b.completed_at, b.completed_by,
 	b.remote_number, b.contact_number, b.call_center, b.call_centers,
-	b.business_label, b.local_number, b.version`
+	b.business_label, b.local_number, b.requests, coalesce(b.last_requested_at, b.registered_at) AS last_requested_at, b.version`
 
 type callbackRow struct {
 	ID            int64      `db:"id"`
@@ -366,6 +369,8 @@ type callbackRow struct {
 	CallCenters   []string   `db:"call_centers"`
 	BusinessLabel optional   `db:"business_label"`
 	LocalNumber   optional   `db:"local_number"`
+	Requests      int        `db:"requests"`
+	LastRequested time.Time  `db:"last_requested_at"`
 	Version       int        `db:"version"`
 }
 
@@ -387,7 +392,8 @@ func (r *callbackRow) callback() callbacks.Callback {
 		CallCenters:   r.CallCenters,
 		BusinessLabel: string(r.BusinessLabel),
 		LocalNumber:   string(r.LocalNumber),
-		Version:       r.Version,
+		Requests:      r.Requests, LastRequestedAt: r.LastRequested,
+		Version: r.Version,
 	}
 }
 

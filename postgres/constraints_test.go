@@ -141,3 +141,33 @@ func wantHistory(t *testing.T, pool *pgxpool.Pool, callback callbacks.Callback) 
 		t.Errorf("history of callback %d: version %d, %s by %s to %s", callback.ID, version, action, by, status)
 	}
 }
+
+// Nor does a call that is no call-center call ask for a callback, and what was
+// asked for stays.
+func TestSchema_RequestsOnlyOfCallCenterCalls(t *testing.T) {
+	t.Parallel()
+	db, url := open(t)
+	pool := connect(t, url)
+	desk, phone := newCall(1), phoneCall(2)
+	save(t, db, desk, phone)
+	exec(t, pool, insertCallback, desk.RequestID)
+	insert := `INSERT INTO callback_requests (request_id, callback_id, requested_at) VALUES ($1, 1, now())`
+	exec(t, pool, insert, desk.RequestID)
+	for name, tt := range map[string]struct {
+		sql  string
+		args []any
+		code string
+	}{
+		"of a phone's call":          {insert, []any{phone.RequestID}, "23503"},
+		"with the phone's own kind":  {`INSERT INTO callback_requests (request_id, call_kind, callback_id, requested_at) VALUES ($1, 'terminal', 1, now())`, []any{phone.RequestID}, "23514"},
+		"a call's second":            {insert, []any{desk.RequestID}, "23505"},
+		"deleted":                    {`DELETE FROM callback_requests`, nil, "23001"},
+		"changed":                    {`UPDATE callback_requests SET requested_at = now()`, nil, "23001"},
+		"without a time of the last": {`UPDATE callbacks SET requests = 2`, nil, "23514"},
+	} {
+		_, err := pool.Exec(t.Context(), tt.sql, tt.args...)
+		if e, ok := errors.AsType[*pgconn.PgError](err); !ok || e.Code != tt.code {
+			t.Errorf("%s: %v, want code %s", name, err, tt.code)
+		}
+	}
+}

@@ -438,9 +438,12 @@ type Callback struct {
 	ContactNumber *string `json:"contact_number"`
 
 	// ID Assigned in order.
-	ID          int64   `json:"id"`
-	LocalNumber *string `json:"local_number"`
-	Memo        string  `json:"memo"`
+	ID int64 `json:"id"`
+
+	// LastRequestedAt When it was asked for last; `registered_at` while `requests` is 1.
+	LastRequestedAt time.Time `json:"last_requested_at"`
+	LocalNumber     *string   `json:"local_number"`
+	Memo            string    `json:"memo"`
 
 	// Origin By an agent (手動登録), or by the dialplan (自動登録).
 	Origin Origin `json:"origin"`
@@ -449,7 +452,10 @@ type Callback struct {
 	Recording    *string   `json:"recording"`
 	RegisteredAt time.Time `json:"registered_at"`
 
-	// RegisteredBy Who: an account as `sato`, a token as `token:crm`, both as `sato (token:crm)`.
+	// RegisteredBy Who: an account as `sato`, a token as `token:crm`, both as
+	// `sato (token:crm)`; of an automatic callback `system:attendant`
+	// (the caller asked for it) or `system:abandoned` (the caller left
+	// the queue).
 	RegisteredBy string `json:"registered_by"`
 
 	// RemoteName From the shared phone book.
@@ -460,6 +466,11 @@ type Callback struct {
 
 	// RequestID The call's request ID.
 	RequestID string `json:"request_id"`
+
+	// Requests How often the callback was asked for: each further call of the
+	// number that asks while the callback is open counts here and makes
+	// no second record.
+	Requests int `json:"requests"`
 
 	// Status 対応状況 (未完了, 完了).
 	Status Status `json:"status"`
@@ -502,9 +513,12 @@ type CallbackDetail struct {
 	ContactNumber *string `json:"contact_number"`
 
 	// ID Assigned in order.
-	ID          int64   `json:"id"`
-	LocalNumber *string `json:"local_number"`
-	Memo        string  `json:"memo"`
+	ID int64 `json:"id"`
+
+	// LastRequestedAt When it was asked for last; `registered_at` while `requests` is 1.
+	LastRequestedAt time.Time `json:"last_requested_at"`
+	LocalNumber     *string   `json:"local_number"`
+	Memo            string    `json:"memo"`
 
 	// Origin By an agent (手動登録), or by the dialplan (自動登録).
 	Origin Origin `json:"origin"`
@@ -516,7 +530,10 @@ type CallbackDetail struct {
 	Recording    *string   `json:"recording"`
 	RegisteredAt time.Time `json:"registered_at"`
 
-	// RegisteredBy Who: an account as `sato`, a token as `token:crm`, both as `sato (token:crm)`.
+	// RegisteredBy Who: an account as `sato`, a token as `token:crm`, both as
+	// `sato (token:crm)`; of an automatic callback `system:attendant`
+	// (the caller asked for it) or `system:abandoned` (the caller left
+	// the queue).
 	RegisteredBy string `json:"registered_by"`
 
 	// RemoteName From the shared phone book.
@@ -527,6 +544,11 @@ type CallbackDetail struct {
 
 	// RequestID The call's request ID.
 	RequestID string `json:"request_id"`
+
+	// Requests How often the callback was asked for: each further call of the
+	// number that asks while the callback is open counts here and makes
+	// no second record.
+	Requests int `json:"requests"`
 
 	// Status 対応状況 (未完了, 完了).
 	Status Status `json:"status"`
@@ -579,6 +601,17 @@ type CreatedToken struct {
 
 	// Secret What goes into `Authorization`; shown this once.
 	Secret string `json:"secret"`
+}
+
+// DemoAccount An account of the throw-away demo, whose password is no secret.
+type DemoAccount struct {
+	// DisplayName The name for people.
+	DisplayName string `json:"display_name"`
+	Name        string `json:"name"`
+	Password    string `json:"password"`
+
+	// Role ユーザ, スーパバイザ, システム管理者.
+	Role Role `json:"role"`
 }
 
 // Direction Who called whom (発着信). `inbound` is from a trunk, `outbound` to a trunk.
@@ -654,6 +687,7 @@ type History struct {
 
 // HistoryEntry One change of a callback.
 type HistoryEntry struct {
+	// Action `request`: the caller asked again.
 	Action string    `json:"action"`
 	At     time.Time `json:"at"`
 
@@ -942,9 +976,12 @@ type RegisteredCallback struct {
 	ContactNumber *string `json:"contact_number"`
 
 	// ID Assigned in order.
-	ID          int64   `json:"id"`
-	LocalNumber *string `json:"local_number"`
-	Memo        string  `json:"memo"`
+	ID int64 `json:"id"`
+
+	// LastRequestedAt When it was asked for last; `registered_at` while `requests` is 1.
+	LastRequestedAt time.Time `json:"last_requested_at"`
+	LocalNumber     *string   `json:"local_number"`
+	Memo            string    `json:"memo"`
 
 	// Origin By an agent (手動登録), or by the dialplan (自動登録).
 	Origin Origin `json:"origin"`
@@ -956,7 +993,10 @@ type RegisteredCallback struct {
 	Recording    *string   `json:"recording"`
 	RegisteredAt time.Time `json:"registered_at"`
 
-	// RegisteredBy Who: an account as `sato`, a token as `token:crm`, both as `sato (token:crm)`.
+	// RegisteredBy Who: an account as `sato`, a token as `token:crm`, both as
+	// `sato (token:crm)`; of an automatic callback `system:attendant`
+	// (the caller asked for it) or `system:abandoned` (the caller left
+	// the queue).
 	RegisteredBy string `json:"registered_by"`
 
 	// RemoteName From the shared phone book.
@@ -967,6 +1007,11 @@ type RegisteredCallback struct {
 
 	// RequestID The call's request ID.
 	RequestID string `json:"request_id"`
+
+	// Requests How often the callback was asked for: each further call of the
+	// number that asks while the callback is open counts here and makes
+	// no second record.
+	Requests int `json:"requests"`
 
 	// Status 対応状況 (未完了, 完了).
 	Status Status `json:"status"`
@@ -997,11 +1042,23 @@ type Signal struct {
 
 	// Rule The rule of classification that was satisfied.
 	//
-	// Examples: call_center_variable, call_center_queue, call_center_extension, ring_group_queue, ring_group_extension, ring_group_dial, terminal_dial, terminal_extension, ivr_application, unknown_queue, unknown_call_center_variable
+	// Examples: call_center_variable, call_center_request, call_center_queue, call_center_extension, ring_group_queue, ring_group_extension, ring_group_dial, terminal_dial, terminal_extension, ivr_application, unknown_queue, unknown_call_center_variable, unknown_call_center_request
 	Rule string `json:"rule"`
 
 	// Value What the rule looked at, such as a queue's name, an extension, or the devices dialled.
 	Value *string `json:"value"`
+}
+
+// Site defines model for Site.
+type Site struct {
+	// DemoAccounts The accounts with which a visitor may try the demo; null everywhere else.
+	DemoAccounts []DemoAccount `json:"demo_accounts"`
+
+	// Timezone The zone in which people here read times, by its IANA name.
+	Timezone string `json:"timezone"`
+
+	// Version The version of callbackd.
+	Version string `json:"version"`
 }
 
 // State defines model for State.
@@ -2138,6 +2195,11 @@ type ClientInterface interface {
 	// Corresponds with POST /session (the `CreateSession` operationId).
 	CreateSession(ctx context.Context, body CreateSessionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// GetSite Shows what a page must know before anybody logs in
+	//
+	// Corresponds with GET /site (the `GetSite` operationId).
+	GetSite(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListTokens Lists API tokens
 	//
 	// All of them, also those that expired or were revoked, in order of
@@ -2995,6 +3057,21 @@ func (c *Client) CreateSessionWithBody(ctx context.Context, contentType string, 
 // Corresponds with POST /session (the `CreateSession` operationId).
 func (c *Client) CreateSession(ctx context.Context, body CreateSessionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewCreateSessionRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetSite Shows what a page must know before anybody logs in
+//
+// Corresponds with GET /site (the `GetSite` operationId).
+func (c *Client) GetSite(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetSiteRequest(c.Server)
 	if err != nil {
 		return nil, err
 	}
@@ -5511,6 +5588,33 @@ func NewCreateSessionRequestWithBody(server string, contentType string, body io.
 	return req, nil
 }
 
+// NewGetSiteRequest constructs an http.Request for the GetSite method
+func NewGetSiteRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/site")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewListTokensRequest constructs an http.Request for the ListTokens method
 func NewListTokensRequest(server string, params *ListTokensParams) (*http.Request, error) {
 	var err error
@@ -6151,6 +6255,13 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /session (the `CreateSession` operationId).
 	CreateSessionWithResponse(ctx context.Context, body CreateSessionJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateSessionResponse, error)
+
+	// GetSiteWithResponse Shows what a page must know before anybody logs in
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /site (the `GetSite` operationId).
+	GetSiteWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetSiteResponse, error)
 
 	// ListTokensWithResponse Lists API tokens
 	//
@@ -9354,6 +9465,54 @@ func (r CreateSessionResponse) ContentType() string {
 	return ""
 }
 
+type GetSiteResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Site
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *InvalidRequest
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetSiteResponse) GetJSON200() *Site {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r GetSiteResponse) GetApplicationProblemJSON400() *InvalidRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetBody returns the raw response body bytes
+func (r GetSiteResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetSiteResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetSiteResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetSiteResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // ListTokensResponse401Headers the declared response headers of an HTTP 401 response for ListTokens
 type ListTokensResponse401Headers struct {
 	WWWAuthenticate string
@@ -10346,6 +10505,19 @@ func (c *ClientWithResponses) CreateSessionWithResponse(ctx context.Context, bod
 		return nil, err
 	}
 	return ParseCreateSessionResponse(rsp)
+}
+
+// GetSiteWithResponse Shows what a page must know before anybody logs in
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /site (the `GetSite` operationId).
+func (c *ClientWithResponses) GetSiteWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetSiteResponse, error) {
+	rsp, err := c.GetSite(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetSiteResponse(rsp)
 }
 
 // ListTokensWithResponse Lists API tokens
@@ -13400,6 +13572,39 @@ func ParseCreateSessionResponse(rsp *http.Response) (*CreateSessionResponse, err
 			headers.RetryAfter = value
 		}
 		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetSiteResponse parses an HTTP response from a GetSiteWithResponse call
+func ParseGetSiteResponse(rsp *http.Response) (*GetSiteResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetSiteResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Site
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest InvalidRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
 	}
 
 	return response, nil
