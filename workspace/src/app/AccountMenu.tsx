@@ -3,13 +3,21 @@ import { notifications } from "@mantine/notifications";
 import { IconChevronDown, IconDevices, IconLogout, IconUser } from "@tabler/icons-react";
 import { useMutation } from "@tanstack/react-query";
 import { useTranslation } from "react-i18next";
+import { hasDrafts } from "../drafts/drafts";
 import { logout, useMe } from "../session/session";
+import { useConfirm } from "../ui/confirm";
 import { errorText } from "../ui/ErrorMessage";
 
 export function AccountMenu() {
   const { t } = useTranslation();
   const me = useMe();
   const name = me.display_name ?? me.name;
+  const confirm = useConfirm();
+  const askAndLeave = async (where: "here" | "everywhere") => {
+    if (where === "everywhere" && !(await confirm(t("account.logoutEverywhereConfirm")))) return;
+    if (hasDrafts(me.name) && !(await confirm({ message: t("account.draftsConfirm"), danger: true }))) return;
+    leave.mutate(where);
+  };
   const leave = useMutation({
     mutationFn: logout,
     onError: (error) => notifications.show({ color: "red", message: errorText(error, t) }),
@@ -32,10 +40,10 @@ export function AccountMenu() {
         <Menu.Label>
           {me.name} · {t(`role.${me.role}`)}
         </Menu.Label>
-        <Menu.Item leftSection={<IconLogout size={16} aria-hidden />} onClick={() => leave.mutate("here")}>
+        <Menu.Item leftSection={<IconLogout size={16} aria-hidden />} onClick={() => void askAndLeave("here")}>
           {t("account.logout")}
         </Menu.Item>
-        <Menu.Item leftSection={<IconDevices size={16} aria-hidden />} onClick={() => leave.mutate("everywhere")}>
+        <Menu.Item leftSection={<IconDevices size={16} aria-hidden />} onClick={() => void askAndLeave("everywhere")}>
           {t("account.logoutEverywhere")}
         </Menu.Item>
       </Menu.Dropdown>

@@ -4,7 +4,9 @@ import { type QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { lazy, Suspense } from "react";
 import { useTranslation } from "react-i18next";
 import { checkSession, useSession } from "../session/session";
+import { ConfirmProvider } from "../ui/confirm";
 import { ErrorMessage } from "../ui/ErrorMessage";
+import { ShortcutProvider } from "../ui/shortcuts";
 import { cssVariables, theme } from "../ui/theme";
 import { Loading, Shell } from "./Shell";
 
@@ -22,9 +24,13 @@ export function App({ queries, nonce }: { queries: QueryClient; nonce: string })
     >
       <QueryClientProvider client={queries}>
         <Notifications position="bottom-right" />
-        <Suspense fallback={<Loading />}>
-          <BySession />
-        </Suspense>
+        <ShortcutProvider>
+          <ConfirmProvider>
+            <Suspense fallback={<Loading />}>
+              <BySession />
+            </Suspense>
+          </ConfirmProvider>
+        </ShortcutProvider>
       </QueryClientProvider>
     </MantineProvider>
   );

@@ -2,6 +2,7 @@ import { useSyncExternalStore } from "react";
 import { api, read, whenUnauthorized } from "../api/client";
 import { isProblem } from "../api/problem";
 import type { Me } from "../api/types";
+import { clearDrafts } from "../drafts/drafts";
 
 /**
  * Whose page this is. `ended`: the session ended while the page was open; what is on it stays, under the login, for
@@ -76,6 +77,8 @@ function enter(before: Session, me: Me): void {
 /** Logs out, on this machine or on all. The page is loaded anew, so that nothing of the account stays in memory. */
 export async function logout(where: "here" | "everywhere"): Promise<void> {
   await read(where === "everywhere" ? api.DELETE("/me/sessions") : api.DELETE("/session"));
+  const session = current;
+  if (session.state === "in" || session.state === "ended") clearDrafts(session.me.name);
   tabs.postMessage("changed");
   window.location.assign("/");
 }
