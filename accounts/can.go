@@ -34,12 +34,18 @@ const (
 	ActionReadHistory     Action = "read_history"
 	ActionExportCallbacks Action = "export_callbacks"
 	ActionReadAccount     Action = "read_account"
+	// ActionReadMonitor watches what goes on at a call center now, and what its
+	// agents do.
+	ActionReadMonitor Action = "read_monitor"
 )
 
-// The actions on what is shared by all call centers, the phone book.
+// The actions on what is shared by all call centers: the phone book, and the
+// PBX nodes.
 const (
 	ActionReadPhonebook   Action = "read_phonebook"
 	ActionManagePhonebook Action = "manage_phonebook"
+	// ActionReadNodes sees how PBX nodes are followed.
+	ActionReadNodes Action = "read_nodes"
 )
 
 // The actions on who may do things. To manage belongs to no call center, so
@@ -54,7 +60,7 @@ const (
 var Actions = []Action{
 	ActionReadCall, ActionReadCallback, ActionRegisterCallback, ActionClaimCallback, ActionAssignCallback,
 	ActionSetOwnCallbackStatus, ActionSetCallbackStatus, ActionEditCallback, ActionReadHistory, ActionExportCallbacks,
-	ActionReadAccount, ActionReadPhonebook, ActionManagePhonebook, ActionManageAccounts, ActionManageTokens,
+	ActionReadAccount, ActionReadMonitor, ActionReadPhonebook, ActionManagePhonebook, ActionReadNodes, ActionManageAccounts, ActionManageTokens,
 }
 
 // reach says how a principal's limit to call centers bears on an action.
@@ -73,11 +79,11 @@ func rule(action Action) (weakest Role, reaches reach) {
 	case ActionReadCall, ActionReadCallback, ActionRegisterCallback, ActionClaimCallback,
 		ActionSetOwnCallbackStatus, ActionEditCallback, ActionReadHistory, ActionReadAccount:
 		return RoleAgent, reachOwn
-	case ActionAssignCallback, ActionSetCallbackStatus, ActionExportCallbacks:
+	case ActionAssignCallback, ActionSetCallbackStatus, ActionExportCallbacks, ActionReadMonitor:
 		return RoleSupervisor, reachOwn
 	case ActionReadPhonebook:
 		return RoleAgent, reachShared
-	case ActionManagePhonebook:
+	case ActionManagePhonebook, ActionReadNodes:
 		return RoleSupervisor, reachShared
 	case ActionManageAccounts, ActionManageTokens:
 		return RoleAdmin, reachUnlimited

@@ -282,6 +282,8 @@ var steps = []step{
 	{row: "`GET /me`", request: reading("/me")},
 	{row: "`GET /call-centers`", request: reading("/call-centers"), holds: `"id":"support"`},
 	{row: "`GET /business-labels`", request: reading("/business-labels")},
+	{row: "`GET /monitor`", request: reading("/monitor"), holds: `"call_center":"support"`},
+	{row: "`GET /nodes`", request: reading("/nodes")},
 	{row: "`GET /gaps`", request: reading("/gaps")},
 }
 

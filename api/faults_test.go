@@ -32,8 +32,16 @@ func (f faulty) Count(context.Context, callcenter.CallFilter) (int64, error) { r
 func (f faulty) CallbackOf(context.Context, []callcenter.RequestID) (map[callcenter.RequestID]callbacks.ID, error) {
 	return nil, f.err
 }
-func (f faulty) Gaps(context.Context, string, int) ([]callcenter.Gap, error) { return nil, f.err }
-func (f faulty) LastChange(context.Context) (int64, error)                   { return 0, f.err }
+
+func (f faulty) Gaps(context.Context, callcenter.GapFilter) ([]callcenter.Gap, *callcenter.GapCursor, error) {
+	return nil, nil, f.err
+}
+
+func (f faulty) Situation(context.Context) (callbacks.Situation, error) {
+	return callbacks.Situation{}, f.err
+}
+func (f faulty) Nodes(context.Context) ([]callcenter.NodeStatus, error) { return nil, f.err }
+func (f faulty) LastChange(context.Context) (int64, error)              { return 0, f.err }
 func (f faulty) Changes(context.Context, int64, int) ([]callbacks.Change, error) {
 	return nil, f.err
 }
@@ -196,7 +204,7 @@ var errAway = errors.New("database is away")
 func failWith(err error) func(*api.Options) {
 	return func(o *api.Options) {
 		f := faulty{err}
-		o.Calls, o.Gaps, o.Changes, o.Callbacks = f, f, f, faultyCallbacks{err}
+		o.Calls, o.Gaps, o.Monitor, o.Changes, o.Callbacks = f, f, f, f, faultyCallbacks{err}
 		o.Accounts, o.Sessions, o.Phonebook = faultyAccounts{err}, faultySessions{err}, faultyPhonebook{err}
 		o.Tokens = faultyTokens{err: err}
 		o.IsUnavailable = func(err error) bool { return errors.Is(err, errAway) }

@@ -2,44 +2,51 @@ package api
 
 import (
 	"context"
-	"slices"
 
 	"callbackd/callcenter"
 )
 
 // Gaps are the stored gaps.
 type Gaps interface {
-	// Gaps returns the newest gaps of a node, newest first.
-	Gaps(ctx context.Context, node string, limit int) ([]callcenter.Gap, error)
+	// Gaps returns a page of gaps, newest first, and where the next page
+	// begins; nil after the last.
+	Gaps(ctx context.Context, filter callcenter.GapFilter) ([]callcenter.Gap, *callcenter.GapCursor, error)
 }
 
-// ListGaps lists the newest gaps. They are open to every caller: a gap names
-// a PBX node and a time, and tells an agent why calls are missing.
+// ListGaps lists gaps. They are open to every caller: a gap names a PBX node
+// and a time, and tells an agent why calls are missing.
 func (o operations) ListGaps(ctx context.Context, request ListGapsRequestObject) (ListGapsResponseObject, error) {
-	nodes := o.options.Nodes
-	if request.Params.Node != nil {
-		nodes = []string{*request.Params.Node}
+	params := request.Params
+	filter := callcenter.GapFilter{
+		Node: value(params.Node), From: value(params.From), To: value(params.To), Limit: defaultPageSize,
 	}
-	limit := defaultPageSize
-	if request.Params.PageSize != nil {
-		limit = *request.Params.PageSize
+	if params.PageSize != nil {
+		filter.Limit = *params.PageSize
 	}
-	var gaps []callcenter.Gap
-	for _, node := range nodes {
-		ofNode, err := o.options.Gaps.Gaps(ctx, node, limit)
+	if params.Cursor != nil {
+		c, err := parseCursor(*params.Cursor)
 		if err != nil {
-			return nil, err
+			return nil, invalidCursor(ctx)
 		}
-		gaps = append(gaps, ofNode...)
+		filter.After = &callcenter.GapCursor{From: c.time(), Node: c.ID}
 	}
-	slices.SortStableFunc(gaps, func(a, b callcenter.Gap) int { return b.From.Compare(a.From) })
-	gaps = gaps[:min(limit, len(gaps))]
+	gaps, next, err := o.options.Gaps.Gaps(ctx, filter)
+	if err != nil {
+		return nil, err
+	}
 	list := GapList{Items: make([]Gap, len(gaps))}
-	for i, gap := range gaps {
-		list.Items[i] = Gap{
-			Node: gap.Node, From: gap.From.UTC(), To: utc(gap.To), Why: gap.Why,
-			GapSeconds: seconds(&gap.From, gap.To),
-		}
+	for i := range gaps {
+		list.Items[i] = gapOf(&gaps[i])
+	}
+	if next != nil {
+		text := cursor{Micros: next.From.UnixMicro(), ID: next.Node}.String()
+		list.NextCursor = &text
 	}
 	return ListGaps200JSONResponse(list), nil
+}
+
+func gapOf(gap *callcenter.Gap) Gap {
+	return Gap{
+		Node: gap.Node, From: gap.From.UTC(), To: utc(gap.To), Why: gap.Why, GapSeconds: seconds(&gap.From, gap.To),
+	}
 }

@@ -22,6 +22,33 @@ import (
 	openapi_types "github.com/oapi-codegen/runtime/types"
 )
 
+// Defines values for AgentState.
+const (
+	AgentStateDialling AgentState = "dialling"
+	AgentStateIdle     AgentState = "idle"
+	AgentStateRinging  AgentState = "ringing"
+	AgentStateTalking  AgentState = "talking"
+	AgentStateUnknown  AgentState = "unknown"
+)
+
+// Valid indicates whether the value is a known member of the AgentState enum.
+func (e AgentState) Valid() bool {
+	switch e {
+	case AgentStateDialling:
+		return true
+	case AgentStateIdle:
+		return true
+	case AgentStateRinging:
+		return true
+	case AgentStateTalking:
+		return true
+	case AgentStateUnknown:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for Direction.
 const (
 	DirectionInbound  Direction = "inbound"
@@ -47,6 +74,7 @@ func (e Direction) Valid() bool {
 const (
 	EventKindCall     EventKind = "call"
 	EventKindCallback EventKind = "callback"
+	EventKindNode     EventKind = "node"
 )
 
 // Valid indicates whether the value is a known member of the EventKind enum.
@@ -55,6 +83,8 @@ func (e EventKind) Valid() bool {
 	case EventKindCall:
 		return true
 	case EventKindCallback:
+		return true
+	case EventKindNode:
 		return true
 	default:
 		return false
@@ -82,6 +112,45 @@ func (e Kind) Valid() bool {
 	case KindTerminal:
 		return true
 	case KindUnknown:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for NodeState.
+const (
+	NodeStateConnected    NodeState = "connected"
+	NodeStateConnecting   NodeState = "connecting"
+	NodeStateDisconnected NodeState = "disconnected"
+	NodeStateReplaced     NodeState = "replaced"
+	NodeStateSilent       NodeState = "silent"
+	NodeStateStale        NodeState = "stale"
+	NodeStateStalled      NodeState = "stalled"
+	NodeStateStopped      NodeState = "stopped"
+	NodeStateUnknown      NodeState = "unknown"
+)
+
+// Valid indicates whether the value is a known member of the NodeState enum.
+func (e NodeState) Valid() bool {
+	switch e {
+	case NodeStateConnected:
+		return true
+	case NodeStateConnecting:
+		return true
+	case NodeStateDisconnected:
+		return true
+	case NodeStateReplaced:
+		return true
+	case NodeStateSilent:
+		return true
+	case NodeStateStale:
+		return true
+	case NodeStateStalled:
+		return true
+	case NodeStateStopped:
+		return true
+	case NodeStateUnknown:
 		return true
 	default:
 		return false
@@ -228,6 +297,48 @@ type AccountList struct {
 	// NextCursor The `cursor` of the next page; null after the last.
 	NextCursor *string `json:"next_cursor"`
 }
+
+// Agent defines model for Agent.
+type Agent struct {
+	CallCenters []string `json:"call_centers"`
+
+	// DisplayName The name that people read.
+	DisplayName string `json:"display_name"`
+
+	// Endpoint The agent's phone.
+	Endpoint string `json:"endpoint"`
+
+	// ID The account's.
+	ID   int64  `json:"id"`
+	Name string `json:"name"`
+
+	// RequestID The call in which the phone is; when the state is `unknown`, the one
+	// in which it was seen last. Null for none, and for a call that the
+	// caller may not see.
+	RequestID *string `json:"request_id"`
+
+	// Since From when on it has been so; null when that is not known, as of a phone that was in no call yet.
+	Since *time.Time `json:"since"`
+
+	// State What an agent's phone does: `idle` is in no call, `ringing` is called,
+	// `dialling` calls and nobody has answered, `talking` is in a
+	// conversation, be it on hold. That is what calls tell: whether a phone is
+	// switched on and registered, or whether its owner is there or has logged
+	// out of a queue, is not known, and such a phone is `idle`. `unknown`:
+	// events of some PBX node do not flow, and no other shows the phone in a
+	// call.
+	State        AgentState `json:"state"`
+	StateSeconds *float64   `json:"state_seconds"`
+}
+
+// AgentState What an agent's phone does: `idle` is in no call, `ringing` is called,
+// `dialling` calls and nobody has answered, `talking` is in a
+// conversation, be it on hold. That is what calls tell: whether a phone is
+// switched on and registered, or whether its owner is there or has logged
+// out of a queue, is not known, and such a phone is `idle`. `unknown`:
+// events of some PBX node do not flow, and no other shows the phone in a
+// call.
+type AgentState string
 
 // BusinessLabel A line of business (業務ラベル).
 type BusinessLabel struct {
@@ -617,10 +728,41 @@ type DemoAccount struct {
 	Role Role `json:"role"`
 }
 
+// Desk What goes on at one call center.
+type Desk struct {
+	// CallCenter Its id.
+	CallCenter         string   `json:"call_center"`
+	LongestWaitSeconds *float64 `json:"longest_wait_seconds"`
+
+	// LongestWaitSince Null when nobody waits.
+	LongestWaitSince *time.Time `json:"longest_wait_since"`
+
+	// Name Null when the configuration does not have it.
+	Name *string `json:"name"`
+
+	// OldestOpenAt When the oldest open callback was registered.
+	OldestOpenAt *time.Time `json:"oldest_open_at"`
+
+	// Open Open callbacks.
+	Open int `json:"open"`
+
+	// Talking Calls with a conversation, be it on hold.
+	Talking int `json:"talking"`
+
+	// Unassigned Open callbacks without an assignee.
+	Unassigned int `json:"unassigned"`
+
+	// Waiting Callers who talk to nobody now: queued, listening to an
+	// announcement, or sent on by an agent and not yet answered. Asterisk
+	// does not tell when a caller leaves a queue for another application,
+	// so one who is led to a mailbox counts until the end.
+	Waiting int `json:"waiting"`
+}
+
 // Direction Who called whom (発着信). `inbound` is from a trunk, `outbound` to a trunk.
 type Direction string
 
-// Event The data of an event of `GET /events`; it has `call` or `callback`, as its event's name says.
+// Event The data of an event of `GET /events`; it has `call`, `callback` or `node`, as its event's name says.
 type Event struct {
 	// At When it changed.
 	At time.Time `json:"at"`
@@ -633,6 +775,9 @@ type Event struct {
 
 	// Change The change's number.
 	Change int64 `json:"change"`
+
+	// Node How a PBX node is followed.
+	Node *Node `json:"node,omitempty"`
 }
 
 // EventKind defines model for EventKind.
@@ -676,7 +821,7 @@ type Gap struct {
 type GapList struct {
 	Items []Gap `json:"items"`
 
-	// NextCursor Always null in this version.
+	// NextCursor The `cursor` of the next page; null after the last.
 	NextCursor *string `json:"next_cursor"`
 }
 
@@ -791,6 +936,23 @@ type Me struct {
 // Membership The ids of the call centers that the person belongs to.
 type Membership = []string
 
+// Monitor What goes on at one moment.
+type Monitor struct {
+	// Agents The enabled accounts with a phone that belong to such a call center, by name.
+	Agents []Agent `json:"agents"`
+
+	// At The moment. Numbers of seconds are counted up to it.
+	At time.Time `json:"at"`
+
+	// CallCenters The call centers that the caller may watch, as the configuration
+	// orders them; after them those that it no longer has and where
+	// something goes on still.
+	CallCenters []Desk `json:"call_centers"`
+
+	// Nodes All PBX nodes, as the configuration orders them.
+	Nodes []Node `json:"nodes"`
+}
+
 // NewAccount defines model for NewAccount.
 type NewAccount struct {
 	// CallCenters The ids of the call centers that the person belongs to.
@@ -845,6 +1007,63 @@ type NewToken struct {
 	// Role ユーザ, スーパバイザ, システム管理者.
 	Role Role `json:"role"`
 }
+
+// Node How a PBX node is followed.
+type Node struct {
+	// Connections How often the daemon has connected since it began to follow the node.
+	Connections int `json:"connections"`
+
+	// Detail The error that the daemon met, for administrators; null for others and when there is none. Not in events.
+	Detail      *string    `json:"detail"`
+	LastEventAt *time.Time `json:"last_event_at"`
+
+	// LastEventSeconds How long ago that was. A PBX without calls may be quiet; that it is heard is proven otherwise.
+	LastEventSeconds *float64 `json:"last_event_seconds"`
+
+	// LastGap The newest gap, which may be the one that lasts; null when there never was one.
+	LastGap *Gap   `json:"last_gap"`
+	Name    string `json:"name"`
+
+	// OpenGap The gap that lasts; null when events are followed.
+	OpenGap *Gap `json:"open_gap"`
+
+	// SeenAt When the daemon reported last.
+	SeenAt *time.Time `json:"seen_at"`
+
+	// Since From when on it has been so.
+	Since *time.Time `json:"since"`
+
+	// State Whether a PBX node's events flow; they do when it is `connected`.
+	// `connecting`: the daemon has begun to connect, or reads what channels
+	// there are. `disconnected`: there is no connection, and it is tried again
+	// and again. `replaced`: another client took the name of the ARI
+	// application and gets the events. `silent`: there is a connection and no
+	// proof that events come. `stalled`: events come and are kept, and cannot
+	// be stored. `stopped`: the daemon was ended. `stale`: the daemon has not
+	// been heard of for 10 seconds. `unknown`: no daemon ever reported.
+	State NodeState `json:"state"`
+
+	// Why What is wrong, for people, in the language of the request; null when nothing is. Not in events.
+	Why *string `json:"why"`
+}
+
+// NodeList defines model for NodeList.
+type NodeList struct {
+	Items []Node `json:"items"`
+
+	// NextCursor Always null.
+	NextCursor *string `json:"next_cursor"`
+}
+
+// NodeState Whether a PBX node's events flow; they do when it is `connected`.
+// `connecting`: the daemon has begun to connect, or reads what channels
+// there are. `disconnected`: there is no connection, and it is tried again
+// and again. `replaced`: another client took the name of the ARI
+// application and gets the events. `silent`: there is a connection and no
+// proof that events come. `stalled`: events come and are kept, and cannot
+// be stored. `stopped`: the daemon was ended. `stale`: the daemon has not
+// been heard of for 10 seconds. `unknown`: no daemon ever reported.
+type NodeState string
 
 // Origin By an agent (手動登録), or by the dialplan (自動登録).
 type Origin string
@@ -1543,8 +1762,17 @@ type ListGapsParams struct {
 	// Node The name of the PBX node; all nodes when absent.
 	Node *string `form:"node,omitempty" json:"node,omitempty"`
 
+	// From Only gaps that lasted at this time or later.
+	From *time.Time `form:"from,omitempty" json:"from,omitempty"`
+
+	// To Only gaps that began before this time.
+	To *time.Time `form:"to,omitempty" json:"to,omitempty"`
+
 	// PageSize How many items a page holds.
 	PageSize *PageSize `form:"page_size,omitempty" json:"page_size,omitempty"`
+
+	// Cursor The `next_cursor` of the page before, with the same filters.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 
 	// ActingFor The name of the account that a token acts for. The request is made as
 	// by that person, within what the token may do as well, and recorded
@@ -1570,6 +1798,22 @@ type ChangePasswordParams struct {
 
 // DeleteMySessionsParams defines parameters for DeleteMySessions.
 type DeleteMySessionsParams struct {
+	// ActingFor The name of the account that a token acts for. The request is made as
+	// by that person, within what the token may do as well, and recorded
+	// as `sato (token:workspace)`. Only for tokens that were made for it.
+	ActingFor *ActingFor `json:"X-Callbackd-Account,omitempty"`
+}
+
+// GetMonitorParams defines parameters for GetMonitor.
+type GetMonitorParams struct {
+	// ActingFor The name of the account that a token acts for. The request is made as
+	// by that person, within what the token may do as well, and recorded
+	// as `sato (token:workspace)`. Only for tokens that were made for it.
+	ActingFor *ActingFor `json:"X-Callbackd-Account,omitempty"`
+}
+
+// ListNodesParams defines parameters for ListNodes.
+type ListNodesParams struct {
 	// ActingFor The name of the account that a token acts for. The request is made as
 	// by that person, within what the token may do as well, and recorded
 	// as `sato (token:workspace)`. Only for tokens that were made for it.
@@ -1771,7 +2015,7 @@ type ServerInterface interface {
 	// GetDocs This description as a page to read
 	// (GET /docs)
 	GetDocs(w http.ResponseWriter, r *http.Request)
-	// StreamEvents Streams changes of calls and callbacks
+	// StreamEvents Streams changes of calls, callbacks and PBX nodes
 	// (GET /events)
 	StreamEvents(w http.ResponseWriter, r *http.Request, params StreamEventsParams)
 	// ListGaps Lists the intervals in which a PBX node's events were not seen
@@ -1786,6 +2030,12 @@ type ServerInterface interface {
 	// DeleteMySessions Logs the caller out everywhere
 	// (DELETE /me/sessions)
 	DeleteMySessions(w http.ResponseWriter, r *http.Request, params DeleteMySessionsParams)
+	// GetMonitor Shows what goes on now
+	// (GET /monitor)
+	GetMonitor(w http.ResponseWriter, r *http.Request, params GetMonitorParams)
+	// ListNodes Lists the PBX nodes and whether their events flow
+	// (GET /nodes)
+	ListNodes(w http.ResponseWriter, r *http.Request, params ListNodesParams)
 	// GetContract This description
 	// (GET /openapi.yaml)
 	GetContract(w http.ResponseWriter, r *http.Request)
@@ -3468,6 +3718,32 @@ func (siw *ServerInterfaceWrapper) ListGaps(w http.ResponseWriter, r *http.Reque
 		return
 	}
 
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", r.URL.Query(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "from"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "from", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "to", r.URL.Query(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "to"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "to", Err: err})
+		}
+		return
+	}
+
 	// ------------- Optional query parameter "page_size" -------------
 
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "page_size", r.URL.Query(), &params.PageSize, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
@@ -3477,6 +3753,19 @@ func (siw *ServerInterfaceWrapper) ListGaps(w http.ResponseWriter, r *http.Reque
 			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "page_size"})
 		} else {
 			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "page_size", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", r.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "cursor"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "cursor", Err: err})
 		}
 		return
 	}
@@ -3627,6 +3916,88 @@ func (siw *ServerInterfaceWrapper) DeleteMySessions(w http.ResponseWriter, r *ht
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.DeleteMySessions(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetMonitor operation middleware
+func (siw *ServerInterfaceWrapper) GetMonitor(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetMonitorParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "X-Callbackd-Account" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("X-Callbackd-Account")]; found {
+		var ActingFor ActingFor
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "X-Callbackd-Account", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "X-Callbackd-Account", valueList[0], &ActingFor, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "X-Callbackd-Account", Err: err})
+			return
+		}
+
+		params.ActingFor = &ActingFor
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetMonitor(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ListNodes operation middleware
+func (siw *ServerInterfaceWrapper) ListNodes(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListNodesParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "X-Callbackd-Account" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("X-Callbackd-Account")]; found {
+		var ActingFor ActingFor
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "X-Callbackd-Account", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "X-Callbackd-Account", valueList[0], &ActingFor, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "X-Callbackd-Account", Err: err})
+			return
+		}
+
+		params.ActingFor = &ActingFor
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListNodes(w, r, params)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -4369,6 +4740,8 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/call-centers", wrapper.ListCallCenters)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/business-labels", wrapper.ListBusinessLabels)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/events", wrapper.StreamEvents)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/monitor", wrapper.GetMonitor)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/nodes", wrapper.ListNodes)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/gaps", wrapper.ListGaps)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/site", wrapper.GetSite)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/openapi.yaml", wrapper.GetContract)
@@ -7350,6 +7723,214 @@ func (response DeleteMySessions503ApplicationProblemPlusJSONResponse) VisitDelet
 	return err
 }
 
+type GetMonitorRequestObject struct {
+	Params GetMonitorParams
+}
+
+type GetMonitorResponseObject interface {
+	VisitGetMonitorResponse(w http.ResponseWriter) error
+}
+
+type GetMonitor200JSONResponse Monitor
+
+func (response GetMonitor200JSONResponse) VisitGetMonitorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMonitor400ApplicationProblemPlusJSONResponse struct {
+	InvalidRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetMonitor400ApplicationProblemPlusJSONResponse) VisitGetMonitorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMonitor401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetMonitor401ApplicationProblemPlusJSONResponse) VisitGetMonitorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMonitor403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenToReadApplicationProblemPlusJSONResponse
+}
+
+func (response GetMonitor403ApplicationProblemPlusJSONResponse) VisitGetMonitorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMonitor500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetMonitor500ApplicationProblemPlusJSONResponse) VisitGetMonitorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMonitor503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetMonitor503ApplicationProblemPlusJSONResponse) VisitGetMonitorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListNodesRequestObject struct {
+	Params ListNodesParams
+}
+
+type ListNodesResponseObject interface {
+	VisitListNodesResponse(w http.ResponseWriter) error
+}
+
+type ListNodes200JSONResponse NodeList
+
+func (response ListNodes200JSONResponse) VisitListNodesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListNodes400ApplicationProblemPlusJSONResponse struct {
+	InvalidRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListNodes400ApplicationProblemPlusJSONResponse) VisitListNodesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListNodes401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListNodes401ApplicationProblemPlusJSONResponse) VisitListNodesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListNodes403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenToReadApplicationProblemPlusJSONResponse
+}
+
+func (response ListNodes403ApplicationProblemPlusJSONResponse) VisitListNodesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListNodes500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListNodes500ApplicationProblemPlusJSONResponse) VisitListNodesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListNodes503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListNodes503ApplicationProblemPlusJSONResponse) VisitListNodesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetContractRequestObject struct {
 }
 
@@ -9043,7 +9624,7 @@ type StrictServerInterface interface {
 	// GetDocs This description as a page to read
 	// (GET /docs)
 	GetDocs(ctx context.Context, request GetDocsRequestObject) (GetDocsResponseObject, error)
-	// StreamEvents Streams changes of calls and callbacks
+	// StreamEvents Streams changes of calls, callbacks and PBX nodes
 	// (GET /events)
 	StreamEvents(ctx context.Context, request StreamEventsRequestObject) (StreamEventsResponseObject, error)
 	// ListGaps Lists the intervals in which a PBX node's events were not seen
@@ -9058,6 +9639,12 @@ type StrictServerInterface interface {
 	// DeleteMySessions Logs the caller out everywhere
 	// (DELETE /me/sessions)
 	DeleteMySessions(ctx context.Context, request DeleteMySessionsRequestObject) (DeleteMySessionsResponseObject, error)
+	// GetMonitor Shows what goes on now
+	// (GET /monitor)
+	GetMonitor(ctx context.Context, request GetMonitorRequestObject) (GetMonitorResponseObject, error)
+	// ListNodes Lists the PBX nodes and whether their events flow
+	// (GET /nodes)
+	ListNodes(ctx context.Context, request ListNodesRequestObject) (ListNodesResponseObject, error)
 	// GetContract This description
 	// (GET /openapi.yaml)
 	GetContract(ctx context.Context, request GetContractRequestObject) (GetContractResponseObject, error)
@@ -9792,6 +10379,58 @@ func (sh *strictHandler) DeleteMySessions(w http.ResponseWriter, r *http.Request
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(DeleteMySessionsResponseObject); ok {
 		if err := validResponse.VisitDeleteMySessionsResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetMonitor operation middleware
+func (sh *strictHandler) GetMonitor(w http.ResponseWriter, r *http.Request, params GetMonitorParams) {
+	var request GetMonitorRequestObject
+
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetMonitor(ctx, request.(GetMonitorRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetMonitor")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetMonitorResponseObject); ok {
+		if err := validResponse.VisitGetMonitorResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListNodes operation middleware
+func (sh *strictHandler) ListNodes(w http.ResponseWriter, r *http.Request, params ListNodesParams) {
+	var request ListNodesRequestObject
+
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListNodes(ctx, request.(ListNodesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListNodes")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListNodesResponseObject); ok {
+		if err := validResponse.VisitListNodesResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {

@@ -127,14 +127,13 @@ type Options struct {
 	Tokens    Tokens
 	Phonebook Phonebook
 	// Page is nil when there is only the API.
-	Page Page
+	Page    Page
+	Monitor Situations
 
 	// Plan returns the dialplan as it is configured now.
 	Plan func() Plan
 	// Location is the zone of the times in exports, for people; nil for UTC.
 	Location *time.Location
-	// Nodes are the names of the PBX nodes, for lists over all of them.
-	Nodes []string
 	// Version is the program's, shown to everybody.
 	Version string
 	// DemoAccounts are shown to everybody, with their passwords. Nil, unless
@@ -163,6 +162,9 @@ type Options struct {
 	// StreamWriteTimeout is how long one write to a stream or an export may
 	// take before the reader is cut as too slow; 0 for 10 s.
 	StreamWriteTimeout time.Duration
+	// MonitorEvery is for how long what goes on is shown to all who ask before
+	// it is read again; 0 for 500 ms.
+	MonitorEvery time.Duration
 }
 
 // maxBody is the largest request body that is read, unless the contract says
@@ -178,6 +180,8 @@ type Server struct {
 	docs     *docs
 	tail     *tail
 	streams  streams
+	// situation is what goes on, for all who watch.
+	situation *situation
 	// stopped is closed when Run returns and ends the streams.
 	stopped  chan struct{}
 	stopOnce sync.Once
@@ -190,6 +194,7 @@ func New(options Options) *Server {
 	options.RequestTimeout = orDefault(options.RequestTimeout, 15*time.Second)
 	options.Heartbeat = orDefault(options.Heartbeat, 15*time.Second)
 	options.StreamWriteTimeout = orDefault(options.StreamWriteTimeout, 10*time.Second)
+	options.MonitorEvery = orDefault(options.MonitorEvery, situationFor)
 	if options.Log == nil {
 		options.Log = slog.New(slog.DiscardHandler)
 	}
@@ -207,6 +212,8 @@ func New(options Options) *Server {
 		docs:     newDocs(),
 		tail:     newTail(),
 		stopped:  make(chan struct{}),
+
+		situation: &situation{source: options.Monitor, keep: options.MonitorEvery},
 	}
 	s.handler = s.routes()
 	return s

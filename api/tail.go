@@ -55,10 +55,14 @@ type event struct {
 
 // visibleTo reports whether a principal may be told.
 func (e *event) visibleTo(p accounts.Principal) bool {
-	if e.kind == EventKindCallback {
+	switch e.kind {
+	case EventKindCallback:
 		return accounts.Can(p, accounts.ActionReadCallback, e.callCenters)
+	case EventKindNode:
+		return accounts.Can(p, accounts.ActionReadNodes, nil)
+	default:
+		return accounts.CanReadCall(p, e.callCenters, e.agents)
 	}
-	return accounts.CanReadCall(p, e.callCenters, e.agents)
 }
 
 // tail keeps the newest changes for all streams. It is complete: between its
@@ -220,6 +224,9 @@ func (s *Server) readLog(ctx context.Context, after int64) ([]event, error) {
 		}
 		if changes[i].Callback != nil {
 			data.Callback, shownCallbacks = &shownCallbacks[0], shownCallbacks[1:]
+		}
+		if changes[i].Node != nil {
+			data.Node = new(nodeOf(changes[i].Node, time.Now()))
 		}
 		if events[i], err = newEvent(&changes[i], data); err != nil {
 			return nil, err

@@ -24,7 +24,7 @@ func TestValidation_SaysWhatIsExpected(t *testing.T) {
 		"/calls?kind=%zz":          {"クエリ文字列の形式が正しくありません。", "The query string is malformed."},
 		"/callbacks/0":             {"1 以上の整数を指定してください。", "Must be a whole number of at least 1."},
 		"/callbacks/x":             {"1 以上の整数を指定してください。", "Must be a whole number of at least 1."},
-		"/events?kinds=call,call":  {"次の値をコンマで区切り、重複なく指定してください: call, callback。", "Must be some of these values, separated by commas, each once: call, callback."},
+		"/events?kinds=call,call":  {"次の値をコンマで区切り、重複なく指定してください: call, callback, node。", "Must be some of these values, separated by commas, each once: call, callback, node."},
 		"/me?x=1":                  {"このパラメータはありません。", "There is no such parameter."},
 		"/gaps?node=a%20b":         {"1 文字以上 64 文字以下で、正規表現 ^[A-Za-z0-9._-]+$ に合う文字列を指定してください。", "Must have 1 to 64 characters and match ^[A-Za-z0-9._-]+$."},
 		"/calls/a%20b":             {"1 文字以上 64 文字以下で、正規表現 ^[A-Za-z0-9_-]+$ に合う文字列を指定してください。", "Must have 1 to 64 characters and match ^[A-Za-z0-9_-]+$."},

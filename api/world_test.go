@@ -75,7 +75,8 @@ func newWorldAt(t testing.TB, database string, change func(*api.Options)) *world
 		}),
 		Accounts: w.accounts, Sessions: accounts.NewSessions(accounts.SessionOptions{Store: db.Sessions(), PlainCookies: true}),
 		Tokens: w.tokens, Phonebook: book,
-		Plan: func() api.Plan { return plan }, Location: time.FixedZone("JST", 9*60*60), Nodes: []string{"pbx1", "pbx2"},
+		Plan: func() api.Plan { return plan }, Location: time.FixedZone("JST", 9*60*60),
+		Monitor: db.Monitor([]string{"pbx1", "pbx2"}), MonitorEvery: time.Nanosecond,
 		IsUnavailable: postgres.IsUnavailable, Log: logger, Registry: w.registry,
 	}
 	if change != nil {

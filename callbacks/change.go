@@ -13,10 +13,12 @@ type ChangeKind string
 const (
 	ChangeCall     ChangeKind = "call"
 	ChangeCallback ChangeKind = "callback"
+	// ChangeNode: a node's events began to flow, or ceased to.
+	ChangeNode ChangeKind = "node"
 )
 
 // ChangeKinds are all kinds of changes.
-var ChangeKinds = []ChangeKind{ChangeCall, ChangeCallback}
+var ChangeKinds = []ChangeKind{ChangeCall, ChangeCallback, ChangeNode}
 
 // Change is one entry of the change log: that a record was created or
 // changed, together with the record as it is now, which may be newer than
@@ -28,16 +30,21 @@ type Change struct {
 	Number int64
 	At     time.Time
 	Kind   ChangeKind
-	// RequestID is the call that changed, or whose callback did.
+	// RequestID is the call that changed, or whose callback did; empty for a
+	// node.
 	RequestID callcenter.RequestID
-	// CallbackID is 0 for a changed call.
+	// CallbackID is 0 for anything but a callback.
 	CallbackID ID
+	// NodeName is empty for anything but a node.
+	NodeName string
 	// CallCenters are the ids of the call centers that the call had visited
-	// at the time of the change. They decide who may be told.
+	// at the time of the change. They decide who may be told. A node has none.
 	CallCenters []string
 
 	// Call is set when Kind is ChangeCall.
 	Call *callcenter.Call
 	// Callback is set when Kind is ChangeCallback.
 	Callback *Callback
+	// Node is set when Kind is ChangeNode.
+	Node *callcenter.NodeStatus
 }

@@ -225,6 +225,8 @@ type Call struct {
 
 	State   State
 	Outcome Outcome
+	// Activity is what goes on in the call at this moment.
+	Activity Activity
 
 	StartedAt time.Time
 	// AnsweredAt is when a person answered first; nil while nobody has. The

@@ -30,6 +30,8 @@ func (c *call) call(node string, plan *classifier) Call {
 		ended := c.endedAt()
 		out.EndedAt = &ended
 		out.Outcome = c.outcome()
+	} else {
+		out.Activity = c.activity(&out)
 	}
 	return out
 }
@@ -79,7 +81,10 @@ func (c *call) root() *leg {
 	return c.legs[0]
 }
 
-func (l *leg) local() bool { return strings.HasPrefix(l.Endpoint, "Local/") }
+func (l *leg) local() bool { return isLocal(l.Endpoint) }
+
+// isLocal reports whether an endpoint is half of a Local channel.
+func isLocal(endpoint string) bool { return strings.HasPrefix(endpoint, "Local/") }
 
 // caller is the leg of who called: one that came in from outside, even when
 // a transfer brought it into a call between phones, or else the root.
@@ -122,6 +127,11 @@ func (c *call) callCenter() string {
 	if l := c.lastAnswered(func(l *leg) bool { return l.CallCenter != "" }); l != nil {
 		return l.CallCenter
 	}
+	return c.entered()
+}
+
+// entered is the call center that the call entered last.
+func (c *call) entered() string {
 	var last Signal
 	for _, s := range c.receipt {
 		if s.CallCenter != "" && !s.At.Before(last.At) {
@@ -180,15 +190,24 @@ func (c *call) startedAt() time.Time { return c.legs[0].StartedAt }
 // dialler) the first leg is who calls, as soon as it has been sent on.
 func (c *call) answeredAt() *time.Time {
 	var first *time.Time
-	root := c.root()
-	calls := root.Dialled && c.has(RuleCallCenterQueue, RuleRingGroupQueue, RuleUnknownQueue, RuleRingGroupDial, RuleTerminalDial)
 	for _, l := range c.legs {
-		if l.AnsweredAt != nil && !l.local() && (l != root || !calls) && (first == nil || l.AnsweredAt.Before(*first)) {
+		if c.answers(l) && (first == nil || l.AnsweredAt.Before(*first)) {
 			at := *l.AnsweredAt
 			first = &at
 		}
 	}
 	return first
+}
+
+// answers reports whether a leg is one that was called and answered.
+func (c *call) answers(l *leg) bool {
+	return l.AnsweredAt != nil && !l.local() && (l != c.root() || !c.begun())
+}
+
+// begun reports whether Asterisk began the call, and its first leg has been
+// sent on as who calls.
+func (c *call) begun() bool {
+	return c.root().Dialled && c.has(RuleCallCenterQueue, RuleRingGroupQueue, RuleUnknownQueue, RuleRingGroupDial, RuleTerminalDial)
 }
 
 func (c *call) endedAt() time.Time {

@@ -156,6 +156,7 @@ func (f *Follower) Run(ctx context.Context) error {
 	})
 	g.Go(func() error { return f.write(ctx) })
 	g.Go(func() error { return f.ask(ctx) })
+	g.Go(func() error { return f.report(ctx) })
 	if err := g.Wait(); err != nil && !errors.Is(err, context.Canceled) {
 		return fmt.Errorf("follow node %q: %w", f.o.Node, err)
 	}

@@ -331,7 +331,7 @@ func (s *site) gapsAre(t *testing.T, why ...string) []callcenter.Gap {
 	var gaps []callcenter.Gap
 	labtest.Eventually(t, patience, func() error {
 		var err error
-		if gaps, err = s.db.Calls().Gaps(t.Context(), "pbx1", 100); err != nil {
+		if gaps, _, err = s.db.Calls().Gaps(t.Context(), callcenter.GapFilter{Node: "pbx1", Limit: 100}); err != nil {
 			return err
 		}
 		slices.Reverse(gaps)
@@ -531,7 +531,7 @@ func TestFollower_GapOfADeadDaemon(t *testing.T) {
 func (s *site) gapStored(t *testing.T) {
 	t.Helper()
 	labtest.Eventually(t, patience, func() error {
-		if gaps, err := s.db.Calls().Gaps(t.Context(), "pbx1", 1); err != nil || len(gaps) == 0 {
+		if gaps, _, err := s.db.Calls().Gaps(t.Context(), callcenter.GapFilter{Node: "pbx1", Limit: 1}); err != nil || len(gaps) == 0 {
 			return fmt.Errorf("no gap is stored: %w", err)
 		}
 		return nil

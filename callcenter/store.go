@@ -50,4 +50,31 @@ type Store interface {
 	// SaveProven records that all of a node's events until at were followed
 	// and are stored.
 	SaveProven(ctx context.Context, node string, at time.Time) error
+
+	// SaveNode stores how a node is followed, with when the store was told.
+	// A state other than the stored one, or than what the age of the stored
+	// one made of it, is an entry in the change log.
+	SaveNode(ctx context.Context, report NodeReport) error
+}
+
+// GapFilter says which gaps to list, and which page of them. What is set
+// narrows it together.
+type GapFilter struct {
+	// Node is the name of one node; empty for all.
+	Node string
+	// From and To bound the time: gaps that have a part of it match. Zero for
+	// no bound.
+	From, To time.Time
+
+	// Limit is the largest number of gaps in a page, at least 1.
+	Limit int
+	// After is where the page before ended; nil for the first page.
+	After *GapCursor
+}
+
+// GapCursor is a place in a list of gaps. They are listed newest first, by
+// when they began and then by node.
+type GapCursor struct {
+	From time.Time
+	Node string
 }

@@ -171,54 +171,6 @@ func (f *Follower) putBack(batch []Call, gaps []Gap) {
 	f.order = append(again, f.order...)
 }
 
-// Health says whether all events of the node are followed and stored.
-type Health struct {
-	Node string
-	OK   bool
-	// Why says what is wrong; empty when nothing is.
-	Why string
-	// Since is from when on it has been so.
-	Since time.Time
-}
-
-// Health reports on the node, at the given time.
-func (f *Follower) Health(now time.Time) Health {
-	s := f.o.Stream.Stats()
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	h := Health{Node: f.o.Node, Since: f.followedAt}
-	if f.followed && s.State != ari.StateConnected {
-		h.Since = s.StateSince // the consumer was not told yet
-	}
-	switch {
-	case s.State == ari.StateReplaced:
-		h.Why = "another client took the ARI application's name"
-	case s.State != ari.StateConnected:
-		h.Why = because("no connection to ARI", s.LastErr)
-	case f.synced != s.Epoch:
-		h.Why = because("the list of channels was not read yet", f.syncErr)
-	case now.Sub(s.ProvenAt) > freshness:
-		h.Why = "no proof that events flow since " + s.ProvenAt.UTC().Format(time.RFC3339)
-		h.Since = s.ProvenAt.Add(freshness)
-	case f.storeErr != nil:
-		h.Why = because("calls cannot be stored", f.storeErr)
-		h.Since = f.storeErrAt
-	default:
-		h.OK = true
-		if f.storeErrAt.After(h.Since) {
-			h.Since = f.storeErrAt
-		}
-	}
-	return h
-}
-
-func because(what string, err error) string {
-	if err == nil {
-		return what
-	}
-	return what + ": " + err.Error()
-}
-
 // CallOf is Tracker.CallOf.
 func (f *Follower) CallOf(id ari.ChannelID) (c Call, ok bool) {
 	f.mu.Lock()

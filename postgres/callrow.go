@@ -14,7 +14,8 @@ import (
 const callColumns = `request_id, node, linked_id, kind, direction,
 	call_center, call_centers, business_label, remote_number, local_number, agent, agents,
 	state, result, reason, started_at, answered_at, ended_at,
-	recordings, receipt, legs, merged_into, last_event_at`
+	recordings, receipt, legs, merged_into, last_event_at,
+	phase, phase_call_center, phase_since, phones`
 
 // callRow is a row of calls: read by its db tags, written by its JSON tags.
 type callRow struct {
@@ -41,6 +42,14 @@ type callRow struct {
 	Legs          []callcenter.Leg    `db:"legs"           json:"legs"`
 	MergedInto    optional            `db:"merged_into"    json:"merged_into"`
 	LastEventAt   time.Time           `db:"last_event_at"  json:"last_event_at"`
+
+	Phase           optional           `db:"phase"             json:"phase"`
+	PhaseCallCenter optional           `db:"phase_call_center" json:"phase_call_center"`
+	PhaseSince      *time.Time         `db:"phase_since"       json:"phase_since"`
+	Phones          []callcenter.Phone `db:"phones"            json:"phones"`
+
+	// freed are the phones that left the call, with when; a table of its own.
+	freed map[string]time.Time
 }
 
 // maxIndexed is the largest length of an indexed text in characters, as the
@@ -72,6 +81,12 @@ func newCallRow(c *callcenter.Call) callRow {
 		Legs:          repairLegs(c.Legs),
 		MergedInto:    optional(c.MergedInto),
 		LastEventAt:   c.LastEventAt.UTC(),
+
+		Phase:           optional(c.Activity.Phase),
+		PhaseCallCenter: optional(repair(c.Activity.CallCenter)),
+		PhaseSince:      timeOrNull(c.Activity.Since.UTC()),
+		Phones:          repairPhones(c.Activity.Phones),
+		freed:           freed(c),
 	}
 }
 
@@ -101,6 +116,9 @@ func (r *callRow) call() callcenter.Call {
 		Legs:        r.Legs,
 		MergedInto:  callcenter.RequestID(r.MergedInto),
 		LastEventAt: r.LastEventAt,
+		Activity: callcenter.Activity{
+			Phase: callcenter.Phase(r.Phase), CallCenter: string(r.PhaseCallCenter), Since: orZero(r.PhaseSince), Phones: r.Phones,
+		},
 	}
 }
 
@@ -186,6 +204,25 @@ func repairLegs(legs []callcenter.Leg) []callcenter.Leg {
 		l.Endpoint, l.DialStatus, l.Channel = repair(l.Endpoint), repair(l.DialStatus), ariID(l.Channel)
 		return l
 	})
+}
+
+func repairPhones(phones []callcenter.Phone) []callcenter.Phone {
+	return mapped(phones, func(p callcenter.Phone) callcenter.Phone {
+		p.Endpoint = repair(p.Endpoint)
+		return p
+	})
+}
+
+// freed are the phones that left a call, by endpoints that can be compared
+// with an account's.
+func freed(c *callcenter.Call) map[string]time.Time {
+	phones := c.Freed()
+	for endpoint := range phones {
+		if !storable(endpoint) {
+			delete(phones, endpoint) // no account's
+		}
+	}
+	return phones
 }
 
 // ariID repairs an identifier that may have been chosen by a program which

@@ -74,6 +74,9 @@ func (c *Calls) saveRows(ctx context.Context, rows []callRow, refused *callcente
 				return err
 			}
 		}
+		if err := savePhones(ctx, tx, rows); err != nil {
+			return err
+		}
 		return logCalls(ctx, tx, changed)
 	})
 	switch {
@@ -123,7 +126,8 @@ func upsertCalls(ctx context.Context, tx pgx.Tx, batch []byte) ([]string, error)
 			state text, result text, reason text,
 			started_at timestamptz, answered_at timestamptz, ended_at timestamptz,
 			recordings text[], receipt jsonb, legs jsonb,
-			merged_into text, last_event_at timestamptz)
+			merged_into text, last_event_at timestamptz,
+			phase text, phase_call_center text, phase_since timestamptz, phones jsonb)
 		ON CONFLICT (request_id) DO UPDATE SET
 			-- A call-center call stays one, with what says so: a tracker that
 			-- knows less of a call than was stored, after a restart or a gap,
@@ -139,8 +143,10 @@ func upsertCalls(ctx context.Context, tx pgx.Tx, batch []byte) ([]string, error)
 			started_at = excluded.started_at, answered_at = excluded.answered_at, ended_at = excluded.ended_at,
 			recordings = excluded.recordings, legs = excluded.legs,
 			merged_into = excluded.merged_into, last_event_at = excluded.last_event_at,
-			stored_at = now()
-		-- A row that would stay as it is is not written, and not logged.
+			phase = excluded.phase, phase_call_center = excluded.phase_call_center, phase_since = excluded.phase_since,
+			phones = excluded.phones, stored_at = now()
+		-- A row that would stay as it is is not written, and not logged. What
+		-- goes on in a call follows from the rest.
 		WHERE (c.direction, c.business_label, c.remote_number, c.local_number, c.agent, c.agents,
 				c.state, c.result, c.reason, c.started_at, c.answered_at, c.ended_at,
 				c.recordings, c.legs, c.merged_into, c.last_event_at)
@@ -157,6 +163,36 @@ func upsertCalls(ctx context.Context, tx pgx.Tx, batch []byte) ([]string, error)
 		return nil, err
 	}
 	return pgx.CollectRows(rows, pgx.RowTo[string])
+}
+
+// savePhones notes when the phones of accounts left calls.
+func savePhones(ctx context.Context, tx pgx.Tx, rows []callRow) error {
+	var endpoints []string
+	var times []time.Time
+	for i := range rows {
+		for endpoint, at := range rows[i].freed {
+			endpoints, times = append(endpoints, endpoint), append(times, at)
+		}
+	}
+	if len(endpoints) == 0 {
+		return nil
+	}
+	// In one order, so that two nodes that share phones do not wait for each
+	// other in a circle.
+	_, err := tx.Exec(ctx, `
+		INSERT INTO phones AS p (endpoint, freed_at)
+		SELECT endpoint, max(freed_at)
+		FROM unnest(@endpoints::text[], @times::timestamptz[]) AS f (endpoint, freed_at)
+		JOIN accounts a USING (endpoint)
+		WHERE a.enabled
+		GROUP BY endpoint
+		ORDER BY endpoint
+		ON CONFLICT (endpoint) DO UPDATE SET freed_at = excluded.freed_at
+		WHERE p.freed_at < excluded.freed_at`, pgx.StrictNamedArgs{"endpoints": endpoints, "times": times})
+	if err != nil {
+		return fmt.Errorf("save when phones were free: %w", err)
+	}
+	return nil
 }
 
 // logCalls writes an entry of the change log for each call. It must be the
@@ -225,74 +261,4 @@ func (c *Calls) CallbackOf(ctx context.Context, ids []callcenter.RequestID) (map
 		found[callcenter.RequestID(row.RequestID)] = callbacks.ID(row.ID)
 	}
 	return found, nil
-}
-
-// SaveGap implements callcenter.Store.
-func (c *Calls) SaveGap(ctx context.Context, gap callcenter.Gap) error {
-	// One statement, and so one transaction. A daemon that died during a gap
-	// left it open: it cannot last longer than one that began later.
-	_, err := c.db.pool.Exec(ctx, `
-		WITH stale AS (
-			UPDATE gaps SET to_at = @to
-			WHERE node = @node AND to_at IS NULL AND from_at < @to AND from_at <> @from
-		)
-		INSERT INTO gaps (node, from_at, to_at, why)
-		VALUES (@node, @from, @to, @why)
-		ON CONFLICT (node, from_at) DO UPDATE SET to_at = excluded.to_at`,
-		pgx.StrictNamedArgs{"node": gap.Node, "from": gap.From, "to": gap.To, "why": gap.Why})
-	if err != nil {
-		return fmt.Errorf("save gap of node %q: %w", gap.Node, err)
-	}
-	return nil
-}
-
-// Gaps returns the newest gaps of a node, newest first.
-func (c *Calls) Gaps(ctx context.Context, node string, limit int) ([]callcenter.Gap, error) {
-	type gapRow struct {
-		Node string     `db:"node"`
-		From time.Time  `db:"from_at"`
-		To   *time.Time `db:"to_at"`
-		Why  string     `db:"why"`
-	}
-	rows, err := collect[gapRow](ctx, c.db.pool, `
-		SELECT node, from_at, to_at, why
-		FROM gaps
-		WHERE node = @node
-		ORDER BY from_at DESC
-		LIMIT @limit`, pgx.StrictNamedArgs{"node": node, "limit": limit})
-	if err != nil {
-		return nil, fmt.Errorf("read gaps of node %q: %w", node, err)
-	}
-	gaps := make([]callcenter.Gap, len(rows))
-	for i, row := range rows {
-		gaps[i] = callcenter.Gap(row)
-	}
-	return gaps, nil
-}
-
-// LastProven implements callcenter.Store.
-func (c *Calls) LastProven(ctx context.Context, node string) (time.Time, error) {
-	at, err := scalar[time.Time](ctx, c.db.pool, `
-		SELECT proven_at FROM nodes WHERE name = @node`, pgx.StrictNamedArgs{"node": node})
-	if errors.Is(err, pgx.ErrNoRows) {
-		return time.Time{}, nil
-	}
-	if err != nil {
-		return time.Time{}, fmt.Errorf("read until when node %q is proven: %w", node, err)
-	}
-	return at, nil
-}
-
-// SaveProven implements callcenter.Store. What was proven stays proven: an
-// earlier time than the stored one changes nothing.
-func (c *Calls) SaveProven(ctx context.Context, node string, at time.Time) error {
-	_, err := c.db.pool.Exec(ctx, `
-		INSERT INTO nodes AS n (name, proven_at)
-		VALUES (@node, @at)
-		ON CONFLICT (name) DO UPDATE SET proven_at = greatest(n.proven_at, excluded.proven_at)`,
-		pgx.StrictNamedArgs{"node": node, "at": at})
-	if err != nil {
-		return fmt.Errorf("save until when node %q is proven: %w", node, err)
-	}
-	return nil
 }

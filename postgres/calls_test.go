@@ -303,7 +303,7 @@ func TestCalls_Gaps(t *testing.T) {
 	if err := calls.SaveGap(t.Context(), first); err != nil {
 		t.Fatal(err)
 	}
-	got, err := calls.Gaps(t.Context(), "pbx1", 10)
+	got, _, err := calls.Gaps(t.Context(), callcenter.GapFilter{Node: "pbx1", Limit: 10})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -335,7 +335,7 @@ func TestCalls_GapLeftOpen(t *testing.T) {
 	down.To, left.To = &to, &to
 	saveGap(down)
 	for node, want := range map[string][]callcenter.Gap{"pbx1": {later, left, down}, "pbx2": {elsewhere}} {
-		got, err := calls.Gaps(t.Context(), node, 10)
+		got, _, err := calls.Gaps(t.Context(), callcenter.GapFilter{Node: node, Limit: 10})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -43,5 +43,6 @@
 //
 // All transactions take locks in one order, so that they cannot wait for each
 // other in a circle: idempotency key, calls by request ID, callbacks, accounts,
-// the callback number, recordings, jobs, and at last the change log.
+// the callback number, recordings, jobs, phones by endpoint, nodes, and at last
+// the change log.
 package postgres

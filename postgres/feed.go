@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -198,12 +199,13 @@ func (f *Feed) Changes(ctx context.Context, after int64, limit int) ([]callbacks
 		Number      int64     `db:"number"`
 		ChangedAt   time.Time `db:"changed_at"`
 		Kind        string    `db:"kind"`
-		RequestID   string    `db:"request_id"`
+		RequestID   optional  `db:"request_id"`
 		CallbackID  *int64    `db:"callback_id"`
+		Node        optional  `db:"node"`
 		CallCenters []string  `db:"call_centers"`
 	}
 	rows, err := collect[changeRow](ctx, f.db.pool, `
-		SELECT number, changed_at, kind, request_id, callback_id, call_centers
+		SELECT number, changed_at, kind, request_id, callback_id, node, call_centers
 		FROM changes
 		WHERE number > @after
 		ORDER BY number
@@ -215,7 +217,7 @@ func (f *Feed) Changes(ctx context.Context, after int64, limit int) ([]callbacks
 	for i, row := range rows {
 		changes[i] = callbacks.Change{
 			Number: row.Number, At: row.ChangedAt, Kind: callbacks.ChangeKind(row.Kind),
-			RequestID: callcenter.RequestID(row.RequestID), CallCenters: row.CallCenters,
+			RequestID: callcenter.RequestID(row.RequestID), NodeName: string(row.Node), CallCenters: row.CallCenters,
 		}
 		if row.CallbackID != nil {
 			changes[i].CallbackID = callbacks.ID(*row.CallbackID)
@@ -229,13 +231,16 @@ func (f *Feed) Changes(ctx context.Context, after int64, limit int) ([]callbacks
 
 // attach sets the records of changes.
 func (f *Feed) attach(ctx context.Context, changes []callbacks.Change) error {
-	var requestIDs []string
+	var requestIDs, names []string
 	var callbackIDs []int64
 	for _, change := range changes {
-		if change.Kind == callbacks.ChangeCall {
+		switch change.Kind {
+		case callbacks.ChangeCall:
 			requestIDs = append(requestIDs, string(change.RequestID))
-		} else {
+		case callbacks.ChangeCallback:
 			callbackIDs = append(callbackIDs, int64(change.CallbackID))
+		case callbacks.ChangeNode:
+			names = append(names, change.NodeName)
 		}
 	}
 	calls, err := f.calls(ctx, requestIDs)
@@ -246,14 +251,37 @@ func (f *Feed) attach(ctx context.Context, changes []callbacks.Change) error {
 	if err != nil {
 		return err
 	}
+	statuses, err := f.nodes(ctx, names)
+	if err != nil {
+		return err
+	}
 	for i := range changes {
-		if changes[i].Kind == callbacks.ChangeCall {
-			changes[i].Call = calls[changes[i].RequestID]
-		} else {
-			changes[i].Callback = records[changes[i].CallbackID]
+		switch c := &changes[i]; c.Kind {
+		case callbacks.ChangeCall:
+			c.Call = calls[c.RequestID]
+		case callbacks.ChangeCallback:
+			c.Callback = records[c.CallbackID]
+		case callbacks.ChangeNode:
+			c.Node = statuses[c.NodeName]
 		}
 	}
 	return nil
+}
+
+func (f *Feed) nodes(ctx context.Context, names []string) (map[string]*callcenter.NodeStatus, error) {
+	if len(names) == 0 {
+		return nil, nil
+	}
+	slices.Sort(names)
+	rows, err := nodes(ctx, f.db.pool, slices.Compact(names))
+	if err != nil {
+		return nil, err
+	}
+	found := make(map[string]*callcenter.NodeStatus, len(rows))
+	for i := range rows {
+		found[rows[i].Node] = &rows[i]
+	}
+	return found, nil
 }
 
 func (f *Feed) calls(ctx context.Context, ids []string) (map[callcenter.RequestID]*callcenter.Call, error) {

@@ -126,7 +126,7 @@ func (d *daemon) newServer(page api.Page, visitors []api.DemoAccount) *api.Serve
 	d.dialplan.Store(d.cfg)
 	book := phonebook.NewBook(d.db.Phonebook(), d.cfg.Region, nil)
 	return api.New(api.Options{
-		Calls: d.db.Calls(), Gaps: d.db.Calls(), Changes: d.feed, Nodes: nodes,
+		Calls: d.db.Calls(), Gaps: d.db.Calls(), Changes: d.feed, Monitor: d.db.Monitor(nodes),
 		Callbacks: callbacks.NewService(d.db.Callbacks(), callbacks.Options{
 			Numbers: callbacks.InRegion(d.cfg.Region), Book: book, Names: d.names,
 		}),
