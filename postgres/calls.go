@@ -197,13 +197,25 @@ func savePhones(ctx context.Context, tx pgx.Tx, rows []callRow) error {
 
 // logCalls writes an entry of the change log for each call. It must be the
 // transaction's last statement: from here on all other writers wait.
+//
+// A call that visits another call center shows its callback there, which a
+// trigger has written in this transaction: readers of that call center are
+// told of the callback too.
 func logCalls(ctx context.Context, tx pgx.Tx, requestIDs []string) error {
 	_, err := tx.Exec(ctx, `
-		INSERT INTO changes (kind, request_id, call_centers)
-		SELECT 'call', request_id, call_centers
-		FROM calls
-		WHERE request_id = ANY (@request_ids)
-		ORDER BY last_event_at, request_id`, pgx.StrictNamedArgs{"request_ids": requestIDs})
+		INSERT INTO changes (kind, request_id, callback_id, call_centers)
+		SELECT kind, request_id, callback_id, call_centers
+		FROM (
+			SELECT 'call' AS kind, request_id, NULL::bigint AS callback_id, call_centers, last_event_at
+			FROM calls
+			WHERE request_id = ANY (@request_ids)
+			UNION ALL
+			SELECT 'callback', b.request_id, b.id, b.call_centers, c.last_event_at
+			FROM callbacks b JOIN calls c USING (request_id)
+			-- Rows that this transaction wrote.
+			WHERE b.request_id = ANY (@request_ids) AND b.xmin = pg_current_xact_id()::xid
+		) AS changed
+		ORDER BY last_event_at, request_id, kind`, pgx.StrictNamedArgs{"request_ids": requestIDs})
 	if err != nil {
 		return fmt.Errorf("log changes: %w", err)
 	}

@@ -67,6 +67,48 @@ func TestFeed_ChangesCarryTheRecords(t *testing.T) {
 	}
 }
 
+// A call that visits another call center takes its callback along: readers
+// there are told of the callback too, and those who knew it before that it is
+// the call that changed, and nothing else.
+func TestFeed_CallbackOfACallThatVisitsAnotherCallCenter(t *testing.T) {
+	t.Parallel()
+	db, _ := open(t)
+	call, other := newCall(1), newCall(2)
+	save(t, db, call, other)
+	callback, err := register(t.Context(), db, call.RequestID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := register(t.Context(), db, other.RequestID); err != nil {
+		t.Fatal(err)
+	}
+	last := lastChange(t, db)
+	call.CallCenters = []string{"sales", "support", "repairs"}
+	other.LastEventAt = other.LastEventAt.Add(time.Second)
+	save(t, db, call, other, newCall(3))
+	call.LastEventAt = call.LastEventAt.Add(time.Minute)
+	save(t, db, call)
+	changes, err := db.Feed().Changes(t.Context(), last, 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var told []callbacks.Change
+	for _, change := range changes {
+		if change.Kind == callbacks.ChangeCallback {
+			told = append(told, change)
+		}
+	}
+	if len(changes) != 5 || len(told) != 1 {
+		t.Fatalf("%d changes with %d callbacks, want 5 with 1: %+v", len(changes), len(told), changes)
+	}
+	if told[0].CallbackID != callback.ID || told[0].Callback == nil || told[0].Callback.Version != callback.Version {
+		t.Errorf("told of %+v, want callback %d as it is", told[0], callback.ID)
+	}
+	if diff := cmp.Diff(call.CallCenters, told[0].CallCenters); diff != "" {
+		t.Errorf("who is told (-want +got):\n%s", diff)
+	}
+}
+
 // A writer that draws its number first and commits last must not put a
 // change behind a reader's back: whoever comes after it waits.
 func TestFeed_LateCommitIsNotSkipped(t *testing.T) {
