@@ -14,6 +14,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // A call from the trunk is told from a phone's by this header in its INVITE,
@@ -41,6 +43,10 @@ type AsteriskOptions struct {
 	// WithoutChannelVars leaves "channelvars" out of ari.conf: events then
 	// do not tell which call a channel belongs to.
 	WithoutChannelVars bool
+	// ChannelEvents is the address of an empty database in which channel
+	// events (CEL) are kept, in the table of the sample cel.sql. If empty,
+	// they are not kept.
+	ChannelEvents string
 	// Globals are variables of the dialplan, changed (QUEUE_TIMEOUT,
 	// IVR_TIMEOUT) or added.
 	Globals map[string]string
@@ -72,6 +78,7 @@ type Asterisk struct {
 	program  *AsteriskProgram
 	folder   *folder
 	httpPort int
+	events   *pgconn.Config // of ChannelEvents; nil for none
 	process  *process
 }
 
@@ -91,6 +98,11 @@ func StartAsterisk(ctx context.Context, options AsteriskOptions) (*Asterisk, err
 		PhonePassword: rand.Text(),
 		options:       options,
 		program:       program,
+	}
+	if options.ChannelEvents != "" {
+		if a.events, err = makeEventTable(ctx, options.ChannelEvents); err != nil {
+			return nil, fmt.Errorf("start Asterisk: %w", err)
+		}
 	}
 	for range portTries {
 		if err = a.prepare(); err != nil {

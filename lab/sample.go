@@ -133,6 +133,16 @@ func (a *Asterisk) settings() []setting {
 	if a.options.WithoutChannelVars {
 		s = append(s, setting{"ari.conf", "general", "channelvars", ""})
 	}
+	if db := a.events; db != nil {
+		s = append(s,
+			instance("cel", "enable", "yes"),
+			instance("modules", "load", "cel_pgsql.so"),
+			instance("cel-database", "hostname", db.Host),
+			instance("cel-database", "port", strconv.Itoa(int(db.Port))),
+			instance("cel-database", "dbname", db.Database),
+			instance("cel-database", "user", db.User),
+			instance("cel-database", "password", db.Password))
+	}
 	return s
 }
 

@@ -15,3 +15,8 @@ import "embed"
 //
 //go:embed *.conf
 var Files embed.FS
+
+// CELTable is cel.sql, which makes the table of channel events in PostgreSQL.
+//
+//go:embed cel.sql
+var CELTable string
