@@ -30,6 +30,11 @@ func (c *call) call(node string, plan *classifier) Call {
 		ended := c.endedAt()
 		out.EndedAt = &ended
 		out.Outcome = c.outcome()
+		// The reason may have come from what is not stored: it stands while
+		// the result does.
+		if c.restored != nil && c.restored.Outcome.Result == out.Outcome.Result {
+			out.Outcome = c.restored.Outcome
+		}
 	} else {
 		out.Activity = c.activity(&out)
 	}

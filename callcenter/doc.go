@@ -15,6 +15,8 @@
 //     and works out kind, numbers, agent and outcome from them whenever a call
 //     is handed out; so the same events give the same calls however they are
 //     chunked, repeated and interleaved across calls.
+//     [Tracker.ApplyCEL] takes in Asterisk's own log of channel events instead,
+//     and [Tracker.Repair] fills in by it what nobody watched.
 //   - [Follower] drives a tracker by the event stream of one node, and stores
 //     each change through a [Store]. It is what has goroutines, a clock and
 //     errors.

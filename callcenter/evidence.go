@@ -76,14 +76,11 @@ func (t *Tracker) application(ch *channel, app, data string, ev *ari.Event) {
 		t.sign(ch, t.plan.queue(argument(data, 0)), ev)
 	case name == "dial" || name == "page" || name == "retrydial":
 		if ch.call.dialledExten == "" && ch.exten != "" {
-			ch.call.dialledExten = ch.exten
+			ch.call.dialledExten, ch.call.dialledExtenAt = ch.exten, ev.Timestamp
 			t.touch(ch.call, ev.Timestamp)
 		}
-		devices := 0
-		if name == "retrydial" {
-			devices = 3 // after what is played, how long and how often
-		}
-		t.sign(ch, t.plan.dial(argument(data, devices)), ev)
+		devices, _ := dialledDevices(app, data)
+		t.sign(ch, t.plan.dial(devices), ev)
 	case name == "mixmonitor":
 		if path := argument(data, 0); strings.HasPrefix(path, "/") {
 			t.record(ch.call, path, ev.Timestamp)
@@ -97,6 +94,18 @@ func (t *Tracker) application(ch *channel, app, data string, ev *ari.Event) {
 	}
 }
 
+// dialledDevices returns the devices that an application calls, joined by &,
+// and whether it is one that calls devices.
+func dialledDevices(app, data string) (devices string, ok bool) {
+	switch strings.ToLower(app) {
+	case "dial", "page":
+		return argument(data, 0), true
+	case "retrydial":
+		return argument(data, 3), true // after what is played, how long and how often
+	}
+	return "", false
+}
+
 // position takes in where in the dialplan a channel is.
 func (t *Tracker) position(ch *channel, c *ari.Channel, ev *ari.Event) {
 	if ch.exten == c.Dialplan.Exten && ch.context == c.Dialplan.Context {
@@ -104,7 +113,7 @@ func (t *Tracker) position(ch *channel, c *ari.Channel, ev *ari.Event) {
 	}
 	ch.exten, ch.context = strings.Clone(c.Dialplan.Exten), strings.Clone(c.Dialplan.Context)
 	if cl := ch.call; cl.firstExten == "" && !specialExten(ch.exten) {
-		cl.firstExten = ch.exten
+		cl.firstExten, cl.firstExtenAt = ch.exten, ev.Timestamp
 		t.touch(cl, ev.Timestamp)
 	}
 	if s, ok := t.plan.extension(ch.context, ch.exten); ok {

@@ -30,13 +30,15 @@ type call struct {
 	recordings []string
 	mergedInto RequestID
 
-	firstExten    string // what was dialled first
-	dialledExten  string // what was dialled when Dial ran first
-	label         string
-	labelAt       time.Time
-	queueStatus   string
-	queueStatusAt time.Time
-	lastEventAt   time.Time
+	firstExten     string // what was dialled first
+	firstExtenAt   time.Time
+	dialledExten   string // what was dialled when Dial ran first
+	dialledExtenAt time.Time
+	label          string
+	labelAt        time.Time
+	queueStatus    string
+	queueStatusAt  time.Time
+	lastEventAt    time.Time
 
 	// restored is the call as it was stored before a restart: what of it
 	// cannot be seen any more is taken from there.
@@ -167,7 +169,8 @@ func (c *call) sign(s Signal) bool {
 // queues, as the call counts for the call center that it entered last. Other
 // events only show that the call is there.
 func sequenced(s *Signal) bool {
-	return (s.Rule == RuleCallCenterQueue || s.Rule == RuleRingGroupQueue) && (s.Event == ari.ChannelDialplan || s.Event == EventResync)
+	return (s.Rule == RuleCallCenterQueue || s.Rule == RuleRingGroupQueue) &&
+		(s.Event == ari.ChannelDialplan || s.Event == EventResync || s.fromCEL())
 }
 
 func (c *call) has(rules ...Rule) bool {

@@ -254,16 +254,21 @@ func (t *Tracker) forget(c *call) {
 		}
 		delete(t.channels, l.Channel)
 		t.unhalve(ch)
-		if _, dead := t.dead[l.Channel]; dead {
-			continue
-		}
-		t.dead[l.Channel] = struct{}{}
-		if len(t.deadIDs) < keepDead {
-			t.deadIDs = append(t.deadIDs, l.Channel)
-			continue
-		}
-		delete(t.dead, t.deadIDs[t.oldest])
-		t.deadIDs[t.oldest] = l.Channel
-		t.oldest = (t.oldest + 1) % keepDead
+		t.bewareOf(l.Channel)
 	}
+}
+
+// bewareOf remembers that a channel is dead.
+func (t *Tracker) bewareOf(id ari.ChannelID) {
+	if _, dead := t.dead[id]; dead {
+		return
+	}
+	t.dead[id] = struct{}{}
+	if len(t.deadIDs) < keepDead {
+		t.deadIDs = append(t.deadIDs, id)
+		return
+	}
+	delete(t.dead, t.deadIDs[t.oldest])
+	t.deadIDs[t.oldest] = id
+	t.oldest = (t.oldest + 1) % keepDead
 }
