@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +12,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -278,5 +280,41 @@ func TestSlowBody_IsCut(t *testing.T) {
 		basePath, call.RequestID, w.token(accounts.RoleAdmin))
 	if _, err := io.Copy(io.Discard, conn); err != nil && !errors.Is(err, net.ErrClosed) && strings.Contains(err.Error(), "timeout") {
 		t.Errorf("the connection stays open: %v", err)
+	}
+}
+
+// A request that took all its time, as while the database hangs, leaves
+// nothing behind on its connection: what comes next there is served.
+func TestTimeout_LeavesTheConnectionGood(t *testing.T) {
+	t.Parallel()
+	const timeout = 100 * time.Millisecond
+	var asked atomic.Int64
+	w := newWorld(t, func(o *api.Options) {
+		o.RequestTimeout = timeout
+		failToIdentify(func() error {
+			if asked.Add(1) > 1 {
+				return accounts.ErrUnauthorized
+			}
+			<-time.After(timeout * 3 / 2) // past the deadline of reading
+			return context.DeadlineExceeded
+		})(o)
+	})
+	one := &http.Client{Transport: &http.Transport{MaxConnsPerHost: 1}}
+	defer one.CloseIdleConnections()
+	for i, want := range []int{http.StatusServiceUnavailable, http.StatusUnauthorized, http.StatusUnauthorized} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.url+"/me", http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Bearer some")
+		res, err := one.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(res.Body)
+		res.Body.Close()
+		if err != nil || res.StatusCode != want {
+			t.Errorf("answer %d is %d %s, %v; want %d", i+1, res.StatusCode, body, err, want)
+		}
 	}
 }

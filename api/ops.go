@@ -90,4 +90,13 @@ func writeReadiness(w http.ResponseWriter, checks []Check) {
 // metricsLog passes what promhttp has to say on to slog.
 type metricsLog struct{ log *slog.Logger }
 
-func (l metricsLog) Println(v ...any) { l.log.Error("collect metrics", slog.Any("what", v)) }
+// Println logs what could not be collected as an error. What could not be sent
+// is no fault of ours: who asked is gone, and each family of metrics would say
+// so once more.
+func (l metricsLog) Println(v ...any) {
+	level := slog.LevelDebug
+	if len(v) > 0 && v[0] == "error gathering metrics:" {
+		level = slog.LevelError
+	}
+	l.log.Log(context.Background(), level, "collect metrics", slog.Any("what", v))
+}

@@ -3,6 +3,9 @@ package api_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -71,5 +74,62 @@ func TestOps_MetricsOfItsRegistryOnly(t *testing.T) {
 	got := get(t, ops, "/metrics").Body.String()
 	if !strings.Contains(got, "callbackd_test_gauge 7") || strings.Contains(got, "go_goroutines") {
 		t.Errorf("metrics:\n%s", got)
+	}
+}
+
+// gate is a collector that is held up.
+type gate struct {
+	prometheus.Gauge
+	open chan struct{}
+}
+
+func (g gate) Collect(metrics chan<- prometheus.Metric) {
+	<-g.open
+	g.Gauge.Collect(metrics)
+}
+
+// records is a log whose records can be waited for.
+type records struct {
+	slog.Handler
+	levels chan slog.Level
+}
+
+func (r records) Handle(_ context.Context, record slog.Record) error {
+	r.levels <- record.Level
+	return nil
+}
+
+// A Prometheus that gives up, or ends, is no fault of ours.
+func TestOps_ReaderOfMetricsIsGone(t *testing.T) {
+	t.Parallel()
+	g := gate{prometheus.NewGauge(prometheus.GaugeOpts{Name: "held_up"}), make(chan struct{})}
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(g)
+	log := records{slog.NewTextHandler(io.Discard, &slog.HandlerOptions{Level: slog.LevelDebug}), make(chan slog.Level, 10)}
+	ops := api.NewOps(api.OpsOptions{Registry: registry, Log: slog.New(log)})
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	ops.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(gone, http.MethodGet, "/metrics", nil))
+	close(g.open) // only now there is something to write
+	if level := <-log.levels; level >= slog.LevelWarn {
+		t.Errorf("it is logged as %s", level)
+	}
+}
+
+// broken is a collector that fails.
+type broken struct{ prometheus.Gauge }
+
+func (b broken) Collect(metrics chan<- prometheus.Metric) {
+	metrics <- prometheus.NewInvalidMetric(b.Desc(), errors.New("out of order"))
+}
+
+func TestOps_MetricsThatFailAreLogged(t *testing.T) {
+	t.Parallel()
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(broken{prometheus.NewGauge(prometheus.GaugeOpts{Name: "broken"})})
+	var log strings.Builder
+	get(t, api.NewOps(api.OpsOptions{Registry: registry, Log: slog.New(slog.NewTextHandler(&log, nil))}), "/metrics")
+	if !strings.Contains(log.String(), "level=ERROR") || !strings.Contains(log.String(), "out of order") {
+		t.Errorf("the log says %q", log.String())
 	}
 }

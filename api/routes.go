@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"path"
@@ -178,12 +179,32 @@ func (s *Server) limit(op *operation, next handler) handler {
 		// body that trickles in, an answer that nobody reads. Writers that
 		// have none, as in tests, do without.
 		control := http.NewResponseController(w)
-		_ = control.SetReadDeadline(deadline)
+		if r.ContentLength != 0 {
+			_ = control.SetReadDeadline(deadline)
+			r.Body = &timedBody{ReadCloser: r.Body, read: func() { _ = control.SetReadDeadline(time.Time{}) }}
+		}
 		_ = control.SetWriteDeadline(deadline.Add(s.options.RequestTimeout))
 		ctx, cancel := context.WithDeadline(r.Context(), deadline)
 		defer cancel()
 		return next(w, r.WithContext(ctx))
 	}
+}
+
+// timedBody is a body that has to come within a time. Once it is read, the
+// connection may be read without a deadline again: the server watches it for
+// its end, and would take a deadline that passes for one. Then the contexts of
+// all further requests on that connection would be over when they begin.
+type timedBody struct {
+	io.ReadCloser
+	read func()
+}
+
+func (b *timedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if errors.Is(err, io.EOF) {
+		b.read()
+	}
+	return n, err
 }
 
 // catchPanics answers for a handler that panicked.
