@@ -52,7 +52,13 @@ func newWorld(t *testing.T, options lab.AsteriskOptions) *world {
 // configuration can be changed.
 func newStoppedWorld(t *testing.T, options lab.AsteriskOptions) *world {
 	t.Helper()
-	w := &world{pbx: labtest.Asterisk(t, options), database: databases.New(t), seen: map[string]bool{}}
+	return newWorldIn(t, options, databases.New(t))
+}
+
+// newWorldIn is newStoppedWorld with a database of the test's own.
+func newWorldIn(t *testing.T, options lab.AsteriskOptions, database string) *world {
+	t.Helper()
+	w := &world{pbx: labtest.Asterisk(t, options), database: database, seen: map[string]bool{}}
 	w.cfg = exampleConfig(t, w.pbx, w.database)
 	db, err := postgres.Open(t.Context(), w.database, postgres.Options{})
 	if err != nil {

@@ -1,0 +1,271 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"callbackd/ari"
+	"callbackd/configs"
+	"callbackd/lab"
+	"callbackd/lab/labtest"
+	"callbackd/postgres"
+	"callbackd/sip"
+)
+
+// alertsHurry is how much faster than published the rules of these tests are,
+// in their windows and waiting times: an alert that looks back for an hour is
+// over after 30 s. Thresholds stay what they are.
+const alertsHurry = 120
+
+// hurried returns rules whose times are shorter.
+func hurried(rules string) string {
+	times := regexp.MustCompile(`(\[|for: )(\d+)([smh])`)
+	return times.ReplaceAllStringFunc(rules, func(text string) string {
+		m := times.FindStringSubmatch(text)
+		n, err := time.ParseDuration(m[2] + m[3])
+		if err != nil {
+			panic(err) // the pattern leaves only what parses
+		}
+		return m[1] + strconv.FormatInt((n/alertsHurry).Milliseconds(), 10) + "ms"
+	})
+}
+
+// prometheusServer is a real Prometheus that watches one daemon.
+type prometheusServer struct{ url string }
+
+// startPrometheus starts one that scrapes host:port all the time.
+func startPrometheus(t *testing.T, target string) *prometheusServer {
+	t.Helper()
+	folder := t.TempDir()
+	rules := readFile(t, filepath.Join(alertsFolder, "callbackd-rules.yml"))
+	writeFile(t, filepath.Join(folder, "callbackd-rules.yml"), hurried(rules), 0o600)
+	config := readFile(t, filepath.Join(alertsFolder, "prometheus.yml"))
+	config = strings.ReplaceAll(config, "127.0.0.1:9090", target)
+	config = strings.ReplaceAll(config, "_interval: 15s", "_interval: 150ms")
+	writeFile(t, filepath.Join(folder, "prometheus.yml"), config, 0o600)
+
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := listener.Addr().String()
+	listener.Close()
+	ctx, stop := context.WithCancel(t.Context())
+	cmd, err := prometheusProgram(t).Server(ctx, "--config.file="+filepath.Join(folder, "prometheus.yml"),
+		"--storage.tsdb.path="+filepath.Join(folder, "data"), "--web.listen-address="+address, "--log.level=warn")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var log bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &log, &log
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	cmd.WaitDelay = patience
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		stop()
+		_ = cmd.Wait() // it was interrupted
+		if t.Failed() {
+			t.Logf("log of Prometheus:\n%s", &log)
+		}
+	})
+	return &prometheusServer{"http://" + address}
+}
+
+// firing returns the alerts that fire now, by name.
+func (p *prometheusServer) firing(t *testing.T) ([]string, error) {
+	t.Helper()
+	status, body, err := request(t.Context(), http.MethodGet, p.url+"/api/v1/alerts", "", nil)
+	if err != nil || status != http.StatusOK {
+		return nil, fmt.Errorf("ask Prometheus for alerts: %d, %w", status, err)
+	}
+	var answer struct {
+		Data struct {
+			Alerts []struct {
+				State  string            `json:"state"`
+				Labels map[string]string `json:"labels"`
+			} `json:"alerts"`
+		} `json:"data"`
+	}
+	if err := json.Unmarshal(body, &answer); err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, alert := range answer.Data.Alerts {
+		if alert.State == "firing" {
+			names = append(names, alert.Labels["alertname"])
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names), nil
+}
+
+// fires waits until an alert fires, or until it does not any more.
+func (p *prometheusServer) fires(t *testing.T, alert string, want bool) {
+	t.Helper()
+	began := time.Now()
+	labtest.Eventually(t, 3*patience, func() error {
+		names, err := p.firing(t)
+		if err == nil && slices.Contains(names, alert) != want {
+			err = fmt.Errorf("firing: %q, want %s in it: %t", names, alert, want)
+		}
+		return err
+	})
+	t.Logf("%s is %t after %v", alert, want, time.Since(began).Round(time.Millisecond))
+}
+
+// TestAlerts_OnRealFaults makes faults at a real daemon, one after the other,
+// while a real Prometheus watches: the alert fires, and clears when the fault
+// is mended.
+func TestAlerts_OnRealFaults(t *testing.T) {
+	t.Parallel()
+	w, l := newLinkedWorld(t, lab.AsteriskOptions{Globals: map[string]string{"QUEUE_TIMEOUT": "60"}})
+	// The calls of this queue have no call center.
+	w.cfg.CallCenters = slices.DeleteFunc(w.cfg.CallCenters, func(c configs.CallCenter) bool { return slices.Contains(c.Queues, "sales") })
+	w.start(t)
+	w.cfg.Listen.Ops = w.daemon.ops.Addr().String() // for when it starts again
+	p := startPrometheus(t, w.cfg.Listen.Ops)
+	labtest.Eventually(t, patience, func() error {
+		names, err := p.firing(t)
+		if err == nil && len(names) > 0 {
+			err = fmt.Errorf("all is well, but %q fire", names)
+		}
+		return err
+	})
+
+	l.cut()
+	p.fires(t, "CallbackdEventsNotFollowed", true)
+	l.heal()
+	p.fires(t, "CallbackdEventsNotFollowed", false)
+	p.fires(t, "CallbackdGap", true)
+
+	outside := w.outside(t, sip.Behaviour{})
+	agent := w.agent(t, "2003", sip.Behaviour{Ignore: true})
+	call := dial(t, outside, "7002", sip.CallOptions{CallerNumber: customer})
+	talks(t, call)
+	arrives(t, agent) // so it is in the queue
+	leave(t, call)
+	p.fires(t, "CallbackdQueueNotConfigured", true)
+
+	w.refuseCallsOf(t, secondCustomer)
+	refused := dial(t, outside, "7001", sip.CallOptions{CallerNumber: secondCustomer})
+	talks(t, refused)
+	leave(t, refused)
+	p.fires(t, "CallbackdCallRefused", true)
+
+	leaveIt := w.takeApplication(t)
+	p.fires(t, "CallbackdApplicationTaken", true)
+	leaveIt()
+	w.stop() // by itself it would only look in half a minute
+	p.fires(t, "CallbackdDown", true)
+	w.start(t)
+	p.fires(t, "CallbackdDown", false)
+	p.fires(t, "CallbackdApplicationTaken", false)
+
+	for _, alert := range []string{"CallbackdGap", "CallbackdQueueNotConfigured", "CallbackdCallRefused"} {
+		p.fires(t, alert, false)
+	}
+}
+
+// takeApplication has another client take the application's name, until the
+// function that it returns is called.
+func (w *world) takeApplication(t *testing.T) (leave func()) {
+	t.Helper()
+	other, err := ari.NewStream(ari.StreamOptions{Client: w.ariClient(t), Filter: ari.NewFilter(nil, nil)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- other.Run(ctx) }()
+	return func() {
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// refuseCallsOf has the schema refuse the calls of a number, as if it and the
+// program disagreed.
+func (w *world) refuseCallsOf(t *testing.T, number string) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), w.database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context())
+	// Not a parameter: this is no statement that takes one.
+	if _, err := conn.Exec(t.Context(), "ALTER TABLE calls ADD CONSTRAINT refused CHECK (remote_number <> '"+number+"')"); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestAlerts_OnDatabaseFault holds PostgreSQL still: nothing can be stored, and
+// requests fail.
+func TestAlerts_OnDatabaseFault(t *testing.T) {
+	t.Parallel()
+	server := labtest.Postgres(t, lab.PostgresOptions{})
+	url, err := server.Database(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := postgres.Migrate(t.Context(), url); err != nil {
+		t.Fatal(err)
+	}
+	w := newWorldIn(t, lab.AsteriskOptions{}, url)
+	w.start(t)
+	p := startPrometheus(t, w.daemon.ops.Addr().String())
+	outside := w.outside(t, sip.Behaviour{})
+	for range 3 {
+		if status, _ := w.call(t, http.MethodGet, "/calls", nil); status != http.StatusOK {
+			t.Fatalf("GET /calls answers %d", status)
+		}
+	}
+
+	if err := server.Pause(); err != nil {
+		t.Fatal(err)
+	}
+	resume := func() {
+		if err := server.Resume(); err != nil {
+			t.Error(err)
+		}
+	}
+	t.Cleanup(resume)
+	ctx, stop := context.WithCancel(t.Context())
+	asked := make(chan struct{})
+	go func() { // an agent who tries again and again
+		defer close(asked)
+		again := time.NewTicker(50 * time.Millisecond)
+		defer again.Stop()
+		for ctx.Err() == nil {
+			_, _, _ = request(ctx, http.MethodGet, w.api+"/calls", w.token, nil) // it is to fail
+			<-again.C
+		}
+	}()
+	call := dial(t, outside, "7001", sip.CallOptions{CallerNumber: customer})
+	talks(t, call)
+	p.fires(t, "CallbackdRequestsFail", true)
+	p.fires(t, "CallbackdCannotStore", true)
+	resume()
+	p.fires(t, "CallbackdCannotStore", false)
+	p.fires(t, "CallbackdRequestsFail", false)
+	stop()
+	<-asked
+	leave(t, call)
+}
