@@ -5,6 +5,7 @@ import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { newQueryClient } from "./api/queries";
 import { App } from "./app/App";
+import { startEvents } from "./events/events";
 import { startTranslation } from "./i18n";
 import { startSession } from "./session/session";
 
@@ -12,11 +13,13 @@ const nonce = document.querySelector<HTMLMetaElement>('meta[name="csp-nonce"]')?
 setNonce(nonce); // for the scroll lock behind Mantine's dialogs
 startTranslation();
 startSession();
+const queries = newQueryClient();
+startEvents(queries);
 
 const root = document.getElementById("root");
 if (root === null) throw new Error("index.html has no #root");
 createRoot(root).render(
   <StrictMode>
-    <App queries={newQueryClient()} nonce={nonce} />
+    <App queries={queries} nonce={nonce} />
   </StrictMode>,
 );

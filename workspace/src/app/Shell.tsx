@@ -3,6 +3,8 @@ import { IconCompass, IconLock } from "@tabler/icons-react";
 import { Suspense } from "react";
 import { useTranslation } from "react-i18next";
 import { Link, Redirect, Route, Switch, useLocation } from "wouter";
+import { ConnectionBanner } from "../events/ConnectionBanner";
+import { NotificationBell, NotificationQuestion, useNotifications } from "../notifications/Notifications";
 import { useMe } from "../session/session";
 import { EmptyState } from "../ui/EmptyState";
 import { LanguageSwitch, ThemeSwitch } from "../ui/switches";
@@ -20,6 +22,7 @@ export function Shell() {
   const { t } = useTranslation();
   const me = useMe();
   const [location] = useLocation();
+  useNotifications();
   const mine = screens.filter((s) => s.roles.includes(me.role));
   return (
     <AppShell header={{ height: 52 }} padding={0}>
@@ -45,6 +48,7 @@ export function Shell() {
             ))}
           </Group>
           <Group gap="xs" wrap="nowrap">
+            <NotificationBell />
             <LanguageSwitch />
             <ThemeSwitch />
             <AccountMenu />
@@ -52,6 +56,8 @@ export function Shell() {
         </Group>
       </AppShell.Header>
       <AppShell.Main id="content" tabIndex={-1}>
+        <ConnectionBanner />
+        <NotificationQuestion />
         <ErrorBoundary key={screens.find((s) => isAt(location, s))?.name}>
           <Suspense fallback={<Loading />}>
             <Switch>

@@ -62,12 +62,12 @@ export async function checkSession(): Promise<void> {
 export async function login(name: string, password: string): Promise<void> {
   const before = current;
   const me = await read(api.POST("/session", { body: { name, password } }));
-  tabs.postMessage("changed");
+  tabs.postMessage("entered");
   enter(before, me);
 }
 
 function enter(before: Session, me: Me): void {
-  if (before.state === "ended" && before.me.name !== me.name) {
+  if ((before.state === "ended" || before.state === "in") && before.me.name !== me.name) {
     window.location.assign("/");
     return;
   }
@@ -79,7 +79,7 @@ export async function logout(where: "here" | "everywhere"): Promise<void> {
   await read(where === "everywhere" ? api.DELETE("/me/sessions") : api.DELETE("/session"));
   const session = current;
   if (session.state === "in" || session.state === "ended") clearDrafts(session.me.name);
-  tabs.postMessage("changed");
+  tabs.postMessage("left");
   window.location.assign("/");
 }
 
@@ -91,7 +91,11 @@ export function sessionEnded(): void {
 /** Begins to follow the session, in this tab and the others. */
 export function startSession(): void {
   whenUnauthorized(sessionEnded);
-  tabs.addEventListener("message", async () => {
+  tabs.addEventListener("message", async (message) => {
+    if (message.data === "left") {
+      window.location.assign("/");
+      return;
+    }
     const before = current;
     try {
       enter(before, await read(api.GET("/me")));
