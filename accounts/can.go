@@ -37,6 +37,10 @@ const (
 	// ActionReadMonitor watches what goes on at a call center now, and what its
 	// agents do.
 	ActionReadMonitor Action = "read_monitor"
+	// ActionPlayRecording lists and plays the recordings of a call.
+	ActionPlayRecording Action = "play_recording"
+	// ActionReadListens shows who heard which parts of a recording.
+	ActionReadListens Action = "read_listens"
 )
 
 // The actions on what is shared by all call centers: the phone book, and the
@@ -60,7 +64,8 @@ const (
 var Actions = []Action{
 	ActionReadCall, ActionReadCallback, ActionRegisterCallback, ActionClaimCallback, ActionAssignCallback,
 	ActionSetOwnCallbackStatus, ActionSetCallbackStatus, ActionEditCallback, ActionReadHistory, ActionExportCallbacks,
-	ActionReadAccount, ActionReadMonitor, ActionReadPhonebook, ActionManagePhonebook, ActionReadNodes, ActionManageAccounts, ActionManageTokens,
+	ActionReadAccount, ActionReadMonitor, ActionPlayRecording, ActionReadListens,
+	ActionReadPhonebook, ActionManagePhonebook, ActionReadNodes, ActionManageAccounts, ActionManageTokens,
 }
 
 // reach says how a principal's limit to call centers bears on an action.
@@ -77,9 +82,9 @@ const (
 func rule(action Action) (weakest Role, reaches reach) {
 	switch action {
 	case ActionReadCall, ActionReadCallback, ActionRegisterCallback, ActionClaimCallback,
-		ActionSetOwnCallbackStatus, ActionEditCallback, ActionReadHistory, ActionReadAccount:
+		ActionSetOwnCallbackStatus, ActionEditCallback, ActionReadHistory, ActionReadAccount, ActionPlayRecording:
 		return RoleAgent, reachOwn
-	case ActionAssignCallback, ActionSetCallbackStatus, ActionExportCallbacks, ActionReadMonitor:
+	case ActionAssignCallback, ActionSetCallbackStatus, ActionExportCallbacks, ActionReadMonitor, ActionReadListens:
 		return RoleSupervisor, reachOwn
 	case ActionReadPhonebook:
 		return RoleAgent, reachShared
