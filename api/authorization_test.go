@@ -279,6 +279,18 @@ var steps = []step{
 	{row: "`POST /phonebook/import`", request: func(*walk, holder) request {
 		return request{method: http.MethodPost, path: "/phonebook/import", body: "0355556666,取込\n", header: map[string]string{"Content-Type": "text/csv"}}
 	}},
+	{row: "`GET /calls/{request_id}/recordings`", request: func(w *walk, _ holder) request {
+		return request{path: "/calls/" + string(w.call().RequestID) + "/recordings"}
+	}, reads: "read_call"},
+	{row: "`GET /recordings/{id}/waveform`", request: func(w *walk, _ holder) request {
+		return request{path: fmt.Sprintf("/recordings/%d/waveform", w.played())}
+	}, reads: "play_recording"},
+	{row: "`POST /recordings/{id}/playback`", request: func(w *walk, _ holder) request {
+		return request{method: http.MethodPost, path: fmt.Sprintf("/recordings/%d/playback", w.played())}
+	}, status: http.StatusCreated, reads: "play_recording"},
+	{row: "`GET /recordings/{id}/listens`", request: func(w *walk, _ holder) request {
+		return request{path: fmt.Sprintf("/recordings/%d/listens", w.played())}
+	}, reads: "play_recording"},
 	{row: "`GET /me`", request: reading("/me")},
 	{row: "`GET /call-centers`", request: reading("/call-centers"), holds: `"id":"support"`},
 	{row: "`GET /business-labels`", request: reading("/business-labels")},
@@ -290,7 +302,7 @@ var steps = []step{
 // elsewhereTested are the rows that other tests are about, because the
 // request ends what the walk stands on or the answer does not end.
 var elsewhereTested = []string{
-	"`GET /events`", "`PATCH /me`", "`DELETE /me/sessions`", "`POST /session`, `DELETE /session`",
+	"`GET /events`", "`GET /playback/{grant}`, `PATCH /playback/{grant}`", "`PATCH /me`", "`DELETE /me/sessions`", "`POST /session`, `DELETE /session`",
 	"`GET /openapi.yaml`, `GET /docs`, `GET /site`",
 }
 
@@ -352,6 +364,8 @@ func (w *walk) take(s step, right operationRight, h holder) {
 	}
 	want := max(s.status, http.StatusOK)
 	switch {
+	case strings.Contains(s.row, "/playback") && !h.session:
+		want = http.StatusForbidden // whatever a token may do
 	case right.without == "left out" || right.without == "":
 	case may:
 	case s.reads != "" && !w.rights.may(h, s.reads):

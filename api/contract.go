@@ -111,7 +111,7 @@ func (o *operation) streams() string {
 	if ok == nil {
 		return ""
 	}
-	for _, name := range []string{"text/event-stream", "text/csv"} {
+	for _, name := range []string{"text/event-stream", "text/csv", soundType} {
 		if ok.Value.Content[name] != nil {
 			return name
 		}

@@ -15,6 +15,7 @@ import (
 	"callbackd/callbacks"
 	"callbackd/callcenter"
 	"callbackd/phonebook"
+	"callbackd/recording"
 )
 
 // Errors of the HTTP layer itself.
@@ -199,6 +200,40 @@ var problems = []problem{
 		fill: fillNotCallCenterCall,
 	},
 	{
+		code: "session_required", status: http.StatusForbidden, is: isAny(recording.ErrSessionRequired),
+		ja: "録音を再生できるのは、ログイン中のユーザのみです。トークンでは再生できません。",
+		en: "Only people who are logged in can play recordings; tokens cannot.",
+	},
+	{
+		code: "media_only", status: http.StatusForbidden, is: isAny(errMediaOnly),
+		ja: "録音は、ワークスペースの再生画面でのみ再生できます。",
+		en: "Recordings are only played, by the players of the workspace.",
+	},
+	{
+		code: "recording_not_found", status: http.StatusNotFound, is: isAny(recording.ErrNotFound),
+		ja: "録音が見つかりません。",
+		en: "The recording was not found.",
+	},
+	{
+		code: "recording_not_ready", status: http.StatusConflict, is: isType[*recording.NotReadyError],
+		fill: fillNotReady,
+	},
+	{
+		code: "playback_not_found", status: http.StatusNotFound, is: isAny(recording.ErrPlaybackNotFound),
+		ja: "この再生は無効です。もう一度再生してください。",
+		en: "This playback is not valid. Please play the recording again.",
+	},
+	{
+		code: "playback_expired", status: http.StatusGone, is: isAny(recording.ErrPlaybackExpired),
+		ja: "再生の有効期限が切れました。もう一度再生してください。",
+		en: "This playback has expired. Please play the recording again.",
+	},
+	{
+		code: "range_not_satisfiable", status: http.StatusRequestedRangeNotSatisfiable, is: isType[*rangeError],
+		ja: "指定された範囲は録音の長さを超えています。",
+		en: "The range lies beyond the end of the recording.",
+	},
+	{
 		code: "request_too_large", status: http.StatusRequestEntityTooLarge, is: isTooLarge,
 		ja: "リクエストが大きすぎます。",
 		en: "The request is too large.",
@@ -306,6 +341,43 @@ func fillStale(p *Problem, err error, _ Language) {
 	}
 }
 
+// fillNotReady says what there is instead of a recording to play.
+func fillNotReady(p *Problem, err error, lang Language) {
+	e, ok := errors.AsType[*recording.NotReadyError](err)
+	if !ok {
+		return
+	}
+	p.State = new(RecordingState(e.State))
+	if e.Cause != "" {
+		p.Cause = new(RecordingCause(e.Cause))
+	}
+	p.Detail = fmt.Sprintf(lang.pick("この録音は再生できません(%s)。", "This recording cannot be played: %s."), whyNotReady(e, lang))
+}
+
+func whyNotReady(e *recording.NotReadyError, lang Language) string {
+	switch e.State {
+	case recording.StateExpected:
+		return lang.pick("録音ファイルはまだありません", "its file is not there yet")
+	case recording.StateGrowing:
+		return lang.pick("録音中です", "it is still being recorded")
+	case recording.StateExpired:
+		return lang.pick("保存期間が過ぎました", "it was kept as long as recordings are kept")
+	case recording.StateMissing, recording.StateReady:
+	}
+	switch e.Cause {
+	case recording.CauseEmpty, recording.CauseHeaderOnly:
+		return lang.pick("録音ファイルに音声がありません", "its file holds no sound")
+	case recording.CauseTruncated:
+		return lang.pick("録音ファイルが途中で切れています", "its file ends too early")
+	case recording.CauseNotAudio, recording.CauseUnsupported:
+		return lang.pick("録音ファイルの形式に対応していません", "its file is in a format that cannot be played")
+	case recording.CauseUnreadable, recording.CauseOutside:
+		return lang.pick("録音ファイルを読み込めません", "its file cannot be read")
+	case recording.CauseAbsent:
+	}
+	return lang.pick("録音ファイルが見つかりません", "its file is not there")
+}
+
 func fillNumberTaken(p *Problem, err error, lang Language) {
 	e, ok := errors.AsType[*phonebook.TakenError](err)
 	if !ok {
@@ -356,6 +428,7 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	case row.code == codeUnavailable:
 		s.log.LogAttrs(r.Context(), slog.LevelWarn, "request could not be served", slog.String("route", routeFrom(w)), slog.Any("err", err))
 	}
+	s.countUnplayed(w, &row)
 	if rec, ok := w.(*recorder); ok && rec.status != 0 {
 		// The answer is on its way; there is no taking it back.
 		return
@@ -383,8 +456,20 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 		header.Set("Retry-After", strconv.Itoa(retryAfterSeconds))
 	case http.StatusTooManyRequests:
 		header.Set("Retry-After", strconv.Itoa(waitSeconds(err)))
+	case http.StatusRequestedRangeNotSatisfiable:
+		if e, ok := errors.AsType[*rangeError](err); ok {
+			header.Set("Content-Range", fmt.Sprintf("bytes */%d", e.size))
+		}
 	}
 	w.WriteHeader(row.status)
 	// An error here means that the caller is gone.
 	_, _ = w.Write(body.Bytes())
+}
+
+// countUnplayed counts a refusal to play something; faults of the service are
+// no refusals.
+func (s *Server) countUnplayed(w http.ResponseWriter, row *problem) {
+	if route := routeFrom(w); row.status < 500 && (route == playbackRoute || route == beginPlaybackRoute) {
+		s.metrics.unplayed.WithLabelValues(row.code).Inc()
+	}
 }

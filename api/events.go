@@ -38,8 +38,7 @@ const writeChunk = 64 << 10
 func (o operations) StreamEvents(ctx context.Context, request StreamEventsRequestObject) (StreamEventsResponseObject, error) {
 	caller := callerFrom(ctx)
 	st := &stream{
-		server: o.Server, ctx: ctx, caller: caller, identity: caller.principal, kinds: request.Params.Kinds,
-		verifyNow: make(chan struct{}, 1),
+		server: o.Server, ctx: ctx, caller: caller, watch: newWatch(caller.principal), kinds: request.Params.Kinds,
 	}
 	resume := request.Params.LastEventID
 	if resume == nil {
@@ -92,13 +91,8 @@ type stream struct {
 	// by the generated code, which passes no context.
 	ctx    context.Context
 	caller caller
-	// identity is the principal as it was at the beginning: what it may see
-	// may change, who it is does not.
-	identity accounts.Principal
-	kinds    []EventKind
-	// verifyNow gets a value when the caller's session or token may have
-	// ended.
-	verifyNow chan struct{}
+	watch  *watch
+	kinds  []EventKind
 	// position is the number of the last change that was sent or passed over.
 	position int64
 	// era is the tail's era to which position belongs; 0 when the tail had
@@ -124,8 +118,8 @@ func (st *stream) VisitStreamEventsResponse(w http.ResponseWriter) error {
 
 	s.metrics.readers.Inc()
 	defer s.metrics.readers.Dec()
-	s.streams.add(st)
-	defer s.streams.remove(st)
+	s.streams.add(st.watch)
+	defer s.streams.remove(st.watch)
 	err := st.run()
 	switch {
 	case errors.Is(err, errReaderSlow):
@@ -164,7 +158,7 @@ func (st *stream) run() error {
 			if err := st.beat(); err != nil {
 				return err
 			}
-		case <-st.verifyNow:
+		case <-st.watch.verifyNow:
 			if err := st.verify(); err != nil {
 				return err
 			}

@@ -10,12 +10,14 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"callbackd/accounts"
 	"callbackd/api"
 	"callbackd/callbacks"
 	"callbackd/callcenter"
 	"callbackd/phonebook"
+	"callbackd/recording"
 )
 
 // faulty stands for all services and fails in one way.
@@ -198,6 +200,38 @@ func (f faultyPhonebook) Export(context.Context, accounts.Principal, io.Writer) 
 }
 func (f faultyPhonebook) Region() string { return "JP" }
 
+type faultyRecordings struct{ err error }
+
+func (f faultyRecordings) ListByCall(context.Context, callcenter.RequestID) ([]recording.Recording, error) {
+	return nil, f.err
+}
+
+func (f faultyRecordings) Get(context.Context, recording.ID) (recording.Recording, error) {
+	return recording.Recording{}, f.err
+}
+
+func (f faultyRecordings) Waveform(context.Context, recording.ID) (recording.Waveform, error) {
+	return recording.Waveform{}, f.err
+}
+
+type faultyPlayer struct{ err error }
+
+func (f faultyPlayer) Begin(context.Context, accounts.Principal, recording.ID) (recording.Begun, error) {
+	return recording.Begun{}, f.err
+}
+
+func (f faultyPlayer) Open(context.Context, recording.Listener, string) (*recording.Listening, error) {
+	return nil, f.err
+}
+
+func (f faultyPlayer) Renew(context.Context, accounts.Principal, string, []recording.Part) (time.Time, error) {
+	return time.Time{}, f.err
+}
+
+func (f faultyPlayer) Listens(context.Context, accounts.Principal, recording.ID, recording.ListenFilter) (recording.ListenPage, error) {
+	return recording.ListenPage{}, f.err
+}
+
 var errAway = errors.New("database is away")
 
 // failWith makes every service fail in one way.
@@ -206,7 +240,7 @@ func failWith(err error) func(*api.Options) {
 		f := faulty{err}
 		o.Calls, o.Gaps, o.Monitor, o.Changes, o.Callbacks = f, f, f, f, faultyCallbacks{err}
 		o.Accounts, o.Sessions, o.Phonebook = faultyAccounts{err}, faultySessions{err}, faultyPhonebook{err}
-		o.Tokens = faultyTokens{err: err}
+		o.Tokens, o.Recordings, o.Player = faultyTokens{err: err}, faultyRecordings{err}, faultyPlayer{err}
 		o.IsUnavailable = func(err error) bool { return errors.Is(err, errAway) }
 	}
 }

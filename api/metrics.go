@@ -20,6 +20,7 @@ type metrics struct {
 	sent       *prometheus.CounterVec
 	registered *prometheus.CounterVec
 	refused    *prometheus.CounterVec
+	unplayed   *prometheus.CounterVec
 }
 
 func newMetrics(registry prometheus.Registerer) *metrics {
@@ -30,7 +31,7 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 		}, []string{"route", "method", "status"}),
 		durations: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "callbackd_http_request_duration_seconds",
-			Help:    "Time from a request's header to the end of its answer; event streams are left out.",
+			Help:    "Time from a request's header to the end of its answer; event streams and playback are left out.",
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
 		}, []string{"route", "method"}),
 		readers: prometheus.NewGauge(prometheus.GaugeOpts{
@@ -53,17 +54,24 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 			Name: "callbackd_callbacks_refused_total",
 			Help: "Refused registrations by the problem's code and, where it is the reason, the call's kind.",
 		}, []string{"reason", "kind"}),
+		unplayed: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "callbackd_playback_refused_total",
+			Help: "Refused requests for a playback grant or its sound, by the problem's code.",
+		}, []string{"reason"}),
 	}
 	// Series that matter exist from the start, so that a rate over them does
 	// not miss the first event.
 	for _, origin := range callbacks.Origins {
 		m.registered.WithLabelValues(string(origin))
 	}
+	for _, reason := range []string{"unauthorized", "session_required", "media_only", "playback_not_found", "playback_expired"} {
+		m.unplayed.WithLabelValues(reason)
+	}
 	for _, reason := range []string{cutSlow, cutUnauthorized, cutStopping} {
 		m.cut.WithLabelValues(reason)
 	}
 	if registry != nil {
-		registry.MustRegister(m.requests, m.durations, m.readers, m.cut, m.sent, m.registered, m.refused)
+		registry.MustRegister(m.requests, m.durations, m.readers, m.cut, m.sent, m.registered, m.refused, m.unplayed)
 	}
 	return m
 }
@@ -71,7 +79,7 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 func (m *metrics) observe(rec *recorder, method string, took time.Duration) {
 	method = methodLabel(method)
 	m.requests.WithLabelValues(rec.route, method, strconv.Itoa(rec.finalStatus())).Inc()
-	if rec.route != streamRoute {
+	if rec.route != streamRoute && rec.route != playbackRoute {
 		m.durations.WithLabelValues(rec.route, method).Observe(took.Seconds())
 	}
 }

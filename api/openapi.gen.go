@@ -190,6 +190,87 @@ func (e ProblemType) Valid() bool {
 	}
 }
 
+// Defines values for RecordingCause.
+const (
+	RecordingCauseAbsent      RecordingCause = "absent"
+	RecordingCauseEmpty       RecordingCause = "empty"
+	RecordingCauseHeaderOnly  RecordingCause = "header_only"
+	RecordingCauseNotAudio    RecordingCause = "not_audio"
+	RecordingCauseOutOfReach  RecordingCause = "out_of_reach"
+	RecordingCauseTruncated   RecordingCause = "truncated"
+	RecordingCauseUnreadable  RecordingCause = "unreadable"
+	RecordingCauseUnsupported RecordingCause = "unsupported"
+)
+
+// Valid indicates whether the value is a known member of the RecordingCause enum.
+func (e RecordingCause) Valid() bool {
+	switch e {
+	case RecordingCauseAbsent:
+		return true
+	case RecordingCauseEmpty:
+		return true
+	case RecordingCauseHeaderOnly:
+		return true
+	case RecordingCauseNotAudio:
+		return true
+	case RecordingCauseOutOfReach:
+		return true
+	case RecordingCauseTruncated:
+		return true
+	case RecordingCauseUnreadable:
+		return true
+	case RecordingCauseUnsupported:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RecordingKind.
+const (
+	RecordingKindCall    RecordingKind = "call"
+	RecordingKindMessage RecordingKind = "message"
+)
+
+// Valid indicates whether the value is a known member of the RecordingKind enum.
+func (e RecordingKind) Valid() bool {
+	switch e {
+	case RecordingKindCall:
+		return true
+	case RecordingKindMessage:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RecordingState.
+const (
+	RecordingStateExpected RecordingState = "expected"
+	RecordingStateExpired  RecordingState = "expired"
+	RecordingStateGrowing  RecordingState = "growing"
+	RecordingStateMissing  RecordingState = "missing"
+	RecordingStateReady    RecordingState = "ready"
+)
+
+// Valid indicates whether the value is a known member of the RecordingState enum.
+func (e RecordingState) Valid() bool {
+	switch e {
+	case RecordingStateExpected:
+		return true
+	case RecordingStateExpired:
+		return true
+	case RecordingStateGrowing:
+		return true
+	case RecordingStateMissing:
+		return true
+	case RecordingStateReady:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for Role.
 const (
 	RoleAdmin      Role = "admin"
@@ -898,6 +979,40 @@ type LineProblem struct {
 	OtherLine *int `json:"other_line,omitempty"`
 }
 
+// Listen What an account heard of a recording by one grant.
+type Listen struct {
+	// Account The account's name.
+	Account string `json:"account"`
+
+	// Address From where it was asked for last.
+	Address *string `json:"address"`
+
+	// BeganAt When the first sound was sent.
+	BeganAt     time.Time `json:"began_at"`
+	DisplayName string    `json:"display_name"`
+
+	// Heard The parts that the page said were played. It proves nothing.
+	Heard []SoundPart `json:"heard"`
+	ID    int64       `json:"id"`
+
+	// LastAt When something was sent or heard last.
+	LastAt time.Time `json:"last_at"`
+
+	// Sent The parts that the server sent, to a tenth of a second, in order.
+	Sent []SoundPart `json:"sent"`
+
+	// SentSeconds How much that is in all.
+	SentSeconds float64 `json:"sent_seconds"`
+}
+
+// ListenList defines model for ListenList.
+type ListenList struct {
+	Items []Listen `json:"items"`
+
+	// NextCursor The `cursor` of the next page; null after the last.
+	NextCursor *string `json:"next_cursor"`
+}
+
 // Login defines model for Login.
 type Login struct {
 	Name     string `json:"name"`
@@ -1131,6 +1246,26 @@ type PhonebookList struct {
 	Total *int64 `json:"total,omitempty"`
 }
 
+// Playback A grant to play a recording.
+type Playback struct {
+	DurationSeconds float64 `json:"duration_seconds"`
+
+	// ExpiresAt When the grant ends unless it is prolonged.
+	ExpiresAt time.Time `json:"expires_at"`
+
+	// Grant The grant. It is a secret of this session.
+	Grant string `json:"grant"`
+
+	// URL What to play from.
+	URL string `json:"url"`
+}
+
+// PlaybackProgress defines model for PlaybackProgress.
+type PlaybackProgress struct {
+	// Heard The parts that were played since the last time; none while the player pauses.
+	Heard []SoundPart `json:"heard"`
+}
+
 // Problem An error (RFC 9457). Members after `detail` depend on the code.
 type Problem struct {
 	// Account With `stale` of an account: the record as it now is.
@@ -1142,9 +1277,12 @@ type Problem struct {
 	// CallbackID With `callback_exists`.
 	CallbackID *int64 `json:"callback_id,omitempty"`
 
+	// Cause With `recording_not_ready` of what is missing.
+	Cause *RecordingCause `json:"cause,omitempty"`
+
 	// Code What is wrong; stable.
 	//
-	// Examples: invalid_request, unauthorized, login_failed, forbidden, acting_refused, cross_origin, not_found, method_not_allowed, call_not_found, callback_not_found, account_not_found, token_not_found, phonebook_entry_not_found, callback_exists, idempotency_key_reused, stale, number_taken, account_name_taken, endpoint_taken, last_admin, token_name_taken, request_too_large, unsupported_media_type, not_call_center_call, assignee_not_in_call_center, callback_unassigned, wrong_password, invalid_import, too_many_attempts, internal, unavailable
+	// Examples: invalid_request, unauthorized, login_failed, forbidden, acting_refused, cross_origin, not_found, method_not_allowed, call_not_found, callback_not_found, account_not_found, token_not_found, phonebook_entry_not_found, callback_exists, idempotency_key_reused, stale, number_taken, account_name_taken, endpoint_taken, last_admin, token_name_taken, request_too_large, unsupported_media_type, not_call_center_call, assignee_not_in_call_center, callback_unassigned, wrong_password, invalid_import, too_many_attempts, internal, session_required, media_only, recording_not_found, recording_not_ready, playback_not_found, playback_expired, range_not_satisfiable, unavailable
 	Code string `json:"code"`
 
 	// Detail A sentence in the caller's language.
@@ -1170,7 +1308,10 @@ type Problem struct {
 
 	// Receipt With `not_call_center_call`.
 	Receipt []Signal `json:"receipt,omitempty"`
-	Status  int      `json:"status"`
+
+	// State With `recording_not_ready`.
+	State  *RecordingState `json:"state,omitempty"`
+	Status int             `json:"status"`
 
 	// Title The HTTP status in words.
 	Title string      `json:"title"`
@@ -1179,6 +1320,58 @@ type Problem struct {
 
 // ProblemType defines model for Problem.Type.
 type ProblemType string
+
+// Recording defines model for Recording.
+type Recording struct {
+	// CallbackID The callback that a message asks for; null for a call.
+	CallbackID *int64 `json:"callback_id"`
+
+	// Cause Null unless the state is `missing`.
+	Cause *RecordingCause `json:"cause"`
+
+	// DurationSeconds Null until it is ready.
+	DurationSeconds *float64 `json:"duration_seconds"`
+
+	// FoundAt When its file was seen first.
+	FoundAt *time.Time `json:"found_at"`
+	ID      int64      `json:"id"`
+
+	// Kind The call itself (通話録音), or what a caller said when asking for a callback (メッセージ録音).
+	Kind RecordingKind `json:"kind"`
+
+	// RequestID The call's request ID.
+	RequestID string `json:"request_id"`
+
+	// State `expected`: the call goes on, or the file is not there yet.
+	// `growing`: it is being written. `ready`: it can be played.
+	// `missing`: there is nothing to play. `expired`: it was kept as long as
+	// recordings are kept.
+	State RecordingState `json:"state"`
+}
+
+// RecordingCause Why a recording is missing: there is no file (`absent`), one without
+// bytes (`empty`) or without sound (`header_only`), one that cannot be
+// read (`unreadable`), ends early (`truncated`), is no sound
+// (`not_audio`) or in a format that cannot be played (`unsupported`), or
+// one outside the library (`out_of_reach`).
+type RecordingCause string
+
+// RecordingKind The call itself (通話録音), or what a caller said when asking for a callback (メッセージ録音).
+type RecordingKind string
+
+// RecordingList defines model for RecordingList.
+type RecordingList struct {
+	Items []Recording `json:"items"`
+
+	// NextCursor Always null in this version.
+	NextCursor *string `json:"next_cursor"`
+}
+
+// RecordingState `expected`: the call goes on, or the file is not there yet.
+// `growing`: it is being written. `ready`: it can be played.
+// `missing`: there is nothing to play. `expired`: it was kept as long as
+// recordings are kept.
+type RecordingState string
 
 // RegisteredCallback defines model for RegisteredCallback.
 type RegisteredCallback struct {
@@ -1242,6 +1435,11 @@ type RegisteredCallback struct {
 	Version int64 `json:"version"`
 }
 
+// RenewedPlayback defines model for RenewedPlayback.
+type RenewedPlayback struct {
+	ExpiresAt time.Time `json:"expires_at"`
+}
+
 // Role ユーザ, スーパバイザ, システム管理者.
 type Role string
 
@@ -1283,6 +1481,12 @@ type Site struct {
 	Version string `json:"version"`
 }
 
+// SoundPart defines model for SoundPart.
+type SoundPart struct {
+	FromSeconds float64 `json:"from_seconds"`
+	ToSeconds   float64 `json:"to_seconds"`
+}
+
 // State defines model for State.
 type State string
 
@@ -1315,6 +1519,15 @@ type TokenList struct {
 
 	// NextCursor Always null in this version.
 	NextCursor *string `json:"next_cursor"`
+}
+
+// Waveform defines model for Waveform.
+type Waveform struct {
+	DurationSeconds float64 `json:"duration_seconds"`
+
+	// Peaks The largest amplitude of each stretch of time.
+	Peaks          []float32 `json:"peaks"`
+	PeaksPerSecond float64   `json:"peaks_per_second"`
 }
 
 // AccountID defines model for account_id.
@@ -1368,6 +1581,9 @@ type FilterStatus = []Status
 // FilterUnassigned defines model for filter_unassigned.
 type FilterUnassigned = bool
 
+// Grant defines model for grant.
+type Grant = string
+
 // IdempotencyKey defines model for idempotency_key.
 type IdempotencyKey = string
 
@@ -1379,6 +1595,9 @@ type Order = string
 
 // PageSize defines model for page_size.
 type PageSize = int
+
+// RecordingID defines model for recording_id.
+type RecordingID = int64
 
 // RequestID defines model for request_id.
 type RequestID = string
@@ -1418,6 +1637,21 @@ type InvalidRequest = Problem
 
 // PhonebookEntryNotFound An error (RFC 9457). Members after `detail` depend on the code.
 type PhonebookEntryNotFound = Problem
+
+// PlaybackExpired An error (RFC 9457). Members after `detail` depend on the code.
+type PlaybackExpired = Problem
+
+// PlaybackNotFound An error (RFC 9457). Members after `detail` depend on the code.
+type PlaybackNotFound = Problem
+
+// RecordingNotFound An error (RFC 9457). Members after `detail` depend on the code.
+type RecordingNotFound = Problem
+
+// RecordingNotReady An error (RFC 9457). Members after `detail` depend on the code.
+type RecordingNotReady = Problem
+
+// SessionRequired An error (RFC 9457). Members after `detail` depend on the code.
+type SessionRequired = Problem
 
 // StaleCallback An error (RFC 9457). Members after `detail` depend on the code.
 type StaleCallback = Problem
@@ -1739,6 +1973,14 @@ type RegisterCallbackParams struct {
 	ActingFor *ActingFor `json:"X-Callbackd-Account,omitempty"`
 }
 
+// ListRecordingsParams defines parameters for ListRecordings.
+type ListRecordingsParams struct {
+	// ActingFor The name of the account that a token acts for. The request is made as
+	// by that person, within what the token may do as well, and recorded
+	// as `sato (token:workspace)`. Only for tokens that were made for it.
+	ActingFor *ActingFor `json:"X-Callbackd-Account,omitempty"`
+}
+
 // StreamEventsParams defines parameters for StreamEvents.
 type StreamEventsParams struct {
 	// LastEventIDQuery The same, for clients that cannot set headers. The header, which a
@@ -1899,6 +2141,52 @@ type UpdatePhonebookEntryParams struct {
 	ActingFor *ActingFor `json:"X-Callbackd-Account,omitempty"`
 }
 
+// PlayParams defines parameters for Play.
+type PlayParams struct {
+	// ActingFor The name of the account that a token acts for. The request is made as
+	// by that person, within what the token may do as well, and recorded
+	// as `sato (token:workspace)`. Only for tokens that were made for it.
+	ActingFor *ActingFor `json:"X-Callbackd-Account,omitempty"`
+}
+
+// RenewPlaybackParams defines parameters for RenewPlayback.
+type RenewPlaybackParams struct {
+	// ActingFor The name of the account that a token acts for. The request is made as
+	// by that person, within what the token may do as well, and recorded
+	// as `sato (token:workspace)`. Only for tokens that were made for it.
+	ActingFor *ActingFor `json:"X-Callbackd-Account,omitempty"`
+}
+
+// ListListensParams defines parameters for ListListens.
+type ListListensParams struct {
+	// PageSize How many items a page holds.
+	PageSize *PageSize `form:"page_size,omitempty" json:"page_size,omitempty"`
+
+	// Cursor The `next_cursor` of the page before, with the same filters.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// ActingFor The name of the account that a token acts for. The request is made as
+	// by that person, within what the token may do as well, and recorded
+	// as `sato (token:workspace)`. Only for tokens that were made for it.
+	ActingFor *ActingFor `json:"X-Callbackd-Account,omitempty"`
+}
+
+// BeginPlaybackParams defines parameters for BeginPlayback.
+type BeginPlaybackParams struct {
+	// ActingFor The name of the account that a token acts for. The request is made as
+	// by that person, within what the token may do as well, and recorded
+	// as `sato (token:workspace)`. Only for tokens that were made for it.
+	ActingFor *ActingFor `json:"X-Callbackd-Account,omitempty"`
+}
+
+// GetWaveformParams defines parameters for GetWaveform.
+type GetWaveformParams struct {
+	// ActingFor The name of the account that a token acts for. The request is made as
+	// by that person, within what the token may do as well, and recorded
+	// as `sato (token:workspace)`. Only for tokens that were made for it.
+	ActingFor *ActingFor `json:"X-Callbackd-Account,omitempty"`
+}
+
 // ListTokensParams defines parameters for ListTokens.
 type ListTokensParams struct {
 	// ActingFor The name of the account that a token acts for. The request is made as
@@ -1952,6 +2240,9 @@ type ImportPhonebookMultipartRequestBody ImportPhonebookMultipartBody
 
 // UpdatePhonebookEntryJSONRequestBody defines body for UpdatePhonebookEntry for application/json ContentType.
 type UpdatePhonebookEntryJSONRequestBody = PhonebookChange
+
+// RenewPlaybackJSONRequestBody defines body for RenewPlayback for application/json ContentType.
+type RenewPlaybackJSONRequestBody = PlaybackProgress
 
 // CreateSessionJSONRequestBody defines body for CreateSession for application/json ContentType.
 type CreateSessionJSONRequestBody = Login
@@ -2012,6 +2303,9 @@ type ServerInterface interface {
 	// RegisterCallback Registers a callback for a call
 	// (POST /calls/{request_id}/callback)
 	RegisterCallback(w http.ResponseWriter, r *http.Request, requestID RequestID, params RegisterCallbackParams)
+	// ListRecordings Lists the recordings of a call
+	// (GET /calls/{request_id}/recordings)
+	ListRecordings(w http.ResponseWriter, r *http.Request, requestID RequestID, params ListRecordingsParams)
 	// GetDocs This description as a page to read
 	// (GET /docs)
 	GetDocs(w http.ResponseWriter, r *http.Request)
@@ -2060,6 +2354,21 @@ type ServerInterface interface {
 	// UpdatePhonebookEntry Changes an entry of the phone book
 	// (PATCH /phonebook/{id})
 	UpdatePhonebookEntry(w http.ResponseWriter, r *http.Request, id int64, params UpdatePhonebookEntryParams)
+	// Play Plays a recording
+	// (GET /playback/{grant})
+	Play(w http.ResponseWriter, r *http.Request, grant Grant, params PlayParams)
+	// RenewPlayback Prolongs a grant while its player is open
+	// (PATCH /playback/{grant})
+	RenewPlayback(w http.ResponseWriter, r *http.Request, grant Grant, params RenewPlaybackParams)
+	// ListListens Lists who heard which parts of a recording
+	// (GET /recordings/{id}/listens)
+	ListListens(w http.ResponseWriter, r *http.Request, id RecordingID, params ListListensParams)
+	// BeginPlayback Lets a person play a recording for some minutes
+	// (POST /recordings/{id}/playback)
+	BeginPlayback(w http.ResponseWriter, r *http.Request, id RecordingID, params BeginPlaybackParams)
+	// GetWaveform Shows the picture of a recording
+	// (GET /recordings/{id}/waveform)
+	GetWaveform(w http.ResponseWriter, r *http.Request, id RecordingID, params GetWaveformParams)
 	// DeleteSession Logs a person out
 	// (DELETE /session)
 	DeleteSession(w http.ResponseWriter, r *http.Request)
@@ -3596,6 +3905,56 @@ func (siw *ServerInterfaceWrapper) RegisterCallback(w http.ResponseWriter, r *ht
 	handler.ServeHTTP(w, r)
 }
 
+// ListRecordings operation middleware
+func (siw *ServerInterfaceWrapper) ListRecordings(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "request_id" -------------
+	var requestID RequestID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "request_id", r.PathValue("request_id"), &requestID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "request_id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListRecordingsParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "X-Callbackd-Account" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("X-Callbackd-Account")]; found {
+		var ActingFor ActingFor
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "X-Callbackd-Account", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "X-Callbackd-Account", valueList[0], &ActingFor, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "X-Callbackd-Account", Err: err})
+			return
+		}
+
+		params.ActingFor = &ActingFor
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListRecordings(w, r, requestID, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // GetDocs operation middleware
 func (siw *ServerInterfaceWrapper) GetDocs(w http.ResponseWriter, r *http.Request) {
 
@@ -4413,6 +4772,282 @@ func (siw *ServerInterfaceWrapper) UpdatePhonebookEntry(w http.ResponseWriter, r
 	handler.ServeHTTP(w, r)
 }
 
+// Play operation middleware
+func (siw *ServerInterfaceWrapper) Play(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "grant" -------------
+	var grant Grant
+
+	err = runtime.BindStyledParameterWithOptions("simple", "grant", r.PathValue("grant"), &grant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "grant", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PlayParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "X-Callbackd-Account" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("X-Callbackd-Account")]; found {
+		var ActingFor ActingFor
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "X-Callbackd-Account", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "X-Callbackd-Account", valueList[0], &ActingFor, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "X-Callbackd-Account", Err: err})
+			return
+		}
+
+		params.ActingFor = &ActingFor
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.Play(w, r, grant, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// RenewPlayback operation middleware
+func (siw *ServerInterfaceWrapper) RenewPlayback(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "grant" -------------
+	var grant Grant
+
+	err = runtime.BindStyledParameterWithOptions("simple", "grant", r.PathValue("grant"), &grant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "grant", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RenewPlaybackParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "X-Callbackd-Account" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("X-Callbackd-Account")]; found {
+		var ActingFor ActingFor
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "X-Callbackd-Account", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "X-Callbackd-Account", valueList[0], &ActingFor, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "X-Callbackd-Account", Err: err})
+			return
+		}
+
+		params.ActingFor = &ActingFor
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.RenewPlayback(w, r, grant, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ListListens operation middleware
+func (siw *ServerInterfaceWrapper) ListListens(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id RecordingID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", r.PathValue("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListListensParams
+
+	// ------------- Optional query parameter "page_size" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "page_size", r.URL.Query(), &params.PageSize, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "page_size"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "page_size", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", r.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "cursor"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "cursor", Err: err})
+		}
+		return
+	}
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "X-Callbackd-Account" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("X-Callbackd-Account")]; found {
+		var ActingFor ActingFor
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "X-Callbackd-Account", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "X-Callbackd-Account", valueList[0], &ActingFor, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "X-Callbackd-Account", Err: err})
+			return
+		}
+
+		params.ActingFor = &ActingFor
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListListens(w, r, id, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// BeginPlayback operation middleware
+func (siw *ServerInterfaceWrapper) BeginPlayback(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id RecordingID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", r.PathValue("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params BeginPlaybackParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "X-Callbackd-Account" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("X-Callbackd-Account")]; found {
+		var ActingFor ActingFor
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "X-Callbackd-Account", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "X-Callbackd-Account", valueList[0], &ActingFor, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "X-Callbackd-Account", Err: err})
+			return
+		}
+
+		params.ActingFor = &ActingFor
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.BeginPlayback(w, r, id, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetWaveform operation middleware
+func (siw *ServerInterfaceWrapper) GetWaveform(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id RecordingID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", r.PathValue("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetWaveformParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "X-Callbackd-Account" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("X-Callbackd-Account")]; found {
+		var ActingFor ActingFor
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "X-Callbackd-Account", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "X-Callbackd-Account", valueList[0], &ActingFor, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "X-Callbackd-Account", Err: err})
+			return
+		}
+
+		params.ActingFor = &ActingFor
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetWaveform(w, r, id, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // DeleteSession operation middleware
 func (siw *ServerInterfaceWrapper) DeleteSession(w http.ResponseWriter, r *http.Request) {
 
@@ -4721,6 +5356,12 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 	m.HandleFunc(http.MethodPatch+" "+options.BaseURL+"/callbacks/{id}", wrapper.ChangeCallback)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/callbacks/{id}/claim", wrapper.ClaimCallback)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/callbacks/{id}/history", wrapper.ListHistory)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/calls/{request_id}/recordings", wrapper.ListRecordings)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/recordings/{id}/waveform", wrapper.GetWaveform)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/recordings/{id}/playback", wrapper.BeginPlayback)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/recordings/{id}/listens", wrapper.ListListens)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/playback/{grant}", wrapper.Play)
+	m.HandleFunc(http.MethodPatch+" "+options.BaseURL+"/playback/{grant}", wrapper.RenewPlayback)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/accounts", wrapper.ListAccounts)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/accounts", wrapper.CreateAccount)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/accounts/{id}", wrapper.GetAccount)
@@ -4769,6 +5410,16 @@ type InternalApplicationProblemPlusJSONResponse Problem
 type InvalidRequestApplicationProblemPlusJSONResponse Problem
 
 type PhonebookEntryNotFoundApplicationProblemPlusJSONResponse Problem
+
+type PlaybackExpiredApplicationProblemPlusJSONResponse Problem
+
+type PlaybackNotFoundApplicationProblemPlusJSONResponse Problem
+
+type RecordingNotFoundApplicationProblemPlusJSONResponse Problem
+
+type RecordingNotReadyApplicationProblemPlusJSONResponse Problem
+
+type SessionRequiredApplicationProblemPlusJSONResponse Problem
 
 type StaleCallbackApplicationProblemPlusJSONResponse Problem
 
@@ -7065,6 +7716,127 @@ func (response RegisterCallback503ApplicationProblemPlusJSONResponse) VisitRegis
 	return err
 }
 
+type ListRecordingsRequestObject struct {
+	RequestID RequestID `json:"request_id"`
+	Params    ListRecordingsParams
+}
+
+type ListRecordingsResponseObject interface {
+	VisitListRecordingsResponse(w http.ResponseWriter) error
+}
+
+type ListRecordings200JSONResponse RecordingList
+
+func (response ListRecordings200JSONResponse) VisitListRecordingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRecordings400ApplicationProblemPlusJSONResponse struct {
+	InvalidRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListRecordings400ApplicationProblemPlusJSONResponse) VisitListRecordingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRecordings401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListRecordings401ApplicationProblemPlusJSONResponse) VisitListRecordingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRecordings403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenToReadApplicationProblemPlusJSONResponse
+}
+
+func (response ListRecordings403ApplicationProblemPlusJSONResponse) VisitListRecordingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRecordings404ApplicationProblemPlusJSONResponse struct {
+	CallNotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ListRecordings404ApplicationProblemPlusJSONResponse) VisitListRecordingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRecordings500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListRecordings500ApplicationProblemPlusJSONResponse) VisitListRecordingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRecordings503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListRecordings503ApplicationProblemPlusJSONResponse) VisitListRecordingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetDocsRequestObject struct {
 }
 
@@ -8917,6 +9689,812 @@ func (response UpdatePhonebookEntry503ApplicationProblemPlusJSONResponse) VisitU
 	return err
 }
 
+type PlayRequestObject struct {
+	Grant  Grant `json:"grant"`
+	Params PlayParams
+}
+
+type PlayResponseObject interface {
+	VisitPlayResponse(w http.ResponseWriter) error
+}
+
+type Play200ResponseHeaders struct {
+	AcceptRanges              string
+	ContentDisposition        string
+	CrossOriginResourcePolicy string
+	ETag                      string
+}
+
+type Play200AudioWavResponse struct {
+	Body          io.Reader
+	Headers       Play200ResponseHeaders
+	ContentLength int64
+}
+
+func (response Play200AudioWavResponse) VisitPlayResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "audio/wav")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("Accept-Ranges", fmt.Sprint(response.Headers.AcceptRanges))
+	w.Header().Set("Content-Disposition", fmt.Sprint(response.Headers.ContentDisposition))
+	w.Header().Set("Cross-Origin-Resource-Policy", fmt.Sprint(response.Headers.CrossOriginResourcePolicy))
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type Play206ResponseHeaders struct {
+	AcceptRanges              string
+	ContentDisposition        string
+	ContentRange              string
+	CrossOriginResourcePolicy string
+	ETag                      string
+}
+
+type Play206AudioWavResponse struct {
+	Body          io.Reader
+	Headers       Play206ResponseHeaders
+	ContentLength int64
+}
+
+func (response Play206AudioWavResponse) VisitPlayResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "audio/wav")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("Accept-Ranges", fmt.Sprint(response.Headers.AcceptRanges))
+	w.Header().Set("Content-Disposition", fmt.Sprint(response.Headers.ContentDisposition))
+	w.Header().Set("Content-Range", fmt.Sprint(response.Headers.ContentRange))
+	w.Header().Set("Cross-Origin-Resource-Policy", fmt.Sprint(response.Headers.CrossOriginResourcePolicy))
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(206)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type Play400ApplicationProblemPlusJSONResponse struct {
+	InvalidRequestApplicationProblemPlusJSONResponse
+}
+
+func (response Play400ApplicationProblemPlusJSONResponse) VisitPlayResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type Play401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response Play401ApplicationProblemPlusJSONResponse) VisitPlayResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type Play403ApplicationProblemPlusJSONResponse Problem
+
+func (response Play403ApplicationProblemPlusJSONResponse) VisitPlayResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type Play404ApplicationProblemPlusJSONResponse struct {
+	PlaybackNotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response Play404ApplicationProblemPlusJSONResponse) VisitPlayResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type Play409ApplicationProblemPlusJSONResponse struct {
+	RecordingNotReadyApplicationProblemPlusJSONResponse
+}
+
+func (response Play409ApplicationProblemPlusJSONResponse) VisitPlayResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type Play410ApplicationProblemPlusJSONResponse struct {
+	PlaybackExpiredApplicationProblemPlusJSONResponse
+}
+
+func (response Play410ApplicationProblemPlusJSONResponse) VisitPlayResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(410)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type Play416ResponseHeaders struct {
+	ContentRange string
+}
+
+type Play416ApplicationProblemPlusJSONResponse struct {
+	Body    Problem
+	Headers Play416ResponseHeaders
+}
+
+func (response Play416ApplicationProblemPlusJSONResponse) VisitPlayResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Content-Range", fmt.Sprint(response.Headers.ContentRange))
+	w.WriteHeader(416)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type Play500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response Play500ApplicationProblemPlusJSONResponse) VisitPlayResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type Play503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response Play503ApplicationProblemPlusJSONResponse) VisitPlayResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RenewPlaybackRequestObject struct {
+	Grant  Grant `json:"grant"`
+	Params RenewPlaybackParams
+	Body   *RenewPlaybackJSONRequestBody
+}
+
+type RenewPlaybackResponseObject interface {
+	VisitRenewPlaybackResponse(w http.ResponseWriter) error
+}
+
+type RenewPlayback200JSONResponse RenewedPlayback
+
+func (response RenewPlayback200JSONResponse) VisitRenewPlaybackResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RenewPlayback400ApplicationProblemPlusJSONResponse struct {
+	InvalidRequestApplicationProblemPlusJSONResponse
+}
+
+func (response RenewPlayback400ApplicationProblemPlusJSONResponse) VisitRenewPlaybackResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RenewPlayback401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response RenewPlayback401ApplicationProblemPlusJSONResponse) VisitRenewPlaybackResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RenewPlayback403ApplicationProblemPlusJSONResponse struct {
+	SessionRequiredApplicationProblemPlusJSONResponse
+}
+
+func (response RenewPlayback403ApplicationProblemPlusJSONResponse) VisitRenewPlaybackResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RenewPlayback404ApplicationProblemPlusJSONResponse struct {
+	PlaybackNotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response RenewPlayback404ApplicationProblemPlusJSONResponse) VisitRenewPlaybackResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RenewPlayback409ApplicationProblemPlusJSONResponse struct {
+	RecordingNotReadyApplicationProblemPlusJSONResponse
+}
+
+func (response RenewPlayback409ApplicationProblemPlusJSONResponse) VisitRenewPlaybackResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RenewPlayback410ApplicationProblemPlusJSONResponse struct {
+	PlaybackExpiredApplicationProblemPlusJSONResponse
+}
+
+func (response RenewPlayback410ApplicationProblemPlusJSONResponse) VisitRenewPlaybackResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(410)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RenewPlayback413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response RenewPlayback413ApplicationProblemPlusJSONResponse) VisitRenewPlaybackResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RenewPlayback415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response RenewPlayback415ApplicationProblemPlusJSONResponse) VisitRenewPlaybackResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RenewPlayback500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response RenewPlayback500ApplicationProblemPlusJSONResponse) VisitRenewPlaybackResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RenewPlayback503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response RenewPlayback503ApplicationProblemPlusJSONResponse) VisitRenewPlaybackResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListListensRequestObject struct {
+	ID     RecordingID `json:"id"`
+	Params ListListensParams
+}
+
+type ListListensResponseObject interface {
+	VisitListListensResponse(w http.ResponseWriter) error
+}
+
+type ListListens200JSONResponse ListenList
+
+func (response ListListens200JSONResponse) VisitListListensResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListListens400ApplicationProblemPlusJSONResponse struct {
+	InvalidRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListListens400ApplicationProblemPlusJSONResponse) VisitListListensResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListListens401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListListens401ApplicationProblemPlusJSONResponse) VisitListListensResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListListens403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenToReadApplicationProblemPlusJSONResponse
+}
+
+func (response ListListens403ApplicationProblemPlusJSONResponse) VisitListListensResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListListens404ApplicationProblemPlusJSONResponse struct {
+	RecordingNotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ListListens404ApplicationProblemPlusJSONResponse) VisitListListensResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListListens500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListListens500ApplicationProblemPlusJSONResponse) VisitListListensResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListListens503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListListens503ApplicationProblemPlusJSONResponse) VisitListListensResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type BeginPlaybackRequestObject struct {
+	ID     RecordingID `json:"id"`
+	Params BeginPlaybackParams
+}
+
+type BeginPlaybackResponseObject interface {
+	VisitBeginPlaybackResponse(w http.ResponseWriter) error
+}
+
+type BeginPlayback201JSONResponse Playback
+
+func (response BeginPlayback201JSONResponse) VisitBeginPlaybackResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type BeginPlayback400ApplicationProblemPlusJSONResponse struct {
+	InvalidRequestApplicationProblemPlusJSONResponse
+}
+
+func (response BeginPlayback400ApplicationProblemPlusJSONResponse) VisitBeginPlaybackResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type BeginPlayback401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response BeginPlayback401ApplicationProblemPlusJSONResponse) VisitBeginPlaybackResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type BeginPlayback403ApplicationProblemPlusJSONResponse struct {
+	SessionRequiredApplicationProblemPlusJSONResponse
+}
+
+func (response BeginPlayback403ApplicationProblemPlusJSONResponse) VisitBeginPlaybackResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type BeginPlayback404ApplicationProblemPlusJSONResponse struct {
+	RecordingNotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response BeginPlayback404ApplicationProblemPlusJSONResponse) VisitBeginPlaybackResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type BeginPlayback409ApplicationProblemPlusJSONResponse struct {
+	RecordingNotReadyApplicationProblemPlusJSONResponse
+}
+
+func (response BeginPlayback409ApplicationProblemPlusJSONResponse) VisitBeginPlaybackResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type BeginPlayback500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response BeginPlayback500ApplicationProblemPlusJSONResponse) VisitBeginPlaybackResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type BeginPlayback503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response BeginPlayback503ApplicationProblemPlusJSONResponse) VisitBeginPlaybackResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetWaveformRequestObject struct {
+	ID     RecordingID `json:"id"`
+	Params GetWaveformParams
+}
+
+type GetWaveformResponseObject interface {
+	VisitGetWaveformResponse(w http.ResponseWriter) error
+}
+
+type GetWaveform200JSONResponse Waveform
+
+func (response GetWaveform200JSONResponse) VisitGetWaveformResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetWaveform400ApplicationProblemPlusJSONResponse struct {
+	InvalidRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetWaveform400ApplicationProblemPlusJSONResponse) VisitGetWaveformResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetWaveform401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetWaveform401ApplicationProblemPlusJSONResponse) VisitGetWaveformResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetWaveform403ApplicationProblemPlusJSONResponse struct {
+	ActingRefusedApplicationProblemPlusJSONResponse
+}
+
+func (response GetWaveform403ApplicationProblemPlusJSONResponse) VisitGetWaveformResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetWaveform404ApplicationProblemPlusJSONResponse struct {
+	RecordingNotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetWaveform404ApplicationProblemPlusJSONResponse) VisitGetWaveformResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetWaveform409ApplicationProblemPlusJSONResponse struct {
+	RecordingNotReadyApplicationProblemPlusJSONResponse
+}
+
+func (response GetWaveform409ApplicationProblemPlusJSONResponse) VisitGetWaveformResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetWaveform500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetWaveform500ApplicationProblemPlusJSONResponse) VisitGetWaveformResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetWaveform503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetWaveform503ApplicationProblemPlusJSONResponse) VisitGetWaveformResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type DeleteSessionRequestObject struct {
 }
 
@@ -9621,6 +11199,9 @@ type StrictServerInterface interface {
 	// RegisterCallback Registers a callback for a call
 	// (POST /calls/{request_id}/callback)
 	RegisterCallback(ctx context.Context, request RegisterCallbackRequestObject) (RegisterCallbackResponseObject, error)
+	// ListRecordings Lists the recordings of a call
+	// (GET /calls/{request_id}/recordings)
+	ListRecordings(ctx context.Context, request ListRecordingsRequestObject) (ListRecordingsResponseObject, error)
 	// GetDocs This description as a page to read
 	// (GET /docs)
 	GetDocs(ctx context.Context, request GetDocsRequestObject) (GetDocsResponseObject, error)
@@ -9669,6 +11250,21 @@ type StrictServerInterface interface {
 	// UpdatePhonebookEntry Changes an entry of the phone book
 	// (PATCH /phonebook/{id})
 	UpdatePhonebookEntry(ctx context.Context, request UpdatePhonebookEntryRequestObject) (UpdatePhonebookEntryResponseObject, error)
+	// Play Plays a recording
+	// (GET /playback/{grant})
+	Play(ctx context.Context, request PlayRequestObject) (PlayResponseObject, error)
+	// RenewPlayback Prolongs a grant while its player is open
+	// (PATCH /playback/{grant})
+	RenewPlayback(ctx context.Context, request RenewPlaybackRequestObject) (RenewPlaybackResponseObject, error)
+	// ListListens Lists who heard which parts of a recording
+	// (GET /recordings/{id}/listens)
+	ListListens(ctx context.Context, request ListListensRequestObject) (ListListensResponseObject, error)
+	// BeginPlayback Lets a person play a recording for some minutes
+	// (POST /recordings/{id}/playback)
+	BeginPlayback(ctx context.Context, request BeginPlaybackRequestObject) (BeginPlaybackResponseObject, error)
+	// GetWaveform Shows the picture of a recording
+	// (GET /recordings/{id}/waveform)
+	GetWaveform(ctx context.Context, request GetWaveformRequestObject) (GetWaveformResponseObject, error)
 	// DeleteSession Logs a person out
 	// (DELETE /session)
 	DeleteSession(ctx context.Context, request DeleteSessionRequestObject) (DeleteSessionResponseObject, error)
@@ -10225,6 +11821,33 @@ func (sh *strictHandler) RegisterCallback(w http.ResponseWriter, r *http.Request
 	}
 }
 
+// ListRecordings operation middleware
+func (sh *strictHandler) ListRecordings(w http.ResponseWriter, r *http.Request, requestID RequestID, params ListRecordingsParams) {
+	var request ListRecordingsRequestObject
+
+	request.RequestID = requestID
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListRecordings(ctx, request.(ListRecordingsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListRecordings")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListRecordingsResponseObject); ok {
+		if err := validResponse.VisitListRecordingsResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // GetDocs operation middleware
 func (sh *strictHandler) GetDocs(w http.ResponseWriter, r *http.Request) {
 	var request GetDocsRequestObject
@@ -10665,6 +12288,148 @@ func (sh *strictHandler) UpdatePhonebookEntry(w http.ResponseWriter, r *http.Req
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(UpdatePhonebookEntryResponseObject); ok {
 		if err := validResponse.VisitUpdatePhonebookEntryResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// Play operation middleware
+func (sh *strictHandler) Play(w http.ResponseWriter, r *http.Request, grant Grant, params PlayParams) {
+	var request PlayRequestObject
+
+	request.Grant = grant
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.Play(ctx, request.(PlayRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "Play")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(PlayResponseObject); ok {
+		if err := validResponse.VisitPlayResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// RenewPlayback operation middleware
+func (sh *strictHandler) RenewPlayback(w http.ResponseWriter, r *http.Request, grant Grant, params RenewPlaybackParams) {
+	var request RenewPlaybackRequestObject
+
+	request.Grant = grant
+	request.Params = params
+
+	var body RenewPlaybackJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.RenewPlayback(ctx, request.(RenewPlaybackRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RenewPlayback")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(RenewPlaybackResponseObject); ok {
+		if err := validResponse.VisitRenewPlaybackResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListListens operation middleware
+func (sh *strictHandler) ListListens(w http.ResponseWriter, r *http.Request, id RecordingID, params ListListensParams) {
+	var request ListListensRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListListens(ctx, request.(ListListensRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListListens")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListListensResponseObject); ok {
+		if err := validResponse.VisitListListensResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// BeginPlayback operation middleware
+func (sh *strictHandler) BeginPlayback(w http.ResponseWriter, r *http.Request, id RecordingID, params BeginPlaybackParams) {
+	var request BeginPlaybackRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.BeginPlayback(ctx, request.(BeginPlaybackRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "BeginPlayback")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(BeginPlaybackResponseObject); ok {
+		if err := validResponse.VisitBeginPlaybackResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetWaveform operation middleware
+func (sh *strictHandler) GetWaveform(w http.ResponseWriter, r *http.Request, id RecordingID, params GetWaveformParams) {
+	var request GetWaveformRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetWaveform(ctx, request.(GetWaveformRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetWaveform")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetWaveformResponseObject); ok {
+		if err := validResponse.VisitGetWaveformResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {

@@ -54,7 +54,7 @@ func (m *operationMux) ServeHTTP(w http.ResponseWriter, r *http.Request) { m.mux
 // operation is the way of a request to one operation of the contract.
 func (s *Server) operation(op *operation, f http.HandlerFunc) http.Handler {
 	inner := s.validate(op, func(w http.ResponseWriter, r *http.Request) error {
-		if kind := op.streams(); kind != "" && r.Method == http.MethodHead {
+		if kind := op.streams(); kind != "" && kind != soundType && r.Method == http.MethodHead {
 			// The mux lets HEAD through as GET; a stream would go on unseen.
 			w.Header().Set("Content-Type", kind)
 			return nil

@@ -126,6 +126,9 @@ type Options struct {
 	Sessions  Sessions
 	Tokens    Tokens
 	Phonebook Phonebook
+	// Recordings and Player are what is heard of calls.
+	Recordings Recordings
+	Player     Player
 	// Page is nil when there is only the API.
 	Page    Page
 	Monitor Situations
@@ -152,8 +155,8 @@ type Options struct {
 	// Registry gets the metrics; nil for nowhere.
 	Registry prometheus.Registerer
 
-	// RequestTimeout bounds every request but event streams, exports and
-	// imports; 0 for 15 s.
+	// RequestTimeout bounds every request but event streams, playback, exports
+	// and imports; 0 for 15 s.
 	RequestTimeout time.Duration
 	// Heartbeat is how often a stream gets a comment, so that a dead
 	// connection is noticed, and its token or session is verified again; 0 for

@@ -6,24 +6,38 @@ import (
 	"callbackd/accounts"
 )
 
-// streams are the open event streams of this process, so that those of a
-// session that ends can be told at once. Streams at other processes notice at
-// their next heartbeat.
+// streams are the answers of this process that take long, event streams and
+// playbacks, so that those of a session that ends can be told at once. Those at
+// other processes notice when they look by themselves.
 type streams struct {
 	mu   sync.Mutex
-	open map[*stream]struct{}
+	open map[*watch]struct{}
 }
 
-func (s *streams) add(st *stream) {
+// watch is how an answer that takes long is told to look whether it may go on.
+type watch struct {
+	// identity is the principal as it was at the beginning: what it may see
+	// may change, who it is does not.
+	identity accounts.Principal
+	// verifyNow gets a value when the caller's session or token may have
+	// ended.
+	verifyNow chan struct{}
+}
+
+func newWatch(identity accounts.Principal) *watch {
+	return &watch{identity: identity, verifyNow: make(chan struct{}, 1)}
+}
+
+func (s *streams) add(st *watch) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.open == nil {
-		s.open = make(map[*stream]struct{})
+		s.open = make(map[*watch]struct{})
 	}
 	s.open[st] = struct{}{}
 }
 
-func (s *streams) remove(st *stream) {
+func (s *streams) remove(st *watch) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.open, st)

@@ -25,6 +25,7 @@ import (
 	"callbackd/callcenter"
 	"callbackd/phonebook"
 	"callbackd/postgres"
+	"callbackd/recording"
 )
 
 // patience is how long a test waits for what must come.
@@ -38,6 +39,7 @@ type world struct {
 	tokens   *accounts.Tokens
 	accounts *accounts.Service
 	registry *prometheus.Registry
+	sounds   *sounds
 	url      string
 	client   *http.Client
 	log      *lockedBuffer
@@ -45,6 +47,7 @@ type world struct {
 
 	mu      sync.Mutex
 	secrets []string
+	ahead   time.Duration // of the clock that decides about grants
 }
 
 // newWorld starts a server. change may exchange parts of it.
@@ -55,7 +58,7 @@ func newWorld(t testing.TB, change func(*api.Options)) *world {
 
 func newWorldAt(t testing.TB, database string, change func(*api.Options)) *world {
 	t.Helper()
-	w := &world{t: t, database: database, registry: prometheus.NewRegistry(), log: &lockedBuffer{}}
+	w := &world{t: t, database: database, registry: prometheus.NewRegistry(), sounds: &sounds{}, log: &lockedBuffer{}}
 	logger := slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	db, err := postgres.Open(t.Context(), database, postgres.Options{})
 	if err != nil {
@@ -75,8 +78,11 @@ func newWorldAt(t testing.TB, database string, change func(*api.Options)) *world
 		}),
 		Accounts: w.accounts, Sessions: accounts.NewSessions(accounts.SessionOptions{Store: db.Sessions(), PlainCookies: true}),
 		Tokens: w.tokens, Phonebook: book,
-		Plan: func() api.Plan { return plan }, Location: time.FixedZone("JST", 9*60*60),
 		Monitor: db.Monitor([]string{"pbx1", "pbx2"}), MonitorEvery: time.Nanosecond,
+		Recordings: db.Recordings(), Player: recording.NewPlayer(recording.PlayerOptions{
+			Recordings: db.Recordings(), Sounds: w.sounds, Store: db.Playback(), Now: w.now, Log: logger, Registry: w.registry,
+		}),
+		Plan: func() api.Plan { return plan }, Location: time.FixedZone("JST", 9*60*60),
 		IsUnavailable: postgres.IsUnavailable, Log: logger, Registry: w.registry,
 	}
 	if change != nil {

@@ -24,6 +24,7 @@ import (
 	"callbackd/configs"
 	"callbackd/phonebook"
 	"callbackd/postgres"
+	"callbackd/recording"
 	"callbackd/workspace"
 )
 
@@ -136,8 +137,12 @@ func (d *daemon) newServer(page api.Page, visitors []api.DemoAccount) *api.Serve
 		Sessions: accounts.NewSessions(accounts.SessionOptions{
 			Store: d.db.Sessions(), PlainCookies: d.cfg.Listen.PlainCookies,
 		}),
-		Tokens:         accounts.NewTokens(d.db.Tokens(), nil),
-		Phonebook:      book,
+		Tokens:     accounts.NewTokens(d.db.Tokens(), nil),
+		Phonebook:  book,
+		Recordings: d.db.Recordings(),
+		Player: recording.NewPlayer(recording.PlayerOptions{
+			Recordings: d.db.Recordings(), Store: d.db.Playback(), Log: d.log, Registry: d.registry,
+		}),
 		Page:           page,
 		Version:        version(),
 		DemoAccounts:   visitors,
