@@ -307,7 +307,7 @@ func (c *call) businessLabel(out *Call, plan *classifier) string {
 		return c.label
 	}
 	if out.Direction == DirectionInbound {
-		if id := plan.byDID[digits(c.firstExten)]; id != "" {
+		if id := plan.labelOf(c.firstExten); id != "" {
 			return id
 		}
 	}

@@ -50,6 +50,11 @@ type Plan struct {
 	// Contexts are the dialplan contexts in which an extension counts as
 	// dialled; empty for any.
 	Contexts []string
+	// NumberKey returns what all spellings of a number have in common, by which
+	// the number dialled is compared with the labels' DIDs: trunks send the same
+	// number as 0355550001 and as +81355550001. It must be pure. Nil compares
+	// digits alone.
+	NumberKey func(number string) string
 	// Application is the name of our Stasis application; empty when the
 	// dialplan has no callbacks registered.
 	Application string
@@ -63,10 +68,14 @@ type classifier struct {
 	byExten    map[string]target
 	byVariable map[string]string // call center's id or extension → id
 	labels     map[string]bool
-	byDID      map[string]string // digits of a DID → label id
-	terminals  []Extension
-	trunks     map[string]bool
-	contexts   map[string]bool
+	byDID      map[string]string // key of a DID → label id
+	numberKey  func(string) string
+	// labelled remembers the label of extensions that were dialled: there are
+	// few, and a call asks for its own with each change.
+	labelled  map[string]string
+	terminals []Extension
+	trunks    map[string]bool
+	contexts  map[string]bool
 	// application is that of Plan.
 	application string
 }
@@ -81,7 +90,7 @@ func newClassifier(p *Plan) (*classifier, error) {
 	c := &classifier{
 		centers: map[string]*CallCenter{}, groups: map[string]*RingGroup{},
 		byQueue: map[string]target{}, byExten: map[string]target{}, byVariable: map[string]string{},
-		labels: map[string]bool{}, byDID: map[string]string{},
+		labels: map[string]bool{}, byDID: map[string]string{}, labelled: map[string]string{}, numberKey: p.NumberKey,
 		terminals: slices.Clone(p.Terminals), trunks: map[string]bool{}, contexts: map[string]bool{},
 		application: p.Application,
 	}
@@ -101,10 +110,17 @@ func newClassifier(p *Plan) (*classifier, error) {
 			return nil, fmt.Errorf("ring group %q: %w", g.ID, err)
 		}
 	}
+	if c.numberKey == nil {
+		c.numberKey = digits
+	}
 	for _, l := range p.Labels {
 		c.labels[l.ID] = true
 		for _, did := range l.DIDs {
-			c.byDID[digits(did)] = l.ID
+			key := c.numberKey(did)
+			if other, taken := c.byDID[key]; taken && other != l.ID {
+				return nil, fmt.Errorf("business label %q: number %q is that of label %q, spelt otherwise", l.ID, did, other)
+			}
+			c.byDID[key] = l.ID
 		}
 	}
 	for _, t := range p.Trunks {
@@ -133,6 +149,26 @@ func (c *classifier) claim(exten string, queues []string, t target) error {
 		c.byQueue[name] = t
 	}
 	return nil
+}
+
+// maxLabelled bounds the extensions whose label is remembered: a hostile
+// caller may dial any.
+const maxLabelled = 1024
+
+// labelOf returns the label of a number that was dialled; empty for none.
+func (c *classifier) labelOf(exten string) string {
+	if exten == "" || len(c.byDID) == 0 {
+		return ""
+	}
+	label, known := c.labelled[exten]
+	if !known {
+		if len(c.labelled) >= maxLabelled {
+			clear(c.labelled)
+		}
+		label = c.byDID[c.numberKey(exten)]
+		c.labelled[exten] = label
+	}
+	return label
 }
 
 // queue says what entering a queue means.

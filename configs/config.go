@@ -241,8 +241,8 @@ type BusinessLabel struct {
 	// ID is the label's identifier in the API and in CALLBACKD_LABEL.
 	ID   string `yaml:"id"`
 	Name string `yaml:"name"`
-	// DID are the dialled numbers that mean this label, as the trunk sends
-	// them to the dialplan; none when only the dialplan sets the label.
+	// DID are the dialled numbers that mean this label, in any spelling of the
+	// region; none when only the dialplan sets the label.
 	DID []string `yaml:"did"`
 }
 

@@ -186,7 +186,7 @@ func (v *validator) labels(labels []BusinessLabel) *unique {
 		v.identity(path, l.ID, l.Name, ids)
 		for j, did := range l.DID {
 			at := fmt.Sprintf("%s.did[%d]", path, j)
-			if v.shape(at, did, dialled, "a dialled number", "digits only, as the trunk delivers them, such as 0355550001") {
+			if v.shape(at, did, dialled, "a dialled number", "digits only, such as 0355550001 or +81355550001") {
 				numbers.add(at, did, did)
 			}
 		}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"callbackd/callcenter"
 	"callbackd/configs"
 )
 
@@ -26,9 +27,23 @@ func newCheckCommand(opts *options) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if err := checkPlans(cfg); err != nil {
+				return err
+			}
 			return describeConfig(cmd.OutOrStdout(), opts.configPath, cfg)
 		},
 	}
+}
+
+// checkPlans reports what only following calls would find out: that numbers
+// are the same, though spelt otherwise.
+func checkPlans(cfg *configs.Config) error {
+	for i := range cfg.PBX {
+		if _, err := callcenter.NewTracker(cfg.PBX[i].Name, planOf(cfg, &cfg.PBX[i])); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // describeConfig writes how the configuration was understood, so that a mistake

@@ -5,11 +5,15 @@ import (
 
 	"callbackd/callcenter"
 	"callbackd/configs"
+	"callbackd/phonebook"
 )
 
 // planOf returns what a configuration says about the dialplan of one node.
 func planOf(cfg *configs.Config, node *configs.PBX) *callcenter.Plan {
-	plan := &callcenter.Plan{Trunks: node.Trunks, Contexts: node.Contexts, Application: node.ARI.Application}
+	plan := &callcenter.Plan{
+		Trunks: node.Trunks, Contexts: node.Contexts, Application: node.ARI.Application,
+		NumberKey: func(number string) string { return phonebook.Normalise(number, cfg.Region) },
+	}
 	for _, cc := range cfg.CallCenters {
 		plan.CallCenters = append(plan.CallCenters, callcenter.CallCenter(cc))
 	}
