@@ -1,3 +1,4 @@
+import type callback from "../callbacks/ja.json";
 import type admin from "../screens/admin/ja.json";
 import type callbacks from "../screens/callbacks/ja.json";
 import type contacts from "../screens/contacts/ja.json";
@@ -9,6 +10,7 @@ import type common from "./ja.json";
 /** The namespaces, each a pair of files ja.json and en.json. Keys that are misspelt in the code do not compile. */
 export interface Texts {
   common: typeof common;
+  callback: typeof callback;
   login: typeof login;
   contacts: typeof contacts;
   callbacks: typeof callbacks;

@@ -1,4 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
+import { useMemo } from "react";
 import { api, read } from "../api/client";
 
 /** What the configuration says changes rarely, but may: it is read again after a while. */
@@ -20,11 +21,19 @@ export function useBusinessLabels() {
   });
 }
 
+export interface Names {
+  callCenter(id: string | null): string;
+  businessLabel(id: string | null): string;
+}
+
 /** Names for people of what records name by ids. An id that the configuration does not have any more is its own name. */
-export function useNames(): { callCenter(id: string | null): string; businessLabel(id: string | null): string } {
+export function useNames(): Names {
   const callCenters = useCallCenters().data;
   const labels = useBusinessLabels().data;
-  const name = (list: readonly { id: string; name: string }[] | undefined, id: string | null) =>
-    id === null ? "-" : (list?.find((item) => item.id === id)?.name ?? id);
-  return { callCenter: (id) => name(callCenters, id), businessLabel: (id) => name(labels, id) };
+  // The same as long as nothing changes: rows of long tables are drawn anew with it.
+  return useMemo(() => {
+    const name = (list: readonly { id: string; name: string }[] | undefined, id: string | null) =>
+      id === null ? "-" : (list?.find((item) => item.id === id)?.name ?? id);
+    return { callCenter: (id) => name(callCenters, id), businessLabel: (id) => name(labels, id) };
+  }, [callCenters, labels]);
 }

@@ -1,5 +1,5 @@
 import { Box, Table } from "@mantine/core";
-import { type KeyboardEvent, memo, type ReactNode, useRef } from "react";
+import { type FocusEvent, type KeyboardEvent, memo, type ReactNode, useRef, useState } from "react";
 import classes from "./RecordTable.module.css";
 
 export interface Column<T> {
@@ -8,7 +8,8 @@ export interface Column<T> {
   header: ReactNode;
   /** In pixels; a column without width shares what is left. */
   width?: number;
-  cell: (record: T) => ReactNode;
+  /** Controls in the cell take the given tabIndex, by which only those of one row are stops for the Tab key. */
+  cell: (record: T, tabIndex: 0 | -1) => ReactNode;
 }
 
 interface RecordTableProps<T> {
@@ -22,12 +23,25 @@ interface RecordTableProps<T> {
   onOpen: (record: T) => void;
 }
 
+/** Returns the key of the record whose row, or a control in it, has the focus; null when none has. */
+export function focusedRecord(): string | null {
+  return document.activeElement?.closest<HTMLElement>("tr[data-record]")?.dataset.record ?? null;
+}
+
 /**
- * A table of records. A row is one stop for the Tab key: arrows, Home and End move between rows, Enter opens, and
- * controls inside of a row are reached by Tab from it. A row is drawn anew only when its record changes.
+ * A table of records. One row is a stop for the Tab key, and the controls inside of it are the next; arrows, Home and
+ * End move between rows, Enter opens. A row is drawn anew only when its record changes, as long as columns and onOpen
+ * are the same objects.
  */
 export function RecordTable<T>({ label, columns, records, keyOf, selected, onOpen }: RecordTableProps<T>) {
   const body = useRef<HTMLTableSectionElement>(null);
+  const [visited, setVisited] = useState<string | null>(null);
+  const keys = records.map(keyOf);
+  const stop = visited !== null && keys.includes(visited) ? visited : keys[0];
+  const onFocus = (event: FocusEvent<HTMLElement>) => {
+    const row = event.target.closest<HTMLElement>("tr[data-record]");
+    if (row) setVisited(row.dataset.record ?? null);
+  };
   const onKeyDown = (event: KeyboardEvent) => {
     const rows = [...(body.current?.rows ?? [])];
     const at = rows.indexOf(event.target as HTMLTableRowElement);
@@ -55,13 +69,15 @@ export function RecordTable<T>({ label, columns, records, keyOf, selected, onOpe
             ))}
           </Table.Tr>
         </Table.Thead>
-        <Table.Tbody ref={body} onKeyDown={onKeyDown}>
-          {records.map((record) => (
+        <Table.Tbody ref={body} onKeyDown={onKeyDown} onFocus={onFocus}>
+          {records.map((record, i) => (
             <Row
-              key={keyOf(record)}
+              key={keys[i]}
+              name={keys[i] ?? ""}
               columns={columns as Column<unknown>[]}
               record={record}
-              selected={keyOf(record) === selected}
+              tabIndex={keys[i] === stop ? 0 : -1}
+              selected={keys[i] === selected}
               onOpen={onOpen as (record: unknown) => void}
             />
           ))}
@@ -72,25 +88,30 @@ export function RecordTable<T>({ label, columns, records, keyOf, selected, onOpe
 }
 
 const Row = memo(function Row({
+  name,
   columns,
   record,
+  tabIndex,
   selected,
   onOpen,
 }: {
+  name: string;
   columns: Column<unknown>[];
   record: unknown;
+  tabIndex: 0 | -1;
   selected: boolean;
   onOpen: (record: unknown) => void;
 }) {
   return (
     <Table.Tr
       className={classes.row ?? ""}
-      tabIndex={0}
+      data-record={name}
+      tabIndex={tabIndex}
       aria-current={selected ? "true" : undefined}
       onClick={() => onOpen(record)}
     >
       {columns.map((c) => (
-        <Table.Td key={c.name}>{c.cell(record)}</Table.Td>
+        <Table.Td key={c.name}>{c.cell(record, tabIndex)}</Table.Td>
       ))}
     </Table.Tr>
   );

@@ -51,6 +51,12 @@ export function words(): Parameter<readonly string[]> {
   };
 }
 
+/**
+ * The state of each entry of the browser's history whose address says what to show, also when it says so by saying
+ * nothing, as after all filters were cleared. A link from the menu has none.
+ */
+export const chosen = { chosen: true };
+
 export type Values<P> = { [K in keyof P]: P[K] extends Parameter<infer T> ? T : never };
 
 /**
@@ -70,7 +76,7 @@ export function useUrlState<P extends Record<string, Parameter<unknown>>>(
   const written = search.toString();
   const values = useMemo(() => valuesOf(parameters, new URLSearchParams(written)), [parameters, written]);
   const change = (patch: Partial<Values<P>>, how?: { push?: boolean }) =>
-    setSearch((before) => withChange(parameters, before, patch), { replace: !how?.push });
+    setSearch((before) => withChange(parameters, before, patch), { replace: !how?.push, state: chosen });
   return [values, change];
 }
 

@@ -1,0 +1,91 @@
+import { Anchor, Text } from "@mantine/core";
+import { type MouseEvent, useMemo } from "react";
+import { useTranslation } from "react-i18next";
+import type { Callback } from "../api/types";
+import { callbackAddress } from "../app/addresses";
+import { useNames } from "../site/plan";
+import { useTimes } from "../site/times";
+import { EllipsisText } from "../ui/EllipsisText";
+import type { Column } from "../ui/RecordTable";
+import { StatusMark } from "./StatusMark";
+import "./texts";
+
+type Name =
+  | "status"
+  | "id"
+  | "registered_at"
+  | "remote_number"
+  | "remote_name"
+  | "call_center"
+  | "business_label"
+  | "assignee"
+  | "memo";
+
+/** The columns of a table of callbacks, under their names. */
+export function useCallbackColumns(): Record<Name, Column<Callback>> {
+  const { t } = useTranslation(["callback", "common"]);
+  const times = useTimes();
+  const names = useNames();
+  return useMemo(
+    () => ({
+      status: {
+        name: "status",
+        header: t("field.status"),
+        width: 98,
+        cell: (c) => <StatusMark status={c.status} />,
+      },
+      id: {
+        name: "id",
+        header: t("field.id"),
+        width: 72,
+        cell: (c) => (
+          <Anchor size="sm" href={callbackAddress(c.id)} tabIndex={-1} onClick={leaveToRow}>
+            {c.id}
+          </Anchor>
+        ),
+      },
+      registered_at: {
+        name: "registered_at",
+        header: t("field.registered_at"),
+        width: 118,
+        cell: (c) => (
+          <Text size="sm" title={times.dateTime(c.registered_at)}>
+            {times.short(c.registered_at)}
+          </Text>
+        ),
+      },
+      remote_number: {
+        name: "remote_number",
+        header: t("field.remote_number"),
+        width: 132,
+        cell: (c) => <EllipsisText>{c.remote_number ?? t("common:withheld")}</EllipsisText>,
+      },
+      remote_name: textColumn("remote_name", t("field.remote_name"), (c) => c.remote_name),
+      call_center: textColumn("call_center", t("field.call_center"), (c) => names.callCenter(c.call_center)),
+      business_label: {
+        ...textColumn("business_label", t("field.business_label"), (c) => names.businessLabel(c.business_label)),
+        width: 108,
+      },
+      assignee: {
+        ...textColumn("assignee", t("field.assignee"), (c) => c.assignee_name ?? c.assignee),
+        width: 116,
+      },
+      memo: {
+        name: "memo",
+        header: t("field.memo"),
+        cell: (c) => (c.memo === "" ? null : <EllipsisText>{c.memo}</EllipsisText>),
+      },
+    }),
+    [t, times, names],
+  );
+}
+
+// The link is for a new tab or window of the browser; a plain click is the row's.
+function leaveToRow(event: MouseEvent): void {
+  if (event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0) event.stopPropagation();
+  else event.preventDefault();
+}
+
+function textColumn(name: Name, header: string, text: (c: Callback) => string | null): Column<Callback> {
+  return { name, header, cell: (c) => <EllipsisText>{text(c) ?? "-"}</EllipsisText> };
+}

@@ -1,0 +1,100 @@
+import { Button, Group, Stack, Text, TextInput } from "@mantine/core";
+import { useTranslation } from "react-i18next";
+import type { Callback } from "../../api/types";
+import { type Conflict, conflictOf } from "../../callbacks/CallbackConflict";
+import { useChangeCallback } from "../../callbacks/change";
+import { ErrorMessage } from "../../ui/ErrorMessage";
+import { contactDraft } from "./drafts";
+import { Field } from "./Field";
+import { Theirs } from "./Theirs";
+import type { TextEditor } from "./useTextEditor";
+import { useTextEditor } from "./useTextEditor";
+
+export function useContactEditor(callback: Callback): TextEditor {
+  return useTextEditor(contactDraft(callback.id), callback, "contact_number");
+}
+
+/** The number to call, which may be another than the one that called. */
+export function ContactField({
+  callback,
+  editor,
+  onConflict,
+}: {
+  callback: Callback;
+  editor: TextEditor;
+  onConflict: (c: Conflict) => void;
+}) {
+  const { t } = useTranslation(["callback", "common"]);
+  const change = useChangeCallback();
+  const end = () => {
+    editor.end();
+    change.reset();
+  };
+  const save = () => {
+    if (!editor.unsaved) return end();
+    const typed = (editor.text ?? "").trim();
+    const { version } = editor;
+    change.mutate(
+      { id: callback.id, change: { version, contact_number: typed === "" ? null : typed } },
+      {
+        onSuccess: end,
+        onError: (error) => {
+          const met = conflictOf(error, callback.id, version);
+          if (met) onConflict(met);
+        },
+      },
+    );
+  };
+  if (editor.text === null) {
+    return (
+      <Field
+        label={t("field.contact_number")}
+        action={
+          <Button
+            size="xs"
+            variant="default"
+            aria-label={`${t("field.contact_number")} ${t("common:action.edit")}`}
+            onClick={editor.begin}
+          >
+            {t("common:action.edit")}
+          </Button>
+        }
+      >
+        <Text size="sm" fw={600}>
+          {callback.contact_number ?? t("common:none")}
+        </Text>
+      </Field>
+    );
+  }
+  return (
+    <Field label={t("field.contact_number")}>
+      <form
+        onSubmit={(event) => {
+          event.preventDefault();
+          save();
+        }}
+      >
+        <Stack gap="xs" py={4}>
+          <TextInput
+            aria-label={t("field.contact_number")}
+            type="tel"
+            autoFocus
+            maxLength={64}
+            value={editor.text}
+            onChange={(event) => editor.type(event.currentTarget.value)}
+          />
+          <Theirs text={editor.theirs} />
+          {change.isError && !conflictOf(change.error, callback.id, 0) && <ErrorMessage error={change.error} />}
+          <Group gap="xs">
+            <Button size="xs" type="submit" loading={change.isPending}>
+              {t("common:action.save")}
+            </Button>
+            <Button size="xs" variant="default" onClick={end}>
+              {t("common:action.cancel")}
+            </Button>
+          </Group>
+        </Stack>
+      </form>
+    </Field>
+  );
+}

@@ -1,0 +1,161 @@
+import { Box, Button, Center, Loader, Stack } from "@mantine/core";
+import { useCallbackRef } from "@mantine/hooks";
+import { keepPreviousData, useQuery } from "@tanstack/react-query";
+import { useMemo, useRef } from "react";
+import { useTranslation } from "react-i18next";
+import { Link } from "wouter";
+import { api, read } from "../../api/client";
+import type { Callback } from "../../api/types";
+import { useCallbackColumns } from "../../callbacks/columns";
+import { callbackKeys } from "../../callbacks/keys";
+import { EmptyState } from "../../ui/EmptyState";
+import { ErrorMessage } from "../../ui/ErrorMessage";
+import { Paging } from "../../ui/Paging";
+import { usePages } from "../../ui/pages";
+import { RecordTable } from "../../ui/RecordTable";
+import { useShortcuts } from "../../ui/shortcuts";
+import { filterCount, noFilters, useListQuery, useListState } from "./query";
+import { Toolbar } from "./Toolbar";
+import { useNewCount } from "./useNewCount";
+import { useRowActions } from "./useRowActions";
+
+/** 折り返し呼一覧. It stays as it was while a tab lies over it; active says that none does. */
+export function List({ active, onOpen }: { active: boolean; onOpen: (id: number) => void }) {
+  const { t } = useTranslation(["callbacks", "common"]);
+  const [state, show] = useListState();
+  const { filters, query } = useListQuery(state);
+  const list = useQuery({
+    queryKey: callbackKeys.list(query),
+    queryFn: ({ signal }) => read(api.GET("/callbacks", { params: { query }, signal })),
+    // Coming back to other filters shows what matches now, not what matched then.
+    gcTime: 0,
+    placeholderData: keepPreviousData,
+  });
+  const newCount = useNewCount(filters, list.isPlaceholderData ? undefined : list.data?.change);
+  const pages = usePages(JSON.stringify([filters, state.size]));
+  const find = useRef<HTMLInputElement>(null);
+  const items = list.data?.items ?? [];
+  const actions = useRowActions(items, active);
+
+  const reload = () => {
+    if (newCount > 0 && state.page > 1) show({ page: 1, after: "" });
+    else void list.refetch();
+  };
+  const next = list.data?.next_cursor ?? null;
+  const toPage = (page: number, after: string) => {
+    pages.remember(page, after);
+    show({ page, after }, { push: true });
+    window.scrollTo({ top: 0 });
+  };
+  const before = pages.cursorOf(state.page - 1);
+  const toPrevious =
+    state.page === 2 ? () => toPage(1, "") : before !== null ? () => toPage(state.page - 1, before) : null;
+  useShortcuts([
+    { key: "/", label: t("key.find"), run: () => find.current?.focus(), disabled: !active },
+    { key: "r", label: t("key.reload"), run: reload, disabled: !active },
+  ]);
+  const columns = useListColumns();
+  const open = useCallbackRef((callback: Callback) => onOpen(callback.id));
+
+  return (
+    <Stack gap="md">
+      <Toolbar
+        state={state}
+        show={show}
+        findRef={find}
+        newCount={newCount}
+        reload={reload}
+        reloading={list.isFetching && !list.isPending}
+      />
+      {list.isError && <ErrorMessage error={list.error} retry={() => void list.refetch()} />}
+      {list.isPending && (
+        <Center p="xl">
+          <Loader aria-label={t("common:loading")} />
+        </Center>
+      )}
+      {list.data && items.length === 0 && (
+        <Nothing page={state.page} narrowed={state.q !== "" || filterCount(state) > 0} />
+      )}
+      {items.length > 0 && (
+        <Box opacity={list.isPlaceholderData ? 0.6 : 1} aria-busy={list.isPlaceholderData}>
+          <RecordTable label={t("list.label")} columns={columns} records={items} keyOf={keyOf} onOpen={open} />
+        </Box>
+      )}
+      {list.data && (items.length > 0 || state.page > 1) && (
+        <Paging
+          page={state.page}
+          size={state.size}
+          shown={items.length}
+          total={list.data.total}
+          toFirst={state.page > 1 ? () => show({ page: 1, after: "" }, { push: true }) : null}
+          toPrevious={toPrevious}
+          toNext={next !== null ? () => toPage(state.page + 1, next) : null}
+          setSize={(size) => show({ size, page: 1, after: "" })}
+        />
+      )}
+      {actions.dialogs}
+    </Stack>
+  );
+}
+
+const keyOf = (callback: Callback) => String(callback.id);
+
+function useListColumns() {
+  const c = useCallbackColumns();
+  return useMemo(
+    () => [
+      c.status,
+      c.id,
+      c.registered_at,
+      c.remote_number,
+      c.remote_name,
+      c.call_center,
+      c.business_label,
+      c.assignee,
+      c.memo,
+    ],
+    [c],
+  );
+}
+
+function Nothing({ page, narrowed }: { page: number; narrowed: boolean }) {
+  const { t } = useTranslation("callbacks");
+  const [, show] = useListState();
+  if (page > 1) {
+    return (
+      <EmptyState
+        title={t("list.pastEnd")}
+        hint={t("list.pastEndHint")}
+        action={
+          <Button variant="default" onClick={() => show({ page: 1, after: "" })}>
+            {t("list.toFirst")}
+          </Button>
+        }
+      />
+    );
+  }
+  if (narrowed) {
+    return (
+      <EmptyState
+        title={t("list.noMatch")}
+        hint={t("list.noMatchHint")}
+        action={
+          <Button variant="default" onClick={() => show(noFilters)}>
+            {t("list.clear")}
+          </Button>
+        }
+      />
+    );
+  }
+  return (
+    <EmptyState
+      title={t("list.none")}
+      hint={t("list.noneHint")}
+      action={
+        <Button variant="default" component={Link} href="~/contacts">
+          {t("list.toContacts")}
+        </Button>
+      }
+    />
+  );
+}
