@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"callbackd/ari"
 	"callbackd/callcenter"
 )
 
@@ -75,5 +76,125 @@ func TestTracker_Activity(t *testing.T) {
 		if diff := cmp.Diff(want[tr.name], got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", tr.name, diff)
 		}
+	}
+}
+
+// is fails the test unless the call does just that, with times in seconds after
+// its first event.
+func (s *script) is(want string) {
+	s.t.Helper()
+	calls := s.result()
+	var got []string
+	for i := range calls {
+		if calls[i].State == callcenter.StateActive {
+			got = append(got, doing(&calls[i], calls[0].StartedAt))
+		}
+	}
+	if diff := cmp.Diff(want, strings.Join(got, "; ")); diff != "" {
+		s.t.Errorf("active calls (-want +got):\n%s", diff)
+	}
+}
+
+// A caller who is told to hold the line and comes back to the queue has waited
+// since the first time; who is sent on by an agent has since the agent left.
+func TestTracker_ActivitySinceWhen(t *testing.T) {
+	t.Parallel()
+	s := newScript(t, tracePlan())
+	caller := s.arrives("0", "PJSIP/trunk-1", "0312345678", "from-trunk", "7001")
+	s.is("waiting support@0.0")
+	s.runs(&caller, "Queue", "support,t,,,30")
+	s.runs(&caller, "Playback", "please-hold")
+	s.runs(&caller, "Queue", "support,t,,,30")
+	s.is("waiting support@0.0")
+	agent := s.rings(&caller, "1", "PJSIP/2001-2") // 4 to 6
+	s.is("waiting support@0.0, 2001 ringing@6.0")
+	s.dials(&caller, &agent, "ANSWER")
+	s.bridges("a", agent, caller) // 8 and 9
+	s.is("talking support@7.0, 2001 talking@7.0")
+	s.runs(&caller, "Queue", "sales,t,,,30") // 10
+	s.ends(&agent)                           // 11
+	s.is("waiting sales@11.0")
+	s.runs(&caller, "Playback", "nobody-is-here")
+	s.is("waiting sales@11.0")
+	s.hangsUp(&caller)
+	s.is("nothing")
+	s.ends(&caller)
+	s.is("")
+}
+
+func TestTracker_ActivityOfPhones(t *testing.T) {
+	t.Parallel()
+	t.Run("rung by a queue through Local channels", func(t *testing.T) {
+		t.Parallel()
+		s := newScript(t, tracePlan())
+		caller := s.arrives("0", "PJSIP/trunk-1", "0312345678", "from-trunk", "7001")
+		s.runs(&caller, "Queue", "support,t")
+		half := s.rings(&caller, "1", "Local/2003@agents-1;1")
+		s.is("waiting support@0.0")
+		other := s.channel("2", "Local/2003@agents-1;2", "Ring")
+		s.apply(ari.Event{Type: ari.ChannelCreated, Channel: other})
+		phone := s.rings(&other, "3", "PJSIP/2003-3") // 6 to 8
+		s.is("waiting support@0.0, 2003 ringing@8.0")
+		s.dials(&other, &phone, "ANSWER")
+		s.dials(&caller, &half, "ANSWER")
+		s.is("talking support@9.0, 2003 talking@9.0")
+	})
+	t.Run("that refuses, and that is not reached", func(t *testing.T) {
+		t.Parallel()
+		s := newScript(t, tracePlan())
+		caller := s.arrives("0", "PJSIP/trunk-1", "0312345678", "from-trunk", "7001")
+		s.runs(&caller, "Queue", "support,t")
+		busy := s.rings(&caller, "1", "PJSIP/2001-2")
+		silent := s.channel("2", "PJSIP/2002-3", "Down")
+		s.dials(&caller, &silent, "")
+		s.dials(&caller, &busy, "BUSY")
+		s.is("waiting support@0.0")
+	})
+	t.Run("that calls a queue", func(t *testing.T) {
+		t.Parallel()
+		s := newScript(t, tracePlan())
+		caller := s.arrives("0", "PJSIP/2005-1", "2005", "internal", "7001")
+		s.is("waiting support@0.0, 2005 dialling@0.0")
+		s.runs(&caller, "Queue", "support,t")
+		agent := s.rings(&caller, "1", "PJSIP/2001-2")
+		s.dials(&caller, &agent, "ANSWER")
+		s.is("talking support@5.0, 2005 talking@5.0, 2001 talking@5.0")
+	})
+	t.Run("that Asterisk has call", func(t *testing.T) {
+		t.Parallel()
+		s := newScript(t, tracePlan())
+		s.linked["0"] = "0"
+		phone := s.channel("0", "PJSIP/2001-1", "Down")
+		s.apply(ari.Event{Type: ari.ChannelCreated, Channel: phone})
+		s.dials(nil, &phone, "RINGING")
+		s.is("2001 ringing@1.0")
+		s.dials(nil, &phone, "ANSWER")
+		s.is("2001 talking@2.0")
+		s.runs(&phone, "Dial", "PJSIP/0312345678@trunk")
+		s.is("2001 dialling@0.0")
+		outside := s.rings(&phone, "1", "PJSIP/trunk-2")
+		s.dials(&phone, &outside, "ANSWER")
+		s.is("2001 talking@7.0")
+	})
+}
+
+// A phone has left a call when its last leg there has ended.
+func TestCall_Freed(t *testing.T) {
+	t.Parallel()
+	at := func(second int) *time.Time { return new(time.Unix(int64(second), 0).UTC()) }
+	call := callcenter.Call{
+		Activity: callcenter.Activity{Phones: []callcenter.Phone{{Endpoint: "PJSIP/2002", State: callcenter.PhoneTalking}}},
+		Legs: []callcenter.Leg{
+			{Endpoint: "PJSIP/trunk", Trunk: true, EndedAt: at(9)},
+			{Endpoint: "Local/2001@agents", EndedAt: at(9)},
+			{Endpoint: "PJSIP/2001", EndedAt: at(5)},
+			{Endpoint: "PJSIP/2001", EndedAt: at(7)},
+			{Endpoint: "PJSIP/2001", EndedAt: at(6)},
+			{Endpoint: "PJSIP/2002", EndedAt: at(5)}, // and is called again
+			{Endpoint: "PJSIP/2003"},
+		},
+	}
+	if diff := cmp.Diff(map[string]time.Time{"PJSIP/2001": *at(7)}, call.Freed()); diff != "" {
+		t.Errorf("freed phones (-want +got):\n%s", diff)
 	}
 }
