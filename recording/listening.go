@@ -79,8 +79,10 @@ type Listening struct {
 
 	// drawn is sound that may be sent, spent what was sent.
 	drawn, spent time.Duration
-	portion      time.Duration
-	checked      time.Time
+	// portion is what is waited for next, ready when there should be as much.
+	portion time.Duration
+	ready   time.Time
+	checked time.Time
 	// sent is what the receipt lacks, or is empty.
 	sent Part
 }
@@ -193,14 +195,17 @@ func (l *Listening) draw(ctx context.Context, left time.Duration) error {
 	if seek {
 		want, least = min(max(left, leastCost), RecordingPace.Burst), leastSeek
 	}
-	// What was drawn and not used is less than a byte.
+	if wait := time.Until(l.ready); wait > 0 {
+		if err := l.pause(ctx, wait); err != nil {
+			return err
+		}
+	}
 	away := time.Time{}
 	for first := true; ; first = false {
-		drawn, wait, err := l.spend(ctx, want, least, seek)
+		drawn, wait, err := l.spend(ctx, left, want, least, seek)
 		switch {
 		case err == nil && drawn > 0:
 			l.drawn += drawn
-			l.portion = min(max(2*l.portion, firstPortion), maxPortion)
 			return nil
 		case err != nil:
 			if away.IsZero() {
@@ -219,14 +224,23 @@ func (l *Listening) draw(ctx context.Context, left time.Duration) error {
 	}
 }
 
-// spend asks the store once.
-func (l *Listening) spend(ctx context.Context, want, least time.Duration, seek bool) (drawn, wait time.Duration, err error) {
+// spend asks the store once. When it got something it also finds out when to
+// ask next.
+func (l *Listening) spend(ctx context.Context, left, want, least time.Duration, seek bool) (drawn, wait time.Duration, err error) {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
+	var portion, next time.Duration
 	err = l.player.store.ChangeBudgets(ctx, l.grant.AccountID, l.grant.RecordingID, func(b Budgets, now time.Time) Budgets {
 		b, drawn, wait = b.draw(now, want, least, seek)
+		if drawn > 0 {
+			portion = min(max(2*l.portion, firstPortion), maxPortion)
+			_, _, next = b.draw(now, portion, min(portion, left-drawn), false)
+		}
 		return b
 	})
+	if err == nil && drawn > 0 {
+		l.portion, l.ready = portion, time.Now().Add(next)
+	}
 	return drawn, wait, err
 }
 
