@@ -40,6 +40,7 @@ type world struct {
 	accounts *accounts.Service
 	registry *prometheus.Registry
 	sounds   *sounds
+	handler  http.Handler
 	url      string
 	client   *http.Client
 	log      *lockedBuffer
@@ -99,7 +100,8 @@ func newWorldAt(t testing.TB, database string, change func(*api.Options)) *world
 			t.Errorf("run: %v", err)
 		}
 	}
-	http1 := httptest.NewUnstartedServer(server.Handler())
+	w.handler = server.Handler()
+	http1 := httptest.NewUnstartedServer(w.handler)
 	http1.Listener = smallBuffers{http1.Listener}
 	http1.Start()
 	w.url = http1.URL + basePath
