@@ -12,6 +12,7 @@ export type CallbackList = Schemas["CallbackList"];
 export type HistoryEntry = Schemas["HistoryEntry"];
 export type Status = Schemas["Status"];
 export type Me = Schemas["Me"];
+export type Recording = Schemas["Recording"];
 export type Role = Schemas["Role"];
 export type Site = Schemas["Site"];
 export type ChangeEvent = Schemas["Event"];

@@ -7,6 +7,7 @@ import type { CallbackDetail } from "../../api/types";
 import { callAddress } from "../../app/addresses";
 import { CallbackConflict, type Conflict } from "../../callbacks/CallbackConflict";
 import { useCallback } from "../../callbacks/change";
+import { Recordings } from "../../player/Recordings";
 import { usePeople } from "../../site/people";
 import { useNames } from "../../site/plan";
 import { useTimes } from "../../site/times";
@@ -59,7 +60,7 @@ function Record({ callback }: { callback: CallbackDetail }) {
   };
   return (
     <>
-      <SimpleGrid cols={2} spacing="md">
+      <SimpleGrid cols={2} spacing="md" style={{ alignItems: "start" }}>
         <Card withBorder padding="md">
           <Fields>
             <StatusField callback={callback} onConflict={setConflict} />
@@ -72,6 +73,9 @@ function Record({ callback }: { callback: CallbackDetail }) {
         <Stack gap="md">
           <Card withBorder padding="md">
             <Memo callback={callback} editor={memo} onConflict={setConflict} />
+          </Card>
+          <Card withBorder padding="md">
+            <Recordings callback={callback} />
           </Card>
           <Card withBorder padding="md">
             <History id={callback.id} />

@@ -8,6 +8,7 @@ import { api, read } from "../../api/client";
 import type { Callback } from "../../api/types";
 import { useCallbackColumns } from "../../callbacks/columns";
 import { callbackKeys } from "../../callbacks/keys";
+import { PlayButton } from "../../player/PlayButton";
 import { EmptyState } from "../../ui/EmptyState";
 import { ErrorMessage } from "../../ui/ErrorMessage";
 import { Paging } from "../../ui/Paging";
@@ -101,6 +102,7 @@ export function List({ active, onOpen }: { active: boolean; onOpen: (id: number)
 const keyOf = (callback: Callback) => String(callback.id);
 
 function useListColumns() {
+  const { t } = useTranslation(["player", "callback"]);
   const c = useCallbackColumns();
   return useMemo(
     () => [
@@ -113,8 +115,14 @@ function useListColumns() {
       c.business_label,
       c.assignee,
       c.memo,
+      {
+        name: "recording",
+        header: <span title={t("player:playback")}>{t("callback:field.recording")}</span>,
+        width: 64,
+        cell: (callback: Callback, tabIndex: 0 | -1) => <PlayButton callback={callback} tabIndex={tabIndex} />,
+      },
     ],
-    [c],
+    [c, t],
   );
 }
 

@@ -122,6 +122,7 @@ function MemoEditor({
         aria-label={t("field.memo")}
         autosize
         autoFocus
+        onFocus={(event) => event.currentTarget.setSelectionRange(text.length, text.length)}
         minRows={4}
         maxRows={16}
         value={text}
