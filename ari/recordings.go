@@ -2,6 +2,11 @@ package ari
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
 	"time"
 )
 
@@ -44,4 +49,41 @@ func seconds(d time.Duration) int { return int((d + time.Second - 1) / time.Seco
 // has ended already.
 func (c *Client) StopRecording(ctx context.Context, name string) error {
 	return c.post(ctx, path("recordings", "live", name, "stop"), nil)
+}
+
+// StoredRecording writes the file of a recording that has ended to w, and
+// returns how many bytes it has; IsGone if there is none of that name, which is
+// without suffix. More than limit bytes are an error. Asterisk sends the whole
+// file whatever range is asked for, and one of its HTTP threads is busy
+// meanwhile: fetch a recording once. The context alone bounds the time.
+func (c *Client) StoredRecording(ctx context.Context, name string, w io.Writer, limit int64) (n int64, err error) {
+	r := request{method: http.MethodGet, path: path("recordings", "stored", name, "file")}
+	req, err := c.newRequest(ctx, r)
+	if err != nil {
+		return 0, err
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		if e, ok := errors.AsType[*url.Error](err); ok {
+			err = e.Err // without the URL
+		}
+		return 0, fmt.Errorf("%s %s: %w", r.method, r.path, err)
+	}
+	defer resp.Body.Close() //nolint:errcheck // read to its end, or given up
+	if resp.StatusCode/100 != 2 {
+		const enough = 4 << 10
+		body, err := io.ReadAll(io.LimitReader(resp.Body, enough))
+		if err != nil {
+			return 0, fmt.Errorf("%s %s: read answer: %w", r.method, r.path, err)
+		}
+		return 0, refusal(r.method, r.path, resp.StatusCode, body)
+	}
+	n, err = io.Copy(w, io.LimitReader(resp.Body, limit+1))
+	if err == nil && n > limit {
+		err = fmt.Errorf("more than %d bytes", limit)
+	}
+	if err != nil {
+		return n, fmt.Errorf("%s %s: read answer: %w", r.method, r.path, err)
+	}
+	return n, nil
 }
