@@ -28,6 +28,8 @@ type Config struct {
 	RingGroups     []RingGroup     `yaml:"ring_groups"`
 	Terminals      []Terminal      `yaml:"terminals"`
 	BusinessLabels []BusinessLabel `yaml:"business_labels"`
+	// Recordings is about those of all nodes.
+	Recordings Recordings `yaml:"recordings"`
 }
 
 // Location returns the zone that Timezone names. It panics on a name that
@@ -164,8 +166,8 @@ type PBX struct {
 	Trunks []string `yaml:"trunks"`
 	// Contexts are the dialplan contexts in which dialling a call center's
 	// extension counts; none means any context.
-	Contexts   []string   `yaml:"contexts"`
-	Recordings Recordings `yaml:"recordings"`
+	Contexts   []string `yaml:"contexts"`
+	Recordings Library  `yaml:"recordings"`
 }
 
 // PasswordVariable returns the name of the environment variable that may hold
@@ -194,13 +196,6 @@ type ARI struct {
 	EventFilter bool `yaml:"event_filter"`
 }
 
-// Recordings says where a node's recordings lie.
-type Recordings struct {
-	// Directory is the absolute path under which callbackd sees the files that
-	// MixMonitor writes; empty when it cannot see them.
-	Directory string `yaml:"directory"`
-}
-
 // CallCenter is a desk whose calls may become callbacks.
 type CallCenter struct {
 	// ID is the desk's identifier in the API and in CALLBACKD_CALL_CENTER.
@@ -215,7 +210,8 @@ type CallCenter struct {
 	Queues []string `yaml:"queues"`
 	// Label is the ID of the business label of its calls when neither the
 	// dialled number nor the dialplan gives one; empty for none.
-	Label string `yaml:"label"`
+	Label      string    `yaml:"label"`
+	Recordings Retention `yaml:"recordings"`
 }
 
 // RingGroup is an extension that rings several phones; its calls are no

@@ -67,6 +67,10 @@ func TestParse_LineEnds(t *testing.T) {
 func TestParse_Fault(t *testing.T) {
 	t.Parallel()
 	const node = "pbx: [{name: pbx1, ari: {url: 'http://pbx/ari', password: p}}]\n"
+	library := func(keys string) string {
+		return strings.Replace(node, "}]", ",\n recordings: {"+keys+"}}]", 1)
+	}
+	const bucket = "s3: {endpoint: 'https://s3', bucket: rec, access_key: a, secret_key: b}"
 	tests := []struct{ name, yaml, want string }{
 		{"empty", "# nothing\n", "1:1: the file is empty"},
 		{"not YAML", "pbx:\n  - name: [pbx1\nregion: JP\n", "not YAML"},
@@ -99,6 +103,24 @@ func TestParse_Fault(t *testing.T) {
 		{"number for a list", node + "call_centers: 1\n", "2:15: call_centers: is a number, must be a list"},
 		{"query in URL", strings.Replace(node, "ari'", "ari?api_key=a:b'", 1), "has something behind the path"},
 		{"file URL", strings.Replace(node, "http:", "file:", 1), "is not an HTTP URL"},
+		{"recordings nowhere", library("purge: true"), "2:2: pbx[0].recordings: it is not said where recordings lie"},
+		{"recordings in two places", library("directory: /a, ari: true"), "2:2: pbx[0].recordings: directory and ari are set: keep one of them"},
+		{"relative directory", library("directory: a"), `2:26: pbx[0].recordings.directory: "a" is a relative path`},
+		{"relative directory of the PBX", library("directory: /a, pbx_directory: b"), `pbx[0].recordings.pbx_directory: "b" is a relative path`},
+		{"ARI without copies", library("ari: true"), "2:20: pbx[0].recordings.ari: recordings that come through ARI need a folder"},
+		{"ARI with a directory", library("ari: true, pbx_directory: /a"), "pbx[0].recordings.pbx_directory: means nothing with ari"},
+		{"ARI with purge", library("ari: true, purge: true"), "pbx[0].recordings.purge: is not possible with ari"},
+		{"relative copies", node + "recordings: {copies: a}\n", `recordings.copies: "a" is a relative path`},
+		{"bucket without its folder", library(bucket), "pbx[0].recordings.pbx_directory: is missing"},
+		{"bucket with a bad name", library(strings.Replace(bucket, "rec", "R", 1)), `"R" is not the name of a bucket`},
+		{"bucket without a key", library(strings.Replace(bucket, "access_key: a, ", "", 1)), "s3.access_key: is missing"},
+		{
+			"bucket without a secret", library(strings.Replace(bucket, "secret_key: b", "", 1)),
+			"s3.secret_key: the secret is missing: set pbx[0].recordings.s3.secret_key_file or the environment variable CALLBACKD_PBX_PBX1_S3_SECRET_KEY",
+		},
+		{"bucket with a path", library(strings.Replace(bucket, "//s3", "//s3/x", 1)), "s3.endpoint: the endpoint is not the URL of a service"},
+		{"bucket with a way up", library(strings.Replace(bucket, "bucket:", "prefix: a/../b, bucket:", 1)), `s3.prefix: "a/../b" is not the beginning of a key`},
+		{"kept for no day", node + "call_centers: [{recordings: {keep_days: 0}}]\n", `2:41: call_centers[0].recordings.keep_days: "0" is not a number of days`},
 		{"no URL", strings.Replace(node, "url: 'http://pbx/ari', ", "", 1), "1:20: pbx[0].ari.url: the ARI URL is missing"},
 	}
 	folder := t.TempDir()
@@ -150,6 +172,8 @@ func TestParse_FaultsHideSecrets(t *testing.T) {
 		"database: {url: 'postgres://root:hunter2/@pbx/'}\n",
 		"database: {url: [postgres://root:hunter2@pbx/]\n",
 		"listen: {password: hunter2}\n",
+		"pbx: [{recordings: {s3: {secret_key: hunter2, endpoint: 'https://root:hunter2@s3'}}}]\n",
+		"pbx: [{recordings: {s3: {secret_key: [hunter2]}}}]\n",
 		"terminals: [password: hunter2]\n",
 		"listen: {password: true, <<: {a: hunter2}}\n",
 	} {

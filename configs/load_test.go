@@ -41,7 +41,7 @@ func TestLoad_TraceConfiguration(t *testing.T) {
 				Password: NewSecret("secret"), Application: "pbxd",
 			},
 			Trunks:     []string{"PJSIP/trunk"},
-			Recordings: Recordings{Directory: "/var/spool/asterisk/recording"},
+			Recordings: Library{Directory: "/var/spool/asterisk/recording"},
 		}},
 		CallCenters: []CallCenter{
 			{ID: "support", Name: "サポート窓口", Extension: "7001", Queues: []string{"support"}},

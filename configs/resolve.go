@@ -24,6 +24,14 @@ func (v *validator) secrets(cfg *Config) {
 			s.variable = p.PasswordVariable()
 		}
 		v.secret(&p.ARI.Password, s)
+		if (p.Recordings.S3 == S3{}) {
+			continue
+		}
+		s = secretPlace{path: fmt.Sprintf("pbx[%d].recordings.s3.secret_key", i), file: p.Recordings.S3.SecretKeyFile}
+		if nodeName.MatchString(p.Name) {
+			s.variable = p.SecretKeyVariable()
+		}
+		v.secret(&p.Recordings.S3.SecretKey, s)
 	}
 }
 

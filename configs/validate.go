@@ -6,7 +6,6 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -42,7 +41,8 @@ func (v *validator) config(cfg *Config) {
 	if v.sound("region") && !phonenumbers.GetSupportedRegions()[cfg.Region] {
 		v.report("region", "%s is not a country with telephone numbers: write its ISO 3166 code in capitals, such as JP", quote(cfg.Region))
 	}
-	v.nodes(cfg.PBX)
+	v.absolute("recordings.copies", cfg.Recordings.Copies)
+	v.nodes(cfg)
 	labels := v.labels(cfg.BusinessLabels)
 	v.dialplan(cfg, labels)
 }
@@ -110,7 +110,8 @@ func (v *validator) address(path, address string) {
 	}
 }
 
-func (v *validator) nodes(nodes []PBX) {
+func (v *validator) nodes(cfg *Config) {
+	nodes := cfg.PBX
 	if len(nodes) == 0 && v.sound("pbx") {
 		v.report("pbx", "no PBX to follow: list at least one node with name and ari")
 	}
@@ -137,9 +138,7 @@ func (v *validator) nodes(nodes []PBX) {
 				contexts.add(at, name, name)
 			}
 		}
-		if dir := p.Recordings.Directory; dir != "" && !filepath.IsAbs(dir) {
-			v.report(path+".recordings.directory", "%s is a relative path: write the absolute one", quote(dir))
-		}
+		v.library(path+".recordings", p.Recordings, cfg.Recordings.Copies != "")
 	}
 }
 

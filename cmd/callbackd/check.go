@@ -67,9 +67,19 @@ func describeConfig(w io.Writer, path string, cfg *configs.Config) error {
 	line("time, numbers", "%s, %s", cfg.Timezone, cfg.Region)
 	for _, p := range cfg.PBX {
 		line("pbx "+p.Name, "%s as %s, trunks %s", p.ARI.URL, p.ARI.Username, list(p.Trunks))
+		line("  recordings", "%s", describeLibrary(p.Recordings))
 	}
+	copies := "none: only WAV with PCM can be played"
+	if cfg.Recordings.Copies != "" {
+		copies = cfg.Recordings.Copies
+	}
+	line("copies", "%s", copies)
 	for _, c := range cfg.CallCenters {
-		line("call center", "%s %s, queues %s", c.Extension, c.ID, list(c.Queues))
+		kept := "for ever"
+		if days := c.Recordings.KeepDays; days > 0 {
+			kept = fmt.Sprintf("for %d days", days)
+		}
+		line("call center", "%s %s, queues %s, recordings kept %s", c.Extension, c.ID, list(c.Queues), kept)
 	}
 	for _, g := range cfg.RingGroups {
 		line("ring group", "%s %s, queues %s", g.Extension, g.ID, list(g.Queues))
@@ -82,6 +92,26 @@ func describeConfig(w io.Writer, path string, cfg *configs.Config) error {
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// describeLibrary says where the recordings of a node lie.
+func describeLibrary(l configs.Library) string {
+	var where string
+	switch {
+	case l.Directory != "":
+		where = l.Directory
+	case l.S3.Configured():
+		where = "bucket " + l.S3.Bucket + " at " + l.S3.Endpoint
+	case l.ARI:
+		return "through ARI: those that ARI makes; files of MixMonitor cannot be had in this way"
+	default:
+		return "none that can be played: neither directory, s3 nor ari is set"
+	}
+	where += ", " + l.OnPBX() + " on the PBX"
+	if l.Purge {
+		return where + ", removed when no longer kept"
+	}
+	return where + ", never removed"
 }
 
 func list(names []string) string {

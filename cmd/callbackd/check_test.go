@@ -16,8 +16,10 @@ func TestCheck_Right(t *testing.T) {
   listen           api :8080 (http), ops :9090
   time, numbers    Asia/Tokyo, JP
   pbx pbx1         http://127.0.0.1:8088/ari as pbxd, trunks PJSIP/trunk
-  call center      7001 support, queues support
-  call center      7003 sales, queues sales
+    recordings     /var/spool/asterisk/recording, /var/spool/asterisk/recording on the PBX, never removed
+  copies           none: only WAV with PCM can be played
+  call center      7001 support, queues support, recordings kept for ever
+  call center      7003 sales, queues sales, recordings kept for ever
   ring group       6001 frontdesk, queues none
   ring group       6002 night, queues ringgroup6002
   terminals        _2XXX

@@ -15,7 +15,9 @@ func planOf(cfg *configs.Config, node *configs.PBX) *callcenter.Plan {
 		NumberKey: func(number string) string { return phonebook.Normalise(number, cfg.Region) },
 	}
 	for _, cc := range cfg.CallCenters {
-		plan.CallCenters = append(plan.CallCenters, callcenter.CallCenter(cc))
+		plan.CallCenters = append(plan.CallCenters, callcenter.CallCenter{
+			ID: cc.ID, Name: cc.Name, Extension: cc.Extension, Queues: cc.Queues, Label: cc.Label,
+		})
 	}
 	for _, g := range cfg.RingGroups {
 		plan.RingGroups = append(plan.RingGroups, callcenter.RingGroup(g))
