@@ -41,6 +41,8 @@ fuzz: ## fuzz decoding and tracking for FUZZTIME (1m) each, the rest for 15s
 	$(GO) test -run='^$$' -fuzz='^FuzzParse$$' -fuzztime=15s ./configs
 	$(GO) test -run='^$$' -fuzz='^FuzzPattern$$' -fuzztime=15s ./configs
 	$(GO) test -run='^$$' -fuzz='^FuzzNormalise$$' -fuzztime=15s ./phonebook
+	$(GO) test -run='^$$' -fuzz='^FuzzWAV$$' -fuzztime=15s ./recording
+	$(GO) test -run='^$$' -fuzz='^FuzzName$$' -fuzztime=15s ./recording
 	$(GO) test -run='^$$' -fuzz='^FuzzContract$$' -fuzztime=15s ./api
 
 # Compare two runs by: go tool -modfile=tools/go.mod benchstat OLD NEW
