@@ -168,8 +168,7 @@ func (s *Server) callbacksOf(ctx context.Context, list []callbacks.Callback) ([]
 	return shown, nil
 }
 
-// rowOf is a callback with its names as the contract shows it. Recordings are
-// not known yet, so they are null.
+// rowOf is a callback with its names as the contract shows it.
 func rowOf(c *callbacks.Row) Callback {
 	return Callback{
 		ID:            int64(c.ID),
@@ -190,7 +189,8 @@ func rowOf(c *callbacks.Row) Callback {
 		BusinessLabel: orNull(c.BusinessLabel),
 		LocalNumber:   orNull(c.LocalNumber),
 		Requests:      c.Requests, LastRequestedAt: c.LastRequestedAt.UTC(),
-		Version: int64(c.Version),
+		Recording: orNull(string(c.Recording)),
+		Version:   int64(c.Version),
 	}
 }
 

@@ -643,7 +643,10 @@ type Callback struct {
 	// Origin By an agent (手動登録), or by the dialplan (自動登録).
 	Origin Origin `json:"origin"`
 
-	// Recording Which kind of recording there is to play, if any.
+	// Recording Which kind of recording can be played now; null for none. Of both
+	// kinds `message` is named. It changes without a new `version`, when
+	// a recording becomes ready or is no longer kept; the event stream
+	// tells of it.
 	Recording    *string   `json:"recording"`
 	RegisteredAt time.Time `json:"registered_at"`
 
@@ -721,7 +724,10 @@ type CallbackDetail struct {
 	// OtherOpenCallbacks How many other open callbacks the number has at the call center.
 	OtherOpenCallbacks int `json:"other_open_callbacks"`
 
-	// Recording Which kind of recording there is to play, if any.
+	// Recording Which kind of recording can be played now; null for none. Of both
+	// kinds `message` is named. It changes without a new `version`, when
+	// a recording becomes ready or is no longer kept; the event stream
+	// tells of it.
 	Recording    *string   `json:"recording"`
 	RegisteredAt time.Time `json:"registered_at"`
 
@@ -1404,7 +1410,10 @@ type RegisteredCallback struct {
 	// OtherOpenCallbacks How many other open callbacks of the number there are that the caller may see.
 	OtherOpenCallbacks int `json:"other_open_callbacks"`
 
-	// Recording Which kind of recording there is to play, if any.
+	// Recording Which kind of recording can be played now; null for none. Of both
+	// kinds `message` is named. It changes without a new `version`, when
+	// a recording becomes ready or is no longer kept; the event stream
+	// tells of it.
 	Recording    *string   `json:"recording"`
 	RegisteredAt time.Time `json:"registered_at"`
 

@@ -41,6 +41,18 @@ var Statuses = []Status{StatusOpen, StatusCompleted}
 // Valid reports whether s is one of Statuses.
 func (s Status) Valid() bool { return slices.Contains(Statuses, s) }
 
+// Recording is a kind of recording, by the words of package recording.
+type Recording string
+
+// The recordings that a callback may have.
+const (
+	RecordingMessage Recording = "message" // メッセージ録音: what the caller said when asking for the callback
+	RecordingCall    Recording = "call"    // 通話録音: of the call that must be returned
+)
+
+// Recordings are all kinds of recordings. Of several, the first is named.
+var Recordings = []Recording{RecordingMessage, RecordingCall}
+
 // MaxMemoLength is the largest length of a memo in characters.
 const MaxMemoLength = 2000
 
@@ -92,6 +104,11 @@ type Callback struct {
 	// LastRequestedAt is when it was asked for last; RegisteredAt while
 	// Requests is 1.
 	LastRequestedAt time.Time
+
+	// Recording is which kind of recording can be played now; empty for none.
+	// It comes and goes without a change of the callback's own, and so without
+	// a new version; the change log has it.
+	Recording Recording
 
 	// Version counts the callback's changes from 1. A change names the
 	// version that it was made from.

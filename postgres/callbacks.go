@@ -346,11 +346,17 @@ func (t *callbackTx) logChanges(ctx context.Context) error {
 	return nil
 }
 
-// callbackColumns are the columns of a callbackRow, from callbacks b.
+// callbackColumns are the columns of a callbackRow, from callbacks b. Whether
+// there is something to play is looked up by index for each row that is
+// returned: with EXISTS the planner might read all recordings instead.
 const callbackColumns = `b.id, b.request_id, b.origin, b.status, b.assignee, b.memo,
 	b.registered_at, b.registered_by, b.completed_at, b.completed_by,
 	b.remote_number, b.contact_number, b.call_center, b.call_centers,
-	b.business_label, b.local_number, b.requests, coalesce(b.last_requested_at, b.registered_at) AS last_requested_at, b.version`
+	b.business_label, b.local_number, b.requests, coalesce(b.last_requested_at, b.registered_at) AS last_requested_at, b.version,
+	coalesce(
+		(SELECT r.kind FROM recordings r WHERE r.callback_id = b.id AND r.state = 'ready' LIMIT 1),
+		(SELECT r.kind FROM recordings r WHERE r.request_id = b.request_id AND r.state = 'ready' AND r.kind = 'call' LIMIT 1)
+	) AS recording`
 
 type callbackRow struct {
 	ID            int64      `db:"id"`
@@ -372,6 +378,7 @@ type callbackRow struct {
 	Requests      int        `db:"requests"`
 	LastRequested time.Time  `db:"last_requested_at"`
 	Version       int        `db:"version"`
+	Recording     optional   `db:"recording"`
 }
 
 func (r *callbackRow) callback() callbacks.Callback {
@@ -393,7 +400,8 @@ func (r *callbackRow) callback() callbacks.Callback {
 		BusinessLabel: string(r.BusinessLabel),
 		LocalNumber:   string(r.LocalNumber),
 		Requests:      r.Requests, LastRequestedAt: r.LastRequested,
-		Version: r.Version,
+		Recording: callbacks.Recording(r.Recording),
+		Version:   r.Version,
 	}
 }
 

@@ -60,7 +60,7 @@ type JobOptions struct {
 type jobQueue struct{ client *river.Client[pgx.Tx] }
 
 func newJobQueue(db *DB) (*jobQueue, error) {
-	client, err := river.NewClient(riverpgxv5.New(db.pool), &river.Config{Logger: db.log})
+	client, err := river.NewClient(riverpgxv5.New(db.pool), &river.Config{Logger: slog.New(forDebugging{db.log.Handler()})})
 	if err != nil {
 		return nil, fmt.Errorf("open job queue: %w", err)
 	}
@@ -145,7 +145,7 @@ func (db *DB) NewJobs(o JobOptions) (*Jobs, error) {
 	river.AddWorker(workers, &sweepWorker{recordings: o.Recordings})
 	river.AddWorker(workers, &retireWorker{recordings: o.Recordings})
 	client, err := river.NewClient(riverpgxv5.New(db.pool), &river.Config{
-		Logger: quietly(o.Log), Queues: queues, Workers: workers, PeriodicJobs: rounds,
+		Logger: slog.New(forDebugging{o.Log.Handler()}), Queues: queues, Workers: workers, PeriodicJobs: rounds,
 		JobTimeout: ingestTimeout, RescueStuckJobsAfter: rescueAfter, SoftStopTimeout: stopPatience,
 		ErrorHandler: &jobErrors{log: o.Log},
 	})
@@ -155,24 +155,27 @@ func (db *DB) NewJobs(o JobOptions) (*Jobs, error) {
 	return &Jobs{client: client}, nil
 }
 
-// quietly leaves out of River's log what it says of every job and at every
-// start; its errors are reported by jobErrors.
-func quietly(log *slog.Logger) *slog.Logger {
-	return slog.New(atLeast{Handler: log.Handler(), level: slog.LevelWarn})
-}
-
-type atLeast struct {
-	slog.Handler
-	level slog.Level
-}
+// forDebugging shows what River says of itself only where everything is logged:
+// failed jobs are reported by jobErrors, and that the database is away by
+// whoever follows calls, and not once a second.
+type forDebugging struct{ slog.Handler }
 
 // Enabled implements slog.Handler.
-func (h atLeast) Enabled(ctx context.Context, level slog.Level) bool {
-	return level >= h.level && h.Handler.Enabled(ctx, level)
+func (h forDebugging) Enabled(ctx context.Context, _ slog.Level) bool {
+	return h.Handler.Enabled(ctx, slog.LevelDebug)
 }
 
-// every is a job for each interval, beginning at once. At the start of a
-// daemon others may be there that did it just now, hence the period.
+// WithAttrs implements slog.Handler.
+func (h forDebugging) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return forDebugging{h.Handler.WithAttrs(attrs)}
+}
+
+// WithGroup implements slog.Handler.
+func (h forDebugging) WithGroup(name string) slog.Handler {
+	return forDebugging{h.Handler.WithGroup(name)}
+}
+
+// every is a job for each interval, beginning at once.
 func every(interval time.Duration, args func() river.JobArgs, node string) *river.PeriodicJob {
 	return river.NewPeriodicJob(river.PeriodicInterval(interval), func() (river.JobArgs, *river.InsertOpts) {
 		return args(), once(node)
