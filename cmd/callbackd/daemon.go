@@ -42,6 +42,9 @@ type daemon struct {
 	followers []*callcenter.Follower
 	server    *api.Server
 	registry  *prometheus.Registry
+	// library opens recordings, and jobs are what is done about them.
+	library *recording.Library
+	jobs    *postgres.Jobs
 	// dialplan is the configuration that was read last, whose dialplan part
 	// holds.
 	dialplan atomic.Pointer[configs.Config]
@@ -79,6 +82,9 @@ func openDaemon(ctx context.Context, cfg *configs.Config, log *slog.Logger, visi
 		d.followers = append(d.followers, f)
 	}
 	d.registry.MustRegister(callcenter.NewCollector(d.followers...))
+	if err := d.openRecordings(); err != nil {
+		return nil, err
+	}
 	page, err := workspace.Open()
 	if err != nil {
 		return nil, err
@@ -95,10 +101,7 @@ func openDaemon(ctx context.Context, cfg *configs.Config, log *slog.Logger, visi
 }
 
 func (d *daemon) newFollower(node *configs.PBX, metrics *callcenter.Metrics) (*callcenter.Follower, error) {
-	client, err := ari.NewClient(ari.ClientOptions{
-		URL: node.ARI.URL, Username: node.ARI.Username, Password: node.ARI.Password.Reveal(),
-		Application: node.ARI.Application,
-	})
+	client, err := newClient(node)
 	if err != nil {
 		return nil, fmt.Errorf("pbx %q: %w", node.Name, err)
 	}
@@ -120,10 +123,7 @@ func (d *daemon) newFollower(node *configs.PBX, metrics *callcenter.Metrics) (*c
 }
 
 func (d *daemon) newServer(page api.Page, visitors []api.DemoAccount) *api.Server {
-	nodes := make([]string, 0, len(d.cfg.PBX))
-	for _, n := range d.cfg.PBX {
-		nodes = append(nodes, n.Name)
-	}
+	nodes := d.nodeNames()
 	d.dialplan.Store(d.cfg)
 	book := phonebook.NewBook(d.db.Phonebook(), d.cfg.Region, nil)
 	return api.New(api.Options{
@@ -141,7 +141,7 @@ func (d *daemon) newServer(page api.Page, visitors []api.DemoAccount) *api.Serve
 		Phonebook:  book,
 		Recordings: d.db.Recordings(),
 		Player: recording.NewPlayer(recording.PlayerOptions{
-			Recordings: d.db.Recordings(), Store: d.db.Playback(), Log: d.log, Registry: d.registry,
+			Recordings: d.db.Recordings(), Sounds: d.library, Store: d.db.Playback(), Log: d.log, Registry: d.registry,
 		}),
 		Page:           page,
 		Version:        version(),
@@ -187,6 +187,7 @@ func (d *daemon) Run(ctx context.Context) error {
 		g.Go(func() error { return f.Run(ctx) })
 	}
 	g.Go(func() error { return d.feed.Run(ctx) })
+	g.Go(func() error { return d.work(ctx) })
 	g.Go(func() error { return d.server.Run(ctx) })
 	ops := api.NewOps(api.OpsOptions{Registry: d.registry, Ready: d.ready, Log: d.log})
 	g.Go(func() error { return d.serve(ctx, d.api, d.server.Handler(), d.cfg.Listen.TLS) })

@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"sync"
 	"syscall"
 	"time"
@@ -260,6 +261,7 @@ func (d *demo) config(ctx context.Context, url string) (*configs.Config, error) 
 	cfg.Listen.PlainCookies = true
 	cfg.PBX[0].ARI.URL = d.pbx.ARI
 	cfg.PBX[0].Recordings.Directory = d.pbx.Recordings
+	cfg.Recordings.Copies = filepath.Join(filepath.Dir(d.pbx.Recordings), "copies")
 	return cfg, nil
 }
 

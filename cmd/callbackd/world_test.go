@@ -86,6 +86,7 @@ func exampleConfig(t *testing.T, pbx *lab.Asterisk, database string) *configs.Co
 	cfg.Listen.API, cfg.Listen.Ops = "127.0.0.1:0", "127.0.0.1:0"
 	cfg.PBX[0].ARI.URL = pbx.ARI
 	cfg.PBX[0].Recordings.Directory = pbx.Recordings
+	cfg.Recordings.Copies = t.TempDir()
 	return cfg
 }
 
