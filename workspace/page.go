@@ -76,6 +76,10 @@ func open(files fs.FS) (*Page, error) {
 	return p, nil
 }
 
+// Built reports whether the program has the page, not only the one that says
+// how to build it.
+func (p *Page) Built() bool { return p.ready }
+
 // Has reports whether a path is one of the page's: a screen, or a file.
 func (p *Page) Has(name string) bool {
 	if name == "/" {

@@ -42,6 +42,7 @@ export function LoginForm({ account }: { account?: string }) {
             label={t("password")}
             name="password"
             autoComplete="current-password"
+            visibilityToggleButtonProps={{ "aria-label": t("showPassword") }}
             required
             data-autofocus={account === undefined ? undefined : true}
             value={password}

@@ -1,0 +1,247 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"callbackd/accounts"
+	"callbackd/lab"
+	"callbackd/sip"
+	"callbackd/workspace"
+)
+
+// onlyScenarios helps who writes one: go test ./cmd/callbackd -run InABrowser
+// -args -browser 'title'.
+var onlyScenarios = flag.String("browser", "", "run only the scenarios in the browser whose title matches this `pattern`")
+
+// browserPatience bounds all scenarios of workspace/browser together.
+const browserPatience = 8 * time.Minute
+
+// TestWorkspace_InABrowser runs the scenarios of workspace/browser, in which
+// people work at their browsers while phones call: a real PBX, a database, the
+// daemon, and Chromium.
+func TestWorkspace_InABrowser(t *testing.T) {
+	t.Parallel()
+	page, err := workspace.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !page.Built() {
+		t.Fatal("this test was built without the workspace page: run `make workspace` first")
+	}
+	o := newOffice(t)
+	control := httptest.NewServer(o.handler())
+	t.Cleanup(control.Close)
+	ctx, cancel := context.WithTimeout(t.Context(), browserPatience)
+	defer cancel()
+	folder := filepath.Join("..", "..", "workspace")
+	arguments := []string{"test", "--config", "browser/playwright.config.ts", "--grep", *onlyScenarios}
+	playwright := exec.CommandContext(ctx, filepath.Join("node_modules", ".bin", "playwright"), arguments...)
+	playwright.Dir = folder
+	playwright.Env = append(os.Environ(), "CALLBACKD_URL="+o.url(), "CALLBACKD_OFFICE="+control.URL)
+	// SIGINT has it close its browsers.
+	playwright.Cancel = func() error { return playwright.Process.Signal(os.Interrupt) }
+	playwright.WaitDelay = 10 * time.Second
+	var out bytes.Buffer
+	playwright.Stdout, playwright.Stderr = &out, &out
+	ended := make(chan error, 1)
+	go func() { ended <- playwright.Run() }()
+	err = o.obey(ended)
+	t.Logf("playwright: %s", out.String())
+	if err != nil {
+		t.Errorf("scenarios failed: %v; pictures are in %s", err, filepath.Join(folder, "artefacts"))
+	}
+}
+
+// office is a world whose phones the scenarios tell what to do.
+type office struct {
+	t *testing.T
+	w *world
+
+	phones map[string]*sip.Phone
+	orders chan order
+
+	mu    sync.Mutex
+	calls map[string]*sip.Call
+}
+
+// order is to stop or start the daemon.
+type order struct {
+	running bool
+	done    chan<- struct{}
+}
+
+// officePassword is that of all accounts of the office; workspace/browser
+// knows it.
+const officePassword = "correct horse battery"
+
+func newOffice(t *testing.T) *office {
+	t.Helper()
+	o := &office{
+		t: t, w: newStoppedWorld(t, lab.AsteriskOptions{}),
+		phones: make(map[string]*sip.Phone), calls: make(map[string]*sip.Call), orders: make(chan order),
+	}
+	o.w.cfg.Listen.PlainCookies = true
+	o.w.start(t)
+	// The daemon is at the same address when it is started again.
+	o.w.cfg.Listen.API, o.w.cfg.Listen.Ops = o.w.daemon.api.Addr().String(), o.w.daemon.ops.Addr().String()
+	service := accounts.NewService(accounts.Options{Store: o.w.daemon.db.Accounts(), HasCallCenter: o.w.daemon.hasCallCenter})
+	for _, a := range demoAccounts() {
+		_, err := service.Create(t.Context(), accounts.Operator(), accounts.NewAccount{
+			Name: a.Name, DisplayName: a.DisplayName, Role: a.Role, CallCenters: a.CallCenters, Endpoint: a.Endpoint, Password: officePassword,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	o.phones["outside"] = o.w.outside(t, sip.Behaviour{})
+	for _, extension := range []string{"2001", "2002", "2003", "2004"} {
+		o.phones[extension] = o.w.agent(t, extension, sip.Behaviour{Ignore: true})
+	}
+	return o
+}
+
+func (o *office) url() string { return "http://" + o.w.cfg.Listen.API }
+
+// handler takes what workspace/browser/office.ts says.
+func (o *office) handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("POST /call", command(o.call))
+	mux.Handle("POST /answer", command(o.answer))
+	mux.Handle("POST /hangup", command(o.hangUp))
+	mux.Handle("POST /daemon", command(o.runDaemon))
+	return mux
+}
+
+// command makes a handler of what the office can do; the answer names the
+// call that it is about.
+func command[T any](do func(ctx context.Context, how T) (call string, err error)) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), patience)
+		defer cancel()
+		var how T
+		err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<10)).Decode(&how)
+		var call string
+		if err == nil {
+			call, err = do(ctx, how)
+		}
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		_ = json.NewEncoder(w).Encode(map[string]string{"call": call})
+	})
+}
+
+type callCommand struct {
+	From, To, Number string
+	Withheld         bool
+}
+
+// call has a phone place a call.
+func (o *office) call(ctx context.Context, how callCommand) (string, error) {
+	phone := o.phones[how.From]
+	if phone == nil {
+		return "", fmt.Errorf("there is no phone %q", how.From)
+	}
+	options := sip.CallOptions{Withheld: how.Withheld}
+	if how.From == "outside" {
+		options.CallerNumber = how.Number
+	}
+	// A call lasts longer than the request that begins it.
+	call, err := phone.Call(context.WithoutCancel(ctx), how.To, options)
+	if err != nil {
+		return "", fmt.Errorf("call %s from %s: %w", how.To, how.From, err)
+	}
+	return o.keep(call), nil
+}
+
+// answer has a phone answer the call that rings on it, or is going to. Calls
+// that rang and were answered elsewhere are passed over.
+func (o *office) answer(ctx context.Context, how struct{ Phone string }) (string, error) {
+	phone := o.phones[how.Phone]
+	if phone == nil {
+		return "", fmt.Errorf("there is no phone %q", how.Phone)
+	}
+	for {
+		select {
+		case call := <-phone.Incoming():
+			err := call.Answer(ctx)
+			select {
+			case <-call.Done():
+				continue
+			default:
+			}
+			if err != nil {
+				return "", fmt.Errorf("answer on %s: %w", how.Phone, err)
+			}
+			return o.keep(call), nil
+		case <-ctx.Done():
+			return "", fmt.Errorf("no call rings on %s: %w", how.Phone, ctx.Err())
+		}
+	}
+}
+
+// hangUp ends a call, and returns when the PBX has seen it.
+func (o *office) hangUp(ctx context.Context, how struct{ Call string }) (string, error) {
+	o.mu.Lock()
+	call := o.calls[how.Call]
+	o.mu.Unlock()
+	if call == nil {
+		return "", fmt.Errorf("there is no call %q", how.Call)
+	}
+	return how.Call, call.Hangup(ctx)
+}
+
+// keep names a call.
+func (o *office) keep(call *sip.Call) string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.calls[call.ID()] = call
+	return call.ID()
+}
+
+// runDaemon stops the daemon or starts it again, which is done by the test's
+// own goroutine.
+func (o *office) runDaemon(ctx context.Context, how struct{ Running bool }) (string, error) {
+	done := make(chan struct{})
+	select {
+	case o.orders <- order{running: how.Running, done: done}:
+	case <-ctx.Done():
+		return "", context.Cause(ctx)
+	}
+	select {
+	case <-done:
+		return "", nil
+	case <-ctx.Done():
+		return "", context.Cause(ctx)
+	}
+}
+
+// obey carries out orders until the scenarios have ended, and returns how.
+func (o *office) obey(ended <-chan error) error {
+	for {
+		select {
+		case order := <-o.orders:
+			if order.running {
+				o.w.start(o.t)
+			} else {
+				o.w.stop()
+			}
+			close(order.done)
+		case err := <-ended:
+			return err
+		}
+	}
+}

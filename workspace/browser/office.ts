@@ -1,0 +1,122 @@
+import path from "node:path";
+import { type BrowserContext, test as base, expect, type Page } from "@playwright/test";
+
+/** What the phones, and the daemon, can be told. The Go test that started everything listens. */
+export class Office {
+  constructor(private readonly url: string) {}
+
+  /** Has a phone call a number, from outside unless said otherwise. Returns the call's name. */
+  call(to: string, how: { from?: string; number?: string; withheld?: boolean } = {}): Promise<string> {
+    return this.tell("call", { from: "outside", number: "0312345678", ...how, to });
+  }
+
+  /** Has an agent's phone answer the call that rings, or is going to. Returns the name of its end of the call. */
+  answer(phone: string): Promise<string> {
+    return this.tell("answer", { phone });
+  }
+
+  async hangUp(call: string): Promise<void> {
+    await this.tell("hangup", { call });
+  }
+
+  /** Has an agent answer a call from outside, talk for a moment, and the caller hang up. */
+  async talk(to: string, phone: string, number?: string): Promise<void> {
+    const call = await this.call(to, number === undefined ? {} : { number });
+    await this.answer(phone);
+    await this.hangUp(call);
+  }
+
+  /** Stops the daemon, or starts it again at the same address. */
+  async daemon(running: boolean): Promise<void> {
+    await this.tell("daemon", { running });
+  }
+
+  private async tell(what: string, how: object): Promise<string> {
+    const answer = await fetch(`${this.url}/${what}`, { method: "POST", body: JSON.stringify(how) });
+    if (!answer.ok) throw new Error(`${what} ${JSON.stringify(how)}: ${await answer.text()}`);
+    return ((await answer.json()) as { call: string }).call;
+  }
+}
+
+/** What the browser was asked to show. Headless browsers show no notifications, so they are noted instead. */
+export interface Shown {
+  title: string;
+  body: string;
+  tag: string;
+}
+
+/** Someone at a browser of their own. */
+export class Person {
+  constructor(
+    readonly context: BrowserContext,
+    readonly page: Page,
+  ) {}
+
+  /** The notifications that the page asked for. */
+  notifications(): Promise<Shown[]> {
+    return this.page.evaluate(() => (window as unknown as { shown: Shown[] }).shown);
+  }
+
+  /** Keeps a picture of the page among the artefacts, which are not committed. */
+  async picture(name: string): Promise<void> {
+    await this.page.screenshot({ path: path.join(import.meta.dirname, "../artefacts", `${name}.png`) });
+  }
+}
+
+const password = "correct horse battery";
+
+interface Fixtures {
+  office: Office;
+  /** Opens a browser and logs in: sato and suzuki (support), takahashi (sales), yamada (supervisor), admin. */
+  login: (name: string) => Promise<Person>;
+}
+
+export const test = base.extend<Fixtures>({
+  // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the fixtures that are needed from the pattern
+  office: async ({}, use) => {
+    await use(new Office(process.env.CALLBACKD_OFFICE ?? ""));
+  },
+  login: async ({ browser }, use) => {
+    const people: Person[] = [];
+    const faults: string[] = [];
+    await use(async (name) => {
+      const context = await browser.newContext({ permissions: ["notifications"] });
+      await context.addInitScript(noteNotifications);
+      const page = await context.newPage();
+      page.on("pageerror", (error) => faults.push(`${name}: ${error.message}`));
+      page.on("console", (message) => {
+        // Answers with an error status are part of some scenarios; the policy being broken is of none.
+        if (message.type() === "error" && !message.text().startsWith("Failed to load resource"))
+          faults.push(message.text());
+      });
+      await page.goto("/");
+      await page.getByLabel("ログイン名").fill(name);
+      await page.locator("input[name=password]").fill(password);
+      await page.getByRole("button", { name: "ログイン" }).click();
+      await expect(page.getByRole("navigation", { name: "メインメニュー" })).toBeVisible();
+      const person = new Person(context, page);
+      people.push(person);
+      return person;
+    });
+    for (const person of people) await person.context.close();
+    expect(faults, "nothing goes wrong in the browser").toEqual([]);
+  },
+});
+
+function noteNotifications(): void {
+  const shown: Shown[] = [];
+  class Noted extends EventTarget {
+    static readonly permission = "granted";
+    static requestPermission = async () => "granted";
+    onclick: (() => void) | null = null;
+    constructor(title: string, options: { body?: string; tag?: string } = {}) {
+      super();
+      shown.push({ title, body: options.body ?? "", tag: options.tag ?? "" });
+      (window as unknown as { lastShown: Noted }).lastShown = this;
+    }
+    close(): void {}
+  }
+  Object.assign(window, { shown, Notification: Noted });
+}
+
+export { expect };
