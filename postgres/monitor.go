@@ -1,8 +1,11 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -44,10 +47,14 @@ func (m *Monitor) Situation(ctx context.Context) (callbacks.Situation, error) {
 		if s.Nodes, err = nodes(ctx, tx, m.nodes); err != nil {
 			return err
 		}
-		if s.Desks, err = desks(ctx, tx); err != nil {
+		live, err := readLive(ctx, tx)
+		if err != nil {
 			return err
 		}
-		s.Agents, err = agents(ctx, tx, s.Nodes)
+		if s.Desks, err = withBacklogs(ctx, tx, live.desks); err != nil {
+			return err
+		}
+		s.Agents, err = agents(ctx, tx, live.phones, s.Nodes)
 		return err
 	})
 	if err != nil {
@@ -56,56 +63,101 @@ func (m *Monitor) Situation(ctx context.Context) (callbacks.Situation, error) {
 	return s, nil
 }
 
-// desks returns what goes on at each call center where anything does.
-func desks(ctx context.Context, q querier) ([]callbacks.Desk, error) {
-	type deskRow struct {
-		CallCenter       string     `db:"call_center"`
+// live is what goes on in the calls that run.
+type live struct {
+	// desks are the call centers that are called, without their callbacks.
+	desks map[string]callbacks.Desk
+	// phones are the calls of the phones of accounts, by endpoint.
+	phones map[string][]callbacks.PhoneCall
+}
+
+// readLive reads the calls that run, once: they lie scattered among those
+// that ended, and to find them is most of the work.
+func readLive(ctx context.Context, q querier) (live, error) {
+	// A row is a call center, or else a phone in a call.
+	type liveRow struct {
+		CallCenter       optional   `db:"call_center"`
 		Waiting          int        `db:"waiting"`
 		LongestWaitSince *time.Time `db:"longest_wait_since"`
 		Talking          int        `db:"talking"`
-		Open             int        `db:"open"`
-		Unassigned       int        `db:"unassigned"`
-		OldestOpenAt     *time.Time `db:"oldest_open_at"`
+
+		Endpoint    optional   `db:"endpoint"`
+		State       optional   `db:"state"`
+		Since       *time.Time `db:"since"`
+		RequestID   optional   `db:"request_id"`
+		Node        optional   `db:"node"`
+		CallCenters []string   `db:"call_centers"`
+		Agents      []string   `db:"agents"`
 	}
-	rows, err := collect[deskRow](ctx, q, `
-		WITH live AS (
-			SELECT phase_call_center AS call_center,
-				count(*) FILTER (WHERE phase = 'waiting') AS waiting,
-				min(phase_since) FILTER (WHERE phase = 'waiting') AS longest_wait_since,
-				count(*) FILTER (WHERE phase = 'talking') AS talking
+	rows, err := collect[liveRow](ctx, q, `
+		WITH live AS MATERIALIZED (
+			SELECT request_id, node, call_centers, agents, phase, phase_call_center, phase_since, phones
 			FROM calls
-			WHERE state = 'active' AND phase IS NOT NULL
-			GROUP BY phase_call_center
-		), backlog AS (
-			SELECT call_center, count(*) AS open, count(*) FILTER (WHERE assignee IS NULL) AS unassigned,
-				min(registered_at) AS oldest_open_at
-			FROM callbacks
-			WHERE status = 'open'
-			GROUP BY call_center
+			WHERE state = 'active'
 		)
-		SELECT call_center, coalesce(waiting, 0) AS waiting, longest_wait_since, coalesce(talking, 0) AS talking,
-			coalesce(open, 0) AS open, coalesce(unassigned, 0) AS unassigned, oldest_open_at
-		FROM live FULL JOIN backlog USING (call_center)
-		ORDER BY call_center COLLATE "C"`, nil)
+		SELECT phase_call_center AS call_center,
+			count(*) FILTER (WHERE phase = 'waiting') AS waiting,
+			min(phase_since) FILTER (WHERE phase = 'waiting') AS longest_wait_since,
+			count(*) FILTER (WHERE phase = 'talking') AS talking,
+			NULL AS endpoint, NULL AS state, NULL::timestamptz AS since,
+			NULL AS request_id, NULL AS node, NULL::text[] AS call_centers, NULL::text[] AS agents
+		FROM live
+		WHERE phase IS NOT NULL
+		GROUP BY phase_call_center
+		UNION ALL
+		SELECT NULL, 0, NULL, 0, p.endpoint, p.state, p.since, l.request_id, l.node, l.call_centers, l.agents
+		FROM live l
+		CROSS JOIN jsonb_to_recordset(l.phones) AS p (endpoint text, state text, since timestamptz)
+		JOIN accounts a ON a.endpoint = p.endpoint
+		WHERE l.phones <> '[]' AND a.enabled`, nil)
 	if err != nil {
-		return nil, err
+		return live{}, err
 	}
-	found := make([]callbacks.Desk, len(rows))
-	for i, r := range rows {
-		found[i] = callbacks.Desk{
-			CallCenter: r.CallCenter, Waiting: r.Waiting, LongestWaitSince: orZero(r.LongestWaitSince), Talking: r.Talking,
-			Open: r.Open, Unassigned: r.Unassigned, OldestOpenAt: orZero(r.OldestOpenAt),
+	found := live{desks: map[string]callbacks.Desk{}, phones: map[string][]callbacks.PhoneCall{}}
+	for _, r := range rows {
+		if r.Endpoint == "" {
+			found.desks[string(r.CallCenter)] = callbacks.Desk{
+				CallCenter: string(r.CallCenter), Waiting: r.Waiting, LongestWaitSince: orZero(r.LongestWaitSince), Talking: r.Talking,
+			}
+			continue
 		}
+		endpoint := string(r.Endpoint)
+		found.phones[endpoint] = append(found.phones[endpoint], callbacks.PhoneCall{
+			Phone:     callcenter.Phone{Endpoint: endpoint, State: callcenter.PhoneState(r.State), Since: orZero(r.Since)},
+			RequestID: callcenter.RequestID(r.RequestID), Node: string(r.Node), CallCenters: r.CallCenters, Agents: r.Agents,
+		})
 	}
 	return found, nil
 }
 
-// agents returns the people with a phone, and what it does.
-func agents(ctx context.Context, q querier, nodes []callcenter.NodeStatus) ([]callbacks.Agent, error) {
-	calls, err := phoneCalls(ctx, q)
+// withBacklogs adds what is still to be done to what goes on, and returns all
+// call centers where there is either, by their IDs.
+func withBacklogs(ctx context.Context, q querier, called map[string]callbacks.Desk) ([]callbacks.Desk, error) {
+	type backlogRow struct {
+		CallCenter   string    `db:"call_center"`
+		Open         int       `db:"open"`
+		Unassigned   int       `db:"unassigned"`
+		OldestOpenAt time.Time `db:"oldest_open_at"`
+	}
+	rows, err := collect[backlogRow](ctx, q, `
+		SELECT call_center, count(*) AS open, count(*) FILTER (WHERE assignee IS NULL) AS unassigned,
+			min(registered_at) AS oldest_open_at
+		FROM callbacks
+		WHERE status = 'open'
+		GROUP BY call_center`, nil)
 	if err != nil {
 		return nil, err
 	}
+	for _, r := range rows {
+		desk := called[r.CallCenter]
+		desk.CallCenter, desk.Open, desk.Unassigned, desk.OldestOpenAt = r.CallCenter, r.Open, r.Unassigned, r.OldestOpenAt
+		called[r.CallCenter] = desk
+	}
+	return slices.SortedFunc(maps.Values(called), func(a, b callbacks.Desk) int { return cmp.Compare(a.CallCenter, b.CallCenter) }), nil
+}
+
+// agents returns the people with a phone, and what it does in which calls.
+func agents(ctx context.Context, q querier, calls map[string][]callbacks.PhoneCall, nodes []callcenter.NodeStatus) ([]callbacks.Agent, error) {
 	type agentRow struct {
 		ID          int64      `db:"id"`
 		Name        string     `db:"name"`
@@ -130,34 +182,4 @@ func agents(ctx context.Context, q querier, nodes []callcenter.NodeStatus) ([]ca
 		found[i].Settle(calls[r.Endpoint], orZero(r.FreedAt), nodes)
 	}
 	return found, nil
-}
-
-// phoneCalls returns the running calls of the phones of accounts, by endpoint.
-func phoneCalls(ctx context.Context, q querier) (map[string][]callbacks.PhoneCall, error) {
-	type phoneRow struct {
-		Endpoint    string    `db:"endpoint"`
-		State       string    `db:"state"`
-		Since       time.Time `db:"since"`
-		RequestID   string    `db:"request_id"`
-		Node        string    `db:"node"`
-		CallCenters []string  `db:"call_centers"`
-		Agents      []string  `db:"agents"`
-	}
-	rows, err := collect[phoneRow](ctx, q, `
-		SELECT p.endpoint, p.state, p.since, c.request_id, c.node, c.call_centers, c.agents
-		FROM calls c
-		CROSS JOIN jsonb_to_recordset(c.phones) AS p (endpoint text, state text, since timestamptz)
-		JOIN accounts a ON a.endpoint = p.endpoint
-		WHERE c.state = 'active' AND c.phones <> '[]' AND a.enabled`, nil)
-	if err != nil {
-		return nil, err
-	}
-	calls := map[string][]callbacks.PhoneCall{}
-	for _, r := range rows {
-		calls[r.Endpoint] = append(calls[r.Endpoint], callbacks.PhoneCall{
-			Phone:     callcenter.Phone{Endpoint: r.Endpoint, State: callcenter.PhoneState(r.State), Since: r.Since},
-			RequestID: callcenter.RequestID(r.RequestID), Node: r.Node, CallCenters: r.CallCenters, Agents: r.Agents,
-		})
-	}
-	return calls, nil
 }
