@@ -75,6 +75,13 @@ func TestSchema_CallbacksOnlyForCallCenterCalls(t *testing.T) {
 		{"ended without a result", run(`UPDATE calls SET state = 'ended', ended_at = now()`), "calls_ended"},
 		{"active with an end", run(`UPDATE calls SET ended_at = now()`), "calls_ended"},
 		{"kind that is none", run(`UPDATE calls SET kind = 'voicemail', call_center = NULL WHERE request_id = $1`, phone.RequestID), "calls_kind"},
+		{"waiting nobody knows where", run(`UPDATE calls SET phase = 'waiting', phase_since = now()`), "calls_phase"},
+		{"phase that is none", run(`UPDATE calls SET phase = 'held', phase_since = now(), phase_call_center = 'x'`), "calls_phase"},
+		{"phones that are no list", run(`UPDATE calls SET phones = '{}'`), "calls_phones"},
+		{"a change of no node", run(`INSERT INTO changes (kind, call_centers) VALUES ('node', '{}')`), "changes_node"},
+		{"a change of no call", run(`INSERT INTO changes (kind, call_centers) VALUES ('call', '{}')`), "changes_node"},
+		{"a node whose state is none", run(`
+			INSERT INTO nodes (name, state, state_since, connections, seen_at) VALUES ('x', 'stale', now(), 0, now())`), "nodes_state"},
 		{"two calls of one linkedid", run(`UPDATE calls SET linked_id = 'x'`), "calls_linked_id"},
 	}
 	for _, test := range tests {
