@@ -28,7 +28,7 @@ type room struct {
 var rooms = map[string]room{
 	"cmd": {
 		mayImport: []string{
-			"api", "postgres", "workspace", "lab", "callbacks", "recording", "accounts", "phonebook",
+			"api", "postgres", "workspace", "lab", "attendant", "callbacks", "recording", "accounts", "phonebook",
 			"callcenter", "ari", "sip", "configs",
 		},
 		why: "cmd wires everything and nothing stands on it",
@@ -45,6 +45,10 @@ var rooms = map[string]room{
 	"lab": {
 		mayImport: []string{"configs", "sip"},
 		why:       "lab gives real surroundings to whoever is tested, so it must not need what is tested",
+	},
+	"attendant": {
+		mayImport: []string{"callbacks", "recording", "accounts", "phonebook", "callcenter", "ari"},
+		why:       "the attendant talks to callers and has callbacks registered, whatever stores them",
 	},
 	"callbacks": {
 		mayImport: []string{"accounts", "phonebook", "callcenter"},
@@ -218,6 +222,10 @@ func TestArchitecture_Plan(t *testing.T) {
 		{"callbacks", "postgres"},
 		{"callbacks", "api"},
 		{"recording", "postgres"},
+		{"callbacks", "attendant"},
+		{"callcenter", "attendant"},
+		{"attendant", "postgres"},
+		{"attendant", "api"},
 		{"accounts", "callbacks"},
 		{"ari", "callcenter"},
 		{"ari", "configs"},
@@ -237,6 +245,8 @@ func TestArchitecture_Plan(t *testing.T) {
 	}
 	for _, arrow := range [][2]string{
 		{"cmd/callbackd", "postgres"},
+		{"cmd/callbackd", "attendant"},
+		{"attendant", "callbacks"},
 		{"cmd/callbackd", "lab/labtest"},
 		{"callcenter", "ari"},
 		{"ari/aritest", "ari"},

@@ -76,6 +76,12 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 	return m
 }
 
+// CountRegistered counts a callback that was registered in another way than
+// by a request.
+func (s *Server) CountRegistered(origin callbacks.Origin) {
+	s.metrics.registered.WithLabelValues(string(origin)).Inc()
+}
+
 func (m *metrics) observe(rec *recorder, method string, took time.Duration) {
 	method = methodLabel(method)
 	m.requests.WithLabelValues(rec.route, method, strconv.Itoa(rec.finalStatus())).Inc()

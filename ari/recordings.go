@@ -87,3 +87,18 @@ func (c *Client) StoredRecording(ctx context.Context, name string, w io.Writer, 
 	}
 	return n, nil
 }
+
+// LiveRecording returns a recording that is being made; IsGone if it has
+// ended.
+func (c *Client) LiveRecording(ctx context.Context, name string) (Recording, error) {
+	body, err := c.get(ctx, path("recordings", "live", name), nil)
+	if err != nil {
+		return Recording{}, err
+	}
+	var r Recording
+	p := scanner{s: string(body)}
+	if err := recording(&p, &r); err != nil {
+		return Recording{}, fmt.Errorf("decode recording: %w", err)
+	}
+	return r, nil
+}

@@ -30,6 +30,8 @@ type Config struct {
 	BusinessLabels []BusinessLabel `yaml:"business_labels"`
 	// Recordings is about those of all nodes.
 	Recordings Recordings `yaml:"recordings"`
+	// Attendant says how callers are talked to who ask for a callback.
+	Attendant Attendant `yaml:"attendant"`
 }
 
 // Location returns the zone that Timezone names. It panics on a name that
@@ -212,6 +214,9 @@ type CallCenter struct {
 	// dialled number nor the dialplan gives one; empty for none.
 	Label      string    `yaml:"label"`
 	Recordings Retention `yaml:"recordings"`
+	// AutoRegister says which calls become callbacks by themselves; none when
+	// omitted.
+	AutoRegister AutoRegister `yaml:"auto_register"`
 }
 
 // RingGroup is an extension that rings several phones; its calls are no
@@ -249,6 +254,8 @@ func defaults() *Config {
 		Timezone: "Asia/Tokyo",
 		Region:   "JP",
 		Log:      Log{Format: LogText, Level: LogLevel{slog.LevelInfo}},
+
+		Attendant: defaultAttendant(),
 	}
 }
 

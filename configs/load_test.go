@@ -52,6 +52,7 @@ func TestLoad_TraceConfiguration(t *testing.T) {
 			{ID: "night", Name: "夜間", Extension: "6002", Queues: []string{"ringgroup6002"}},
 		},
 		Terminals: []Terminal{{Extension: MustParsePattern("_2XXX")}},
+		Attendant: defaultAttendant(),
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("configuration (-want +got):\n%s", diff)

@@ -23,6 +23,8 @@ var (
 	application = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
 	endpoint    = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9]*/[^\s/,&;@]+$`)
 	dialled     = regexp.MustCompile(`^\+?[0-9*#]+$`)
+	soundName   = regexp.MustCompile(`^[A-Za-z0-9_./-]+$`)
+	language    = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
 )
 
 // validator reports what a decoded configuration gets wrong.
@@ -45,6 +47,7 @@ func (v *validator) config(cfg *Config) {
 	v.nodes(cfg)
 	labels := v.labels(cfg.BusinessLabels)
 	v.dialplan(cfg, labels)
+	v.attendant(&cfg.Attendant)
 }
 
 func (v *validator) database(db Database) {
@@ -225,6 +228,33 @@ func (v *validator) dialplan(cfg *Config, labels *unique) {
 			extensions.add(path, t.Extension.key(), text)
 		case v.sound(path):
 			v.report(path, `the extension is missing: write a number, or a pattern such as "_2XXX"`)
+		}
+	}
+}
+
+// longest bounds what the attendant may be told to wait: it gives up after
+// four minutes in all, and a message of more is nobody's to hear.
+const longest = 3 * time.Minute
+
+// attendant checks how callers are talked to.
+func (v *validator) attendant(a *Attendant) {
+	for path, name := range map[string]string{
+		"welcome": a.Sounds.Welcome, "your_number": a.Sounds.YourNumber, "digits": a.Sounds.Digits, "confirm": a.Sounds.Confirm,
+		"enter": a.Sounds.Enter, "invalid": a.Sounds.Invalid, "leave_message": a.Sounds.LeaveMessage,
+		"registered": a.Sounds.Registered, "added": a.Sounds.Added, "cancelled": a.Sounds.Cancelled,
+		"no_number": a.Sounds.NoNumber, "failed": a.Sounds.Failed,
+	} {
+		v.shape("attendant.sounds."+path, name, soundName, "a sound's name", "it as Playback has it in the dialplan, such as callbackd/welcome")
+	}
+	if a.Language != "" {
+		v.shape("attendant.language", a.Language, language, "a language", "it as Asterisk does, such as ja")
+	}
+	for path, d := range map[string]Duration{
+		"key_timeout": a.KeyTimeout, "digit_timeout": a.DigitTimeout,
+		"message.max_duration": a.Message.MaxDuration, "message.max_silence": a.Message.MaxSilence,
+	} {
+		if path = "attendant." + path; v.sound(path) && d.Duration > longest {
+			v.report(path, "%s is longer than a caller should be held: write %s at most", d, longest)
 		}
 	}
 }

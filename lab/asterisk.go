@@ -160,6 +160,9 @@ func (a *Asterisk) prepare() (err error) {
 	if err := writeMusic(a.folder.join("moh", "hold.ulaw")); err != nil {
 		return err
 	}
+	if err := a.writeSounds(a.folder.join("data")); err != nil {
+		return err
+	}
 	return writeSample(a.folder.join("etc"), a.settings(), a.options.Globals)
 }
 

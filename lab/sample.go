@@ -121,7 +121,7 @@ func (a *Asterisk) settings() []setting {
 		"astvarlibdir": a.folder.join("lib"),
 		"astdbdir":     a.folder.join("lib"),
 		"astkeydir":    a.folder.join("lib"),
-		"astdatadir":   a.program.data,
+		"astdatadir":   a.folder.join("data"),
 		"astagidir":    a.folder.join("lib"),
 		"astspooldir":  a.folder.join("spool"),
 		"astrundir":    a.folder.join("run"),

@@ -82,3 +82,23 @@ func (t *callbackTx) SpokeSince(ctx context.Context, callCenter string, numbers 
 	}
 	return spoke, nil
 }
+
+// AbandonedCalls implements attendant.AbandonedStore.
+func (c *Calls) AbandonedCalls(ctx context.Context, callCenters []string, since time.Time) ([]callcenter.Call, error) {
+	// A call ends before it is stored, but by another clock; stored_at is when
+	// it was written last. The index finds what ended lately.
+	rows, err := collect[callRow](ctx, c.db.pool, `
+		SELECT `+callColumns+`
+		FROM calls c
+		WHERE result = 'abandoned' AND kind = 'call_center' AND direction = 'inbound'
+			AND ended_at > @since::timestamptz - interval '1 day' AND stored_at > @since
+			AND call_center = ANY (@call_centers) AND remote_number IS NOT NULL
+			AND NOT EXISTS (SELECT FROM callbacks b WHERE b.request_id = c.request_id)
+			AND NOT EXISTS (SELECT FROM callback_requests r WHERE r.request_id = c.request_id)
+		ORDER BY ended_at, request_id
+		LIMIT 1000`, pgx.StrictNamedArgs{"since": since, "call_centers": callCenters})
+	if err != nil {
+		return nil, fmt.Errorf("read abandoned calls: %w", err)
+	}
+	return toCalls(rows), nil
+}

@@ -175,3 +175,13 @@ func parseWAV(data []byte) ([]int16, error) {
 	}
 	return nil, errors.New("no samples")
 }
+
+// ToneLevel is the share of the clip's power that lies at a frequency: near 1
+// for a pure tone, 0 for none of it.
+func (c *Clip) ToneLevel(hertz float64) float64 {
+	samples := make([]float64, len(c.samples))
+	for i, sample := range c.samples {
+		samples[i] = float64(sample)
+	}
+	return toneLevel(samples, hertz)
+}

@@ -19,6 +19,33 @@ import (
 	openapi_types "github.com/oapi-codegen/runtime/types"
 )
 
+// Defines values for AgentState.
+const (
+	AgentStateDialling AgentState = "dialling"
+	AgentStateIdle     AgentState = "idle"
+	AgentStateRinging  AgentState = "ringing"
+	AgentStateTalking  AgentState = "talking"
+	AgentStateUnknown  AgentState = "unknown"
+)
+
+// Valid indicates whether the value is a known member of the AgentState enum.
+func (e AgentState) Valid() bool {
+	switch e {
+	case AgentStateDialling:
+		return true
+	case AgentStateIdle:
+		return true
+	case AgentStateRinging:
+		return true
+	case AgentStateTalking:
+		return true
+	case AgentStateUnknown:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for Direction.
 const (
 	DirectionInbound  Direction = "inbound"
@@ -44,6 +71,7 @@ func (e Direction) Valid() bool {
 const (
 	EventKindCall     EventKind = "call"
 	EventKindCallback EventKind = "callback"
+	EventKindNode     EventKind = "node"
 )
 
 // Valid indicates whether the value is a known member of the EventKind enum.
@@ -52,6 +80,8 @@ func (e EventKind) Valid() bool {
 	case EventKindCall:
 		return true
 	case EventKindCallback:
+		return true
+	case EventKindNode:
 		return true
 	default:
 		return false
@@ -85,6 +115,45 @@ func (e Kind) Valid() bool {
 	}
 }
 
+// Defines values for NodeState.
+const (
+	NodeStateConnected    NodeState = "connected"
+	NodeStateConnecting   NodeState = "connecting"
+	NodeStateDisconnected NodeState = "disconnected"
+	NodeStateReplaced     NodeState = "replaced"
+	NodeStateSilent       NodeState = "silent"
+	NodeStateStale        NodeState = "stale"
+	NodeStateStalled      NodeState = "stalled"
+	NodeStateStopped      NodeState = "stopped"
+	NodeStateUnknown      NodeState = "unknown"
+)
+
+// Valid indicates whether the value is a known member of the NodeState enum.
+func (e NodeState) Valid() bool {
+	switch e {
+	case NodeStateConnected:
+		return true
+	case NodeStateConnecting:
+		return true
+	case NodeStateDisconnected:
+		return true
+	case NodeStateReplaced:
+		return true
+	case NodeStateSilent:
+		return true
+	case NodeStateStale:
+		return true
+	case NodeStateStalled:
+		return true
+	case NodeStateStopped:
+		return true
+	case NodeStateUnknown:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for Origin.
 const (
 	OriginAutomatic Origin = "automatic"
@@ -112,6 +181,87 @@ const (
 func (e ProblemType) Valid() bool {
 	switch e {
 	case ProblemTypeAboutBlank:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RecordingCause.
+const (
+	RecordingCauseAbsent      RecordingCause = "absent"
+	RecordingCauseEmpty       RecordingCause = "empty"
+	RecordingCauseHeaderOnly  RecordingCause = "header_only"
+	RecordingCauseNotAudio    RecordingCause = "not_audio"
+	RecordingCauseOutOfReach  RecordingCause = "out_of_reach"
+	RecordingCauseTruncated   RecordingCause = "truncated"
+	RecordingCauseUnreadable  RecordingCause = "unreadable"
+	RecordingCauseUnsupported RecordingCause = "unsupported"
+)
+
+// Valid indicates whether the value is a known member of the RecordingCause enum.
+func (e RecordingCause) Valid() bool {
+	switch e {
+	case RecordingCauseAbsent:
+		return true
+	case RecordingCauseEmpty:
+		return true
+	case RecordingCauseHeaderOnly:
+		return true
+	case RecordingCauseNotAudio:
+		return true
+	case RecordingCauseOutOfReach:
+		return true
+	case RecordingCauseTruncated:
+		return true
+	case RecordingCauseUnreadable:
+		return true
+	case RecordingCauseUnsupported:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RecordingKind.
+const (
+	RecordingKindCall    RecordingKind = "call"
+	RecordingKindMessage RecordingKind = "message"
+)
+
+// Valid indicates whether the value is a known member of the RecordingKind enum.
+func (e RecordingKind) Valid() bool {
+	switch e {
+	case RecordingKindCall:
+		return true
+	case RecordingKindMessage:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RecordingState.
+const (
+	RecordingStateExpected RecordingState = "expected"
+	RecordingStateExpired  RecordingState = "expired"
+	RecordingStateGrowing  RecordingState = "growing"
+	RecordingStateMissing  RecordingState = "missing"
+	RecordingStateReady    RecordingState = "ready"
+)
+
+// Valid indicates whether the value is a known member of the RecordingState enum.
+func (e RecordingState) Valid() bool {
+	switch e {
+	case RecordingStateExpected:
+		return true
+	case RecordingStateExpired:
+		return true
+	case RecordingStateGrowing:
+		return true
+	case RecordingStateMissing:
+		return true
+	case RecordingStateReady:
 		return true
 	default:
 		return false
@@ -225,6 +375,48 @@ type AccountList struct {
 	// NextCursor The `cursor` of the next page; null after the last.
 	NextCursor *string `json:"next_cursor"`
 }
+
+// Agent defines model for Agent.
+type Agent struct {
+	CallCenters []string `json:"call_centers"`
+
+	// DisplayName The name that people read.
+	DisplayName string `json:"display_name"`
+
+	// Endpoint The agent's phone.
+	Endpoint string `json:"endpoint"`
+
+	// ID The account's.
+	ID   int64  `json:"id"`
+	Name string `json:"name"`
+
+	// RequestID The call in which the phone is; when the state is `unknown`, the one
+	// in which it was seen last. Null for none, and for a call that the
+	// caller may not see.
+	RequestID *string `json:"request_id"`
+
+	// Since From when on it has been so; null when that is not known, as of a phone that was in no call yet.
+	Since *time.Time `json:"since"`
+
+	// State What an agent's phone does: `idle` is in no call, `ringing` is called,
+	// `dialling` calls and nobody has answered, `talking` is in a
+	// conversation, be it on hold. That is what calls tell: whether a phone is
+	// switched on and registered, or whether its owner is there or has logged
+	// out of a queue, is not known, and such a phone is `idle`. `unknown`:
+	// events of some PBX node do not flow, and no other shows the phone in a
+	// call.
+	State        AgentState `json:"state"`
+	StateSeconds *float64   `json:"state_seconds"`
+}
+
+// AgentState What an agent's phone does: `idle` is in no call, `ringing` is called,
+// `dialling` calls and nobody has answered, `talking` is in a
+// conversation, be it on hold. That is what calls tell: whether a phone is
+// switched on and registered, or whether its owner is there or has logged
+// out of a queue, is not known, and such a phone is `idle`. `unknown`:
+// events of some PBX node do not flow, and no other shows the phone in a
+// call.
+type AgentState string
 
 // BusinessLabel A line of business (業務ラベル).
 type BusinessLabel struct {
@@ -614,10 +806,41 @@ type DemoAccount struct {
 	Role Role `json:"role"`
 }
 
+// Desk What goes on at one call center.
+type Desk struct {
+	// CallCenter Its id.
+	CallCenter         string   `json:"call_center"`
+	LongestWaitSeconds *float64 `json:"longest_wait_seconds"`
+
+	// LongestWaitSince Null when nobody waits.
+	LongestWaitSince *time.Time `json:"longest_wait_since"`
+
+	// Name Null when the configuration does not have it.
+	Name *string `json:"name"`
+
+	// OldestOpenAt When the oldest open callback was registered.
+	OldestOpenAt *time.Time `json:"oldest_open_at"`
+
+	// Open Open callbacks.
+	Open int `json:"open"`
+
+	// Talking Calls with a conversation, be it on hold.
+	Talking int `json:"talking"`
+
+	// Unassigned Open callbacks without an assignee.
+	Unassigned int `json:"unassigned"`
+
+	// Waiting Callers who talk to nobody now: queued, listening to an
+	// announcement, or sent on by an agent and not yet answered. Asterisk
+	// does not tell when a caller leaves a queue for another application,
+	// so one who is led to a mailbox counts until the end.
+	Waiting int `json:"waiting"`
+}
+
 // Direction Who called whom (発着信). `inbound` is from a trunk, `outbound` to a trunk.
 type Direction string
 
-// Event The data of an event of `GET /events`; it has `call` or `callback`, as its event's name says.
+// Event The data of an event of `GET /events`; it has `call`, `callback` or `node`, as its event's name says.
 type Event struct {
 	// At When it changed.
 	At time.Time `json:"at"`
@@ -630,6 +853,9 @@ type Event struct {
 
 	// Change The change's number.
 	Change int64 `json:"change"`
+
+	// Node How a PBX node is followed.
+	Node *Node `json:"node,omitempty"`
 }
 
 // EventKind defines model for EventKind.
@@ -673,7 +899,7 @@ type Gap struct {
 type GapList struct {
 	Items []Gap `json:"items"`
 
-	// NextCursor Always null in this version.
+	// NextCursor The `cursor` of the next page; null after the last.
 	NextCursor *string `json:"next_cursor"`
 }
 
@@ -750,6 +976,40 @@ type LineProblem struct {
 	OtherLine *int `json:"other_line,omitempty"`
 }
 
+// Listen What an account heard of a recording by one grant.
+type Listen struct {
+	// Account The account's name.
+	Account string `json:"account"`
+
+	// Address From where it was asked for last.
+	Address *string `json:"address"`
+
+	// BeganAt When the first sound was sent.
+	BeganAt     time.Time `json:"began_at"`
+	DisplayName string    `json:"display_name"`
+
+	// Heard The parts that the page said were played. It proves nothing.
+	Heard []SoundPart `json:"heard"`
+	ID    int64       `json:"id"`
+
+	// LastAt When something was sent or heard last.
+	LastAt time.Time `json:"last_at"`
+
+	// Sent The parts that the server sent, to a tenth of a second, in order.
+	Sent []SoundPart `json:"sent"`
+
+	// SentSeconds How much that is in all.
+	SentSeconds float64 `json:"sent_seconds"`
+}
+
+// ListenList defines model for ListenList.
+type ListenList struct {
+	Items []Listen `json:"items"`
+
+	// NextCursor The `cursor` of the next page; null after the last.
+	NextCursor *string `json:"next_cursor"`
+}
+
 // Login defines model for Login.
 type Login struct {
 	Name     string `json:"name"`
@@ -787,6 +1047,23 @@ type Me struct {
 
 // Membership The ids of the call centers that the person belongs to.
 type Membership = []string
+
+// Monitor What goes on at one moment.
+type Monitor struct {
+	// Agents The enabled accounts with a phone that belong to such a call center, by name.
+	Agents []Agent `json:"agents"`
+
+	// At The moment. Numbers of seconds are counted up to it.
+	At time.Time `json:"at"`
+
+	// CallCenters The call centers that the caller may watch, as the configuration
+	// orders them; after them those that it no longer has and where
+	// something goes on still.
+	CallCenters []Desk `json:"call_centers"`
+
+	// Nodes All PBX nodes, as the configuration orders them.
+	Nodes []Node `json:"nodes"`
+}
 
 // NewAccount defines model for NewAccount.
 type NewAccount struct {
@@ -842,6 +1119,63 @@ type NewToken struct {
 	// Role ユーザ, スーパバイザ, システム管理者.
 	Role Role `json:"role"`
 }
+
+// Node How a PBX node is followed.
+type Node struct {
+	// Connections How often the daemon has connected since it began to follow the node.
+	Connections int `json:"connections"`
+
+	// Detail The error that the daemon met, for administrators; null for others and when there is none. Not in events.
+	Detail      *string    `json:"detail"`
+	LastEventAt *time.Time `json:"last_event_at"`
+
+	// LastEventSeconds How long ago that was. A PBX without calls may be quiet; that it is heard is proven otherwise.
+	LastEventSeconds *float64 `json:"last_event_seconds"`
+
+	// LastGap The newest gap, which may be the one that lasts; null when there never was one.
+	LastGap *Gap   `json:"last_gap"`
+	Name    string `json:"name"`
+
+	// OpenGap The gap that lasts; null when events are followed.
+	OpenGap *Gap `json:"open_gap"`
+
+	// SeenAt When the daemon reported last.
+	SeenAt *time.Time `json:"seen_at"`
+
+	// Since From when on it has been so.
+	Since *time.Time `json:"since"`
+
+	// State Whether a PBX node's events flow; they do when it is `connected`.
+	// `connecting`: the daemon has begun to connect, or reads what channels
+	// there are. `disconnected`: there is no connection, and it is tried again
+	// and again. `replaced`: another client took the name of the ARI
+	// application and gets the events. `silent`: there is a connection and no
+	// proof that events come. `stalled`: events come and are kept, and cannot
+	// be stored. `stopped`: the daemon was ended. `stale`: the daemon has not
+	// been heard of for 10 seconds. `unknown`: no daemon ever reported.
+	State NodeState `json:"state"`
+
+	// Why What is wrong, for people, in the language of the request; null when nothing is. Not in events.
+	Why *string `json:"why"`
+}
+
+// NodeList defines model for NodeList.
+type NodeList struct {
+	Items []Node `json:"items"`
+
+	// NextCursor Always null.
+	NextCursor *string `json:"next_cursor"`
+}
+
+// NodeState Whether a PBX node's events flow; they do when it is `connected`.
+// `connecting`: the daemon has begun to connect, or reads what channels
+// there are. `disconnected`: there is no connection, and it is tried again
+// and again. `replaced`: another client took the name of the ARI
+// application and gets the events. `silent`: there is a connection and no
+// proof that events come. `stalled`: events come and are kept, and cannot
+// be stored. `stopped`: the daemon was ended. `stale`: the daemon has not
+// been heard of for 10 seconds. `unknown`: no daemon ever reported.
+type NodeState string
 
 // Origin By an agent (手動登録), or by the dialplan (自動登録).
 type Origin string
@@ -909,6 +1243,26 @@ type PhonebookList struct {
 	Total *int64 `json:"total,omitempty"`
 }
 
+// Playback A grant to play a recording.
+type Playback struct {
+	DurationSeconds float64 `json:"duration_seconds"`
+
+	// ExpiresAt When the grant ends unless it is prolonged.
+	ExpiresAt time.Time `json:"expires_at"`
+
+	// Grant The grant. It is a secret of this session.
+	Grant string `json:"grant"`
+
+	// URL What to play from.
+	URL string `json:"url"`
+}
+
+// PlaybackProgress defines model for PlaybackProgress.
+type PlaybackProgress struct {
+	// Heard The parts that were played since the last time; none while the player pauses.
+	Heard []SoundPart `json:"heard"`
+}
+
 // Problem An error (RFC 9457). Members after `detail` depend on the code.
 type Problem struct {
 	// Account With `stale` of an account: the record as it now is.
@@ -920,9 +1274,12 @@ type Problem struct {
 	// CallbackID With `callback_exists`.
 	CallbackID *int64 `json:"callback_id,omitempty"`
 
+	// Cause With `recording_not_ready` of what is missing.
+	Cause *RecordingCause `json:"cause,omitempty"`
+
 	// Code What is wrong; stable.
 	//
-	// Examples: invalid_request, unauthorized, login_failed, forbidden, acting_refused, cross_origin, not_found, method_not_allowed, call_not_found, callback_not_found, account_not_found, token_not_found, phonebook_entry_not_found, callback_exists, idempotency_key_reused, stale, number_taken, account_name_taken, endpoint_taken, last_admin, token_name_taken, request_too_large, unsupported_media_type, not_call_center_call, assignee_not_in_call_center, callback_unassigned, wrong_password, invalid_import, too_many_attempts, internal, unavailable
+	// Examples: invalid_request, unauthorized, login_failed, forbidden, acting_refused, cross_origin, not_found, method_not_allowed, call_not_found, callback_not_found, account_not_found, token_not_found, phonebook_entry_not_found, callback_exists, idempotency_key_reused, stale, number_taken, account_name_taken, endpoint_taken, last_admin, token_name_taken, request_too_large, unsupported_media_type, not_call_center_call, assignee_not_in_call_center, callback_unassigned, wrong_password, invalid_import, too_many_attempts, internal, session_required, media_only, recording_not_found, recording_not_ready, playback_not_found, playback_expired, range_not_satisfiable, unavailable
 	Code string `json:"code"`
 
 	// Detail A sentence in the caller's language.
@@ -948,7 +1305,10 @@ type Problem struct {
 
 	// Receipt With `not_call_center_call`.
 	Receipt []Signal `json:"receipt,omitempty"`
-	Status  int      `json:"status"`
+
+	// State With `recording_not_ready`.
+	State  *RecordingState `json:"state,omitempty"`
+	Status int             `json:"status"`
 
 	// Title The HTTP status in words.
 	Title string      `json:"title"`
@@ -957,6 +1317,58 @@ type Problem struct {
 
 // ProblemType defines model for Problem.Type.
 type ProblemType string
+
+// Recording defines model for Recording.
+type Recording struct {
+	// CallbackID The callback that a message asks for; null for a call.
+	CallbackID *int64 `json:"callback_id"`
+
+	// Cause Null unless the state is `missing`.
+	Cause *RecordingCause `json:"cause"`
+
+	// DurationSeconds Null until it is ready.
+	DurationSeconds *float64 `json:"duration_seconds"`
+
+	// FoundAt When its file was seen first.
+	FoundAt *time.Time `json:"found_at"`
+	ID      int64      `json:"id"`
+
+	// Kind The call itself (通話録音), or what a caller said when asking for a callback (メッセージ録音).
+	Kind RecordingKind `json:"kind"`
+
+	// RequestID The call's request ID.
+	RequestID string `json:"request_id"`
+
+	// State `expected`: the call goes on, or the file is not there yet.
+	// `growing`: it is being written. `ready`: it can be played.
+	// `missing`: there is nothing to play. `expired`: it was kept as long as
+	// recordings are kept.
+	State RecordingState `json:"state"`
+}
+
+// RecordingCause Why a recording is missing: there is no file (`absent`), one without
+// bytes (`empty`) or without sound (`header_only`), one that cannot be
+// read (`unreadable`), ends early (`truncated`), is no sound
+// (`not_audio`) or in a format that cannot be played (`unsupported`), or
+// one outside the library (`out_of_reach`).
+type RecordingCause string
+
+// RecordingKind The call itself (通話録音), or what a caller said when asking for a callback (メッセージ録音).
+type RecordingKind string
+
+// RecordingList defines model for RecordingList.
+type RecordingList struct {
+	Items []Recording `json:"items"`
+
+	// NextCursor Always null in this version.
+	NextCursor *string `json:"next_cursor"`
+}
+
+// RecordingState `expected`: the call goes on, or the file is not there yet.
+// `growing`: it is being written. `ready`: it can be played.
+// `missing`: there is nothing to play. `expired`: it was kept as long as
+// recordings are kept.
+type RecordingState string
 
 // RegisteredCallback defines model for RegisteredCallback.
 type RegisteredCallback struct {
@@ -1020,6 +1432,11 @@ type RegisteredCallback struct {
 	Version int64 `json:"version"`
 }
 
+// RenewedPlayback defines model for RenewedPlayback.
+type RenewedPlayback struct {
+	ExpiresAt time.Time `json:"expires_at"`
+}
+
 // Role ユーザ, スーパバイザ, システム管理者.
 type Role string
 
@@ -1061,6 +1478,12 @@ type Site struct {
 	Version string `json:"version"`
 }
 
+// SoundPart defines model for SoundPart.
+type SoundPart struct {
+	FromSeconds float64 `json:"from_seconds"`
+	ToSeconds   float64 `json:"to_seconds"`
+}
+
 // State defines model for State.
 type State string
 
@@ -1093,6 +1516,15 @@ type TokenList struct {
 
 	// NextCursor Always null in this version.
 	NextCursor *string `json:"next_cursor"`
+}
+
+// Waveform defines model for Waveform.
+type Waveform struct {
+	DurationSeconds float64 `json:"duration_seconds"`
+
+	// Peaks The largest amplitude of each stretch of time.
+	Peaks          []float32 `json:"peaks"`
+	PeaksPerSecond float64   `json:"peaks_per_second"`
 }
 
 // AccountID defines model for account_id.
@@ -1146,6 +1578,9 @@ type FilterStatus = []Status
 // FilterUnassigned defines model for filter_unassigned.
 type FilterUnassigned = bool
 
+// Grant defines model for grant.
+type Grant = string
+
 // IdempotencyKey defines model for idempotency_key.
 type IdempotencyKey = string
 
@@ -1157,6 +1592,9 @@ type Order = string
 
 // PageSize defines model for page_size.
 type PageSize = int
+
+// RecordingID defines model for recording_id.
+type RecordingID = int64
 
 // RequestID defines model for request_id.
 type RequestID = string
@@ -1196,6 +1634,21 @@ type InvalidRequest = Problem
 
 // PhonebookEntryNotFound An error (RFC 9457). Members after `detail` depend on the code.
 type PhonebookEntryNotFound = Problem
+
+// PlaybackExpired An error (RFC 9457). Members after `detail` depend on the code.
+type PlaybackExpired = Problem
+
+// PlaybackNotFound An error (RFC 9457). Members after `detail` depend on the code.
+type PlaybackNotFound = Problem
+
+// RecordingNotFound An error (RFC 9457). Members after `detail` depend on the code.
+type RecordingNotFound = Problem
+
+// RecordingNotReady An error (RFC 9457). Members after `detail` depend on the code.
+type RecordingNotReady = Problem
+
+// SessionRequired An error (RFC 9457). Members after `detail` depend on the code.
+type SessionRequired = Problem
 
 // StaleCallback An error (RFC 9457). Members after `detail` depend on the code.
 type StaleCallback = Problem
@@ -1517,6 +1970,14 @@ type RegisterCallbackParams struct {
 	ActingFor *ActingFor `json:"X-Callbackd-Account,omitempty"`
 }
 
+// ListRecordingsParams defines parameters for ListRecordings.
+type ListRecordingsParams struct {
+	// ActingFor The name of the account that a token acts for. The request is made as
+	// by that person, within what the token may do as well, and recorded
+	// as `sato (token:workspace)`. Only for tokens that were made for it.
+	ActingFor *ActingFor `json:"X-Callbackd-Account,omitempty"`
+}
+
 // StreamEventsParams defines parameters for StreamEvents.
 type StreamEventsParams struct {
 	// LastEventIDQuery The same, for clients that cannot set headers. The header, which a
@@ -1540,8 +2001,17 @@ type ListGapsParams struct {
 	// Node The name of the PBX node; all nodes when absent.
 	Node *string `form:"node,omitempty" json:"node,omitempty"`
 
+	// From Only gaps that lasted at this time or later.
+	From *time.Time `form:"from,omitempty" json:"from,omitempty"`
+
+	// To Only gaps that began before this time.
+	To *time.Time `form:"to,omitempty" json:"to,omitempty"`
+
 	// PageSize How many items a page holds.
 	PageSize *PageSize `form:"page_size,omitempty" json:"page_size,omitempty"`
+
+	// Cursor The `next_cursor` of the page before, with the same filters.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 
 	// ActingFor The name of the account that a token acts for. The request is made as
 	// by that person, within what the token may do as well, and recorded
@@ -1567,6 +2037,22 @@ type ChangePasswordParams struct {
 
 // DeleteMySessionsParams defines parameters for DeleteMySessions.
 type DeleteMySessionsParams struct {
+	// ActingFor The name of the account that a token acts for. The request is made as
+	// by that person, within what the token may do as well, and recorded
+	// as `sato (token:workspace)`. Only for tokens that were made for it.
+	ActingFor *ActingFor `json:"X-Callbackd-Account,omitempty"`
+}
+
+// GetMonitorParams defines parameters for GetMonitor.
+type GetMonitorParams struct {
+	// ActingFor The name of the account that a token acts for. The request is made as
+	// by that person, within what the token may do as well, and recorded
+	// as `sato (token:workspace)`. Only for tokens that were made for it.
+	ActingFor *ActingFor `json:"X-Callbackd-Account,omitempty"`
+}
+
+// ListNodesParams defines parameters for ListNodes.
+type ListNodesParams struct {
 	// ActingFor The name of the account that a token acts for. The request is made as
 	// by that person, within what the token may do as well, and recorded
 	// as `sato (token:workspace)`. Only for tokens that were made for it.
@@ -1652,6 +2138,52 @@ type UpdatePhonebookEntryParams struct {
 	ActingFor *ActingFor `json:"X-Callbackd-Account,omitempty"`
 }
 
+// PlayParams defines parameters for Play.
+type PlayParams struct {
+	// ActingFor The name of the account that a token acts for. The request is made as
+	// by that person, within what the token may do as well, and recorded
+	// as `sato (token:workspace)`. Only for tokens that were made for it.
+	ActingFor *ActingFor `json:"X-Callbackd-Account,omitempty"`
+}
+
+// RenewPlaybackParams defines parameters for RenewPlayback.
+type RenewPlaybackParams struct {
+	// ActingFor The name of the account that a token acts for. The request is made as
+	// by that person, within what the token may do as well, and recorded
+	// as `sato (token:workspace)`. Only for tokens that were made for it.
+	ActingFor *ActingFor `json:"X-Callbackd-Account,omitempty"`
+}
+
+// ListListensParams defines parameters for ListListens.
+type ListListensParams struct {
+	// PageSize How many items a page holds.
+	PageSize *PageSize `form:"page_size,omitempty" json:"page_size,omitempty"`
+
+	// Cursor The `next_cursor` of the page before, with the same filters.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// ActingFor The name of the account that a token acts for. The request is made as
+	// by that person, within what the token may do as well, and recorded
+	// as `sato (token:workspace)`. Only for tokens that were made for it.
+	ActingFor *ActingFor `json:"X-Callbackd-Account,omitempty"`
+}
+
+// BeginPlaybackParams defines parameters for BeginPlayback.
+type BeginPlaybackParams struct {
+	// ActingFor The name of the account that a token acts for. The request is made as
+	// by that person, within what the token may do as well, and recorded
+	// as `sato (token:workspace)`. Only for tokens that were made for it.
+	ActingFor *ActingFor `json:"X-Callbackd-Account,omitempty"`
+}
+
+// GetWaveformParams defines parameters for GetWaveform.
+type GetWaveformParams struct {
+	// ActingFor The name of the account that a token acts for. The request is made as
+	// by that person, within what the token may do as well, and recorded
+	// as `sato (token:workspace)`. Only for tokens that were made for it.
+	ActingFor *ActingFor `json:"X-Callbackd-Account,omitempty"`
+}
+
 // ListTokensParams defines parameters for ListTokens.
 type ListTokensParams struct {
 	// ActingFor The name of the account that a token acts for. The request is made as
@@ -1705,6 +2237,9 @@ type ImportPhonebookMultipartRequestBody ImportPhonebookMultipartBody
 
 // UpdatePhonebookEntryJSONRequestBody defines body for UpdatePhonebookEntry for application/json ContentType.
 type UpdatePhonebookEntryJSONRequestBody = PhonebookChange
+
+// RenewPlaybackJSONRequestBody defines body for RenewPlayback for application/json ContentType.
+type RenewPlaybackJSONRequestBody = PlaybackProgress
 
 // CreateSessionJSONRequestBody defines body for CreateSession for application/json ContentType.
 type CreateSessionJSONRequestBody = Login
@@ -1789,8 +2324,9 @@ type ClientInterface interface {
 	// ListAccounts Lists accounts, by name
 	//
 	// Administrators see all accounts, everybody else those that share a
-	// call center with them: that is whom a callback can be assigned to
-	// (`?role=agent&enabled=true&call_center=…`) and whose names stand on
+	// call center with them, agents too. Whom a callback can be assigned to
+	// are those of any role with `?enabled=true&call_center=…`; disabled
+	// ones stay in the list without `enabled`, since their names stand on
 	// records.
 	//
 	// Corresponds with GET /accounts (the `ListAccounts` operationId).
@@ -2013,6 +2549,13 @@ type ClientInterface interface {
 	// Corresponds with POST /calls/{request_id}/callback (the `RegisterCallback` operationId).
 	RegisterCallback(ctx context.Context, requestID RequestID, params *RegisterCallbackParams, body RegisterCallbackJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ListRecordings Lists the recordings of a call
+	//
+	// All recordings of the call, oldest first, also those that cannot be played, with what they are.
+	//
+	// Corresponds with GET /calls/{request_id}/recordings (the `ListRecordings` operationId).
+	ListRecordings(ctx context.Context, requestID RequestID, params *ListRecordingsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// GetDocs This description as a page to read
 	//
 	// It asks nothing of other sites, and runs no script.
@@ -2020,7 +2563,7 @@ type ClientInterface interface {
 	// Corresponds with GET /docs (the `GetDocs` operationId).
 	GetDocs(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// StreamEvents Streams changes of calls and callbacks
+	// StreamEvents Streams changes of calls, callbacks and PBX nodes
 	//
 	// Server-sent events. Each change that the caller may see is one event:
 	//
@@ -2028,8 +2571,11 @@ type ClientInterface interface {
 	//     event: callback
 	//     data: {"change":1207,"at":"2026-11-20T01:08:02.330Z","callback":{"id":42,…}}
 	//
-	// `id` is the change's number, `event` is `call` or `callback`, and the
-	// data is an `Event`: the record as it was when the event was sent.
+	// `id` is the change's number, `event` is `call`, `callback` or `node`,
+	// and the data is an `Event`: the record as it was when the event was
+	// sent. Events `node` go to supervisors and administrators, when a PBX
+	// node's `state` becomes another. A daemon that died says nothing: that
+	// its nodes are `stale` shows in `GET /nodes` and `GET /monitor` alone.
 	//
 	// A client that was cut resumes by `Last-Event-ID` (browsers send it by
 	// themselves) without a gap or a repetition, also across restarts of the
@@ -2047,8 +2593,8 @@ type ClientInterface interface {
 
 	// ListGaps Lists the intervals in which a PBX node's events were not seen
 	//
-	// The newest `page_size` gaps, newest first; there are no further pages
-	// yet. Calls of that time may be missing or lack details.
+	// Newest first, those too of nodes that the configuration no longer has.
+	// Calls of that time may be missing or lack details.
 	//
 	// Corresponds with GET /gaps (the `ListGaps` operationId).
 	ListGaps(ctx context.Context, params *ListGapsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -2084,6 +2630,32 @@ type ClientInterface interface {
 	//
 	// Corresponds with DELETE /me/sessions (the `DeleteMySessions` operationId).
 	DeleteMySessions(ctx context.Context, params *DeleteMySessionsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetMonitor Shows what goes on now
+	//
+	// The real-time monitor (リアルタイムモニタ), for supervisors of their call
+	// centers and for administrators of all: who waits, who talks, what is
+	// still to be done, what agents' phones do, and whether the PBX nodes'
+	// events flow.
+	//
+	// It may be asked for every second: whatever is asked within half a second
+	// (longer where reading takes long) gets the same answer, so that it is
+	// read once for all who watch. A page stays live by asking again when
+	// `GET /events` brings an event of any kind, at most once a second, and
+	// every 5 seconds without one: calls of other call centers, in which an
+	// agent's phone may be, bring no event.
+	//
+	// Corresponds with GET /monitor (the `GetMonitor` operationId).
+	GetMonitor(ctx context.Context, params *GetMonitorParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListNodes Lists the PBX nodes and whether their events flow
+	//
+	// All that the configuration has, in its order, for supervisors and
+	// administrators. `GET /events` brings an event `node` when a state
+	// becomes another.
+	//
+	// Corresponds with GET /nodes (the `ListNodes` operationId).
+	ListNodes(ctx context.Context, params *ListNodesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListPhonebook Lists the shared phone book, by name
 	//
@@ -2161,6 +2733,79 @@ type ClientInterface interface {
 	//
 	// Corresponds with PATCH /phonebook/{id} (the `UpdatePhonebookEntry` operationId).
 	UpdatePhonebookEntry(ctx context.Context, id int64, params *UpdatePhonebookEntryParams, body UpdatePhonebookEntryJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// Play Plays a recording
+	//
+	// The `src` of an `<audio>` element on a page of this origin. It takes
+	// the grant and the cookie of the session that asked for it.
+	//
+	// * It is sound to listen to, not a file: without a name, not stored by
+	//   browsers, and only for media elements. A browser that says by
+	//   `Sec-Fetch-*` that it means to show or save it, or to give it to a
+	//   script or another site, is refused.
+	// * `Range` is answered as players need it: `206` for one range in any
+	//   form, `416` for one beyond the end, `If-Range` by the `ETag`. For
+	//   several ranges the whole is sent. `HEAD` is answered too.
+	// * It comes no faster than it is listened to: some seconds at once, at
+	//   the beginning and after a seek, then twice real time, in all
+	//   connections of the account together.
+	// * A newer connection of a grant ends the oldest, since players leave
+	//   the old one behind when they seek.
+	//
+	// Corresponds with GET /playback/{grant} (the `Play` operationId).
+	Play(ctx context.Context, grant Grant, params *PlayParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RenewPlaybackWithBody Prolongs a grant while its player is open
+	//
+	// A player sends this every half minute or so, with what was played
+	// since the last time. That is kept on the receipt beside what the
+	// server sent, which is what is believed.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PATCH /playback/{grant} (the `RenewPlayback` operationId).
+	RenewPlaybackWithBody(ctx context.Context, grant Grant, params *RenewPlaybackParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RenewPlayback Prolongs a grant while its player is open
+	//
+	// A player sends this every half minute or so, with what was played
+	// since the last time. That is kept on the receipt beside what the
+	// server sent, which is what is believed.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /playback/{grant} (the `RenewPlayback` operationId).
+	RenewPlayback(ctx context.Context, grant Grant, params *RenewPlaybackParams, body RenewPlaybackJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListListens Lists who heard which parts of a recording
+	//
+	// Receipts (再生履歴), newest first, one for each grant of which sound was
+	// sent. They stay when the recording has expired.
+	//
+	// Corresponds with GET /recordings/{id}/listens (the `ListListens` operationId).
+	ListListens(ctx context.Context, id RecordingID, params *ListListensParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// BeginPlayback Lets a person play a recording for some minutes
+	//
+	// Gives a grant, which is good for this recording, in this session and
+	// for some minutes; `PATCH` of its URL prolongs it while the player is
+	// open. It ends with the session (`DELETE /session`, a new password, an
+	// account that is disabled) and when the account is changed. An account
+	// has a few grants at a time; a new one ends the oldest.
+	//
+	// Recordings are played and never downloaded, so only people in a
+	// session get a grant: a token gives none, nor does one that acts for an
+	// account.
+	//
+	// Corresponds with POST /recordings/{id}/playback (the `BeginPlayback` operationId).
+	BeginPlayback(ctx context.Context, id RecordingID, params *BeginPlaybackParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetWaveform Shows the picture of a recording
+	//
+	// What a player draws, so that it need not read the sound for that.
+	//
+	// Corresponds with GET /recordings/{id}/waveform (the `GetWaveform` operationId).
+	GetWaveform(ctx context.Context, id RecordingID, params *GetWaveformParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// DeleteSession Logs a person out
 	//
@@ -2241,8 +2886,9 @@ type ClientInterface interface {
 // ListAccounts Lists accounts, by name
 //
 // Administrators see all accounts, everybody else those that share a
-// call center with them: that is whom a callback can be assigned to
-// (`?role=agent&enabled=true&call_center=…`) and whose names stand on
+// call center with them, agents too. Whom a callback can be assigned to
+// are those of any role with `?enabled=true&call_center=…`; disabled
+// ones stay in the list without `enabled`, since their names stand on
 // records.
 //
 // Corresponds with GET /accounts (the `ListAccounts` operationId).
@@ -2695,6 +3341,23 @@ func (c *Client) RegisterCallback(ctx context.Context, requestID RequestID, para
 	return c.Client.Do(req)
 }
 
+// ListRecordings Lists the recordings of a call
+//
+// All recordings of the call, oldest first, also those that cannot be played, with what they are.
+//
+// Corresponds with GET /calls/{request_id}/recordings (the `ListRecordings` operationId).
+func (c *Client) ListRecordings(ctx context.Context, requestID RequestID, params *ListRecordingsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListRecordingsRequest(c.Server, requestID, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // GetDocs This description as a page to read
 //
 // It asks nothing of other sites, and runs no script.
@@ -2712,7 +3375,7 @@ func (c *Client) GetDocs(ctx context.Context, reqEditors ...RequestEditorFn) (*h
 	return c.Client.Do(req)
 }
 
-// StreamEvents Streams changes of calls and callbacks
+// StreamEvents Streams changes of calls, callbacks and PBX nodes
 //
 // Server-sent events. Each change that the caller may see is one event:
 //
@@ -2720,8 +3383,11 @@ func (c *Client) GetDocs(ctx context.Context, reqEditors ...RequestEditorFn) (*h
 //	event: callback
 //	data: {"change":1207,"at":"2026-11-20T01:08:02.330Z","callback":{"id":42,…}}
 //
-// `id` is the change's number, `event` is `call` or `callback`, and the
-// data is an `Event`: the record as it was when the event was sent.
+// `id` is the change's number, `event` is `call`, `callback` or `node`,
+// and the data is an `Event`: the record as it was when the event was
+// sent. Events `node` go to supervisors and administrators, when a PBX
+// node's `state` becomes another. A daemon that died says nothing: that
+// its nodes are `stale` shows in `GET /nodes` and `GET /monitor` alone.
 //
 // A client that was cut resumes by `Last-Event-ID` (browsers send it by
 // themselves) without a gap or a repetition, also across restarts of the
@@ -2749,8 +3415,8 @@ func (c *Client) StreamEvents(ctx context.Context, params *StreamEventsParams, r
 
 // ListGaps Lists the intervals in which a PBX node's events were not seen
 //
-// The newest `page_size` gaps, newest first; there are no further pages
-// yet. Calls of that time may be missing or lack details.
+// Newest first, those too of nodes that the configuration no longer has.
+// Calls of that time may be missing or lack details.
 //
 // Corresponds with GET /gaps (the `ListGaps` operationId).
 func (c *Client) ListGaps(ctx context.Context, params *ListGapsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2827,6 +3493,52 @@ func (c *Client) ChangePassword(ctx context.Context, params *ChangePasswordParam
 // Corresponds with DELETE /me/sessions (the `DeleteMySessions` operationId).
 func (c *Client) DeleteMySessions(ctx context.Context, params *DeleteMySessionsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewDeleteMySessionsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetMonitor Shows what goes on now
+//
+// The real-time monitor (リアルタイムモニタ), for supervisors of their call
+// centers and for administrators of all: who waits, who talks, what is
+// still to be done, what agents' phones do, and whether the PBX nodes'
+// events flow.
+//
+// It may be asked for every second: whatever is asked within half a second
+// (longer where reading takes long) gets the same answer, so that it is
+// read once for all who watch. A page stays live by asking again when
+// `GET /events` brings an event of any kind, at most once a second, and
+// every 5 seconds without one: calls of other call centers, in which an
+// agent's phone may be, bring no event.
+//
+// Corresponds with GET /monitor (the `GetMonitor` operationId).
+func (c *Client) GetMonitor(ctx context.Context, params *GetMonitorParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetMonitorRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListNodes Lists the PBX nodes and whether their events flow
+//
+// All that the configuration has, in its order, for supervisors and
+// administrators. `GET /events` brings an event `node` when a state
+// becomes another.
+//
+// Corresponds with GET /nodes (the `ListNodes` operationId).
+func (c *Client) ListNodes(ctx context.Context, params *ListNodesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListNodesRequest(c.Server, params)
 	if err != nil {
 		return nil, err
 	}
@@ -2994,6 +3706,139 @@ func (c *Client) UpdatePhonebookEntryWithBody(ctx context.Context, id int64, par
 // Corresponds with PATCH /phonebook/{id} (the `UpdatePhonebookEntry` operationId).
 func (c *Client) UpdatePhonebookEntry(ctx context.Context, id int64, params *UpdatePhonebookEntryParams, body UpdatePhonebookEntryJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewUpdatePhonebookEntryRequest(c.Server, id, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// Play Plays a recording
+//
+// The `src` of an `<audio>` element on a page of this origin. It takes
+// the grant and the cookie of the session that asked for it.
+//
+//   - It is sound to listen to, not a file: without a name, not stored by
+//     browsers, and only for media elements. A browser that says by
+//     `Sec-Fetch-*` that it means to show or save it, or to give it to a
+//     script or another site, is refused.
+//   - `Range` is answered as players need it: `206` for one range in any
+//     form, `416` for one beyond the end, `If-Range` by the `ETag`. For
+//     several ranges the whole is sent. `HEAD` is answered too.
+//   - It comes no faster than it is listened to: some seconds at once, at
+//     the beginning and after a seek, then twice real time, in all
+//     connections of the account together.
+//   - A newer connection of a grant ends the oldest, since players leave
+//     the old one behind when they seek.
+//
+// Corresponds with GET /playback/{grant} (the `Play` operationId).
+func (c *Client) Play(ctx context.Context, grant Grant, params *PlayParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPlayRequest(c.Server, grant, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RenewPlaybackWithBody Prolongs a grant while its player is open
+//
+// A player sends this every half minute or so, with what was played
+// since the last time. That is kept on the receipt beside what the
+// server sent, which is what is believed.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PATCH /playback/{grant} (the `RenewPlayback` operationId).
+func (c *Client) RenewPlaybackWithBody(ctx context.Context, grant Grant, params *RenewPlaybackParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRenewPlaybackRequestWithBody(c.Server, grant, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RenewPlayback Prolongs a grant while its player is open
+//
+// A player sends this every half minute or so, with what was played
+// since the last time. That is kept on the receipt beside what the
+// server sent, which is what is believed.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /playback/{grant} (the `RenewPlayback` operationId).
+func (c *Client) RenewPlayback(ctx context.Context, grant Grant, params *RenewPlaybackParams, body RenewPlaybackJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRenewPlaybackRequest(c.Server, grant, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListListens Lists who heard which parts of a recording
+//
+// Receipts (再生履歴), newest first, one for each grant of which sound was
+// sent. They stay when the recording has expired.
+//
+// Corresponds with GET /recordings/{id}/listens (the `ListListens` operationId).
+func (c *Client) ListListens(ctx context.Context, id RecordingID, params *ListListensParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListListensRequest(c.Server, id, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// BeginPlayback Lets a person play a recording for some minutes
+//
+// Gives a grant, which is good for this recording, in this session and
+// for some minutes; `PATCH` of its URL prolongs it while the player is
+// open. It ends with the session (`DELETE /session`, a new password, an
+// account that is disabled) and when the account is changed. An account
+// has a few grants at a time; a new one ends the oldest.
+//
+// Recordings are played and never downloaded, so only people in a
+// session get a grant: a token gives none, nor does one that acts for an
+// account.
+//
+// Corresponds with POST /recordings/{id}/playback (the `BeginPlayback` operationId).
+func (c *Client) BeginPlayback(ctx context.Context, id RecordingID, params *BeginPlaybackParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewBeginPlaybackRequest(c.Server, id, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetWaveform Shows the picture of a recording
+//
+// What a player draws, so that it need not read the sound for that.
+//
+// Corresponds with GET /recordings/{id}/waveform (the `GetWaveform` operationId).
+func (c *Client) GetWaveform(ctx context.Context, id RecordingID, params *GetWaveformParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetWaveformRequest(c.Server, id, params)
 	if err != nil {
 		return nil, err
 	}
@@ -4726,6 +5571,55 @@ func NewRegisterCallbackRequestWithBody(server string, requestID RequestID, para
 	return req, nil
 }
 
+// NewListRecordingsRequest constructs an http.Request for the ListRecordings method
+func NewListRecordingsRequest(server string, requestID RequestID, params *ListRecordingsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "request_id", requestID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/calls/%s/recordings", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.ActingFor != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "X-Callbackd-Account", *params.ActingFor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("X-Callbackd-Account", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
 // NewGetDocsRequest constructs an http.Request for the GetDocs method
 func NewGetDocsRequest(server string) (*http.Request, error) {
 	var err error
@@ -4885,9 +5779,45 @@ func NewListGapsRequest(server string, params *ListGapsParams) (*http.Request, e
 
 		}
 
+		if params.From != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "from", *params.From, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.To != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "to", *params.To, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.PageSize != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "page_size", *params.PageSize, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -5043,6 +5973,90 @@ func NewDeleteMySessionsRequest(server string, params *DeleteMySessionsParams) (
 	}
 
 	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.ActingFor != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "X-Callbackd-Account", *params.ActingFor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("X-Callbackd-Account", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewGetMonitorRequest constructs an http.Request for the GetMonitor method
+func NewGetMonitorRequest(server string, params *GetMonitorParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/monitor")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.ActingFor != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "X-Callbackd-Account", *params.ActingFor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("X-Callbackd-Account", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewListNodesRequest constructs an http.Request for the ListNodes method
+func NewListNodesRequest(server string, params *ListNodesParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/nodes")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
 	}
@@ -5521,6 +6535,303 @@ func NewUpdatePhonebookEntryRequestWithBody(server string, id int64, params *Upd
 	return req, nil
 }
 
+// NewPlayRequest constructs an http.Request for the Play method
+func NewPlayRequest(server string, grant Grant, params *PlayParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "grant", grant, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/playback/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.ActingFor != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "X-Callbackd-Account", *params.ActingFor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("X-Callbackd-Account", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewRenewPlaybackRequest calls the generic RenewPlayback builder with application/json body
+func NewRenewPlaybackRequest(server string, grant Grant, params *RenewPlaybackParams, body RenewPlaybackJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewRenewPlaybackRequestWithBody(server, grant, params, "application/json", bodyReader)
+}
+
+// NewRenewPlaybackRequestWithBody constructs an http.Request for the RenewPlayback method, with any body, and a specified content type
+func NewRenewPlaybackRequestWithBody(server string, grant Grant, params *RenewPlaybackParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "grant", grant, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/playback/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPatch, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.ActingFor != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "X-Callbackd-Account", *params.ActingFor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("X-Callbackd-Account", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewListListensRequest constructs an http.Request for the ListListens method
+func NewListListensRequest(server string, id RecordingID, params *ListListensParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: "int64"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/recordings/%s/listens", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.PageSize != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "page_size", *params.PageSize, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.ActingFor != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "X-Callbackd-Account", *params.ActingFor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("X-Callbackd-Account", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewBeginPlaybackRequest constructs an http.Request for the BeginPlayback method
+func NewBeginPlaybackRequest(server string, id RecordingID, params *BeginPlaybackParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: "int64"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/recordings/%s/playback", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.ActingFor != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "X-Callbackd-Account", *params.ActingFor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("X-Callbackd-Account", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewGetWaveformRequest constructs an http.Request for the GetWaveform method
+func NewGetWaveformRequest(server string, id RecordingID, params *GetWaveformParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: "int64"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/recordings/%s/waveform", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.ActingFor != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "X-Callbackd-Account", *params.ActingFor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("X-Callbackd-Account", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
 // NewDeleteSessionRequest constructs an http.Request for the DeleteSession method
 func NewDeleteSessionRequest(server string) (*http.Request, error) {
 	var err error
@@ -5808,8 +7119,9 @@ type ClientWithResponsesInterface interface {
 	// ListAccountsWithResponse Lists accounts, by name
 	//
 	// Administrators see all accounts, everybody else those that share a
-	// call center with them: that is whom a callback can be assigned to
-	// (`?role=agent&enabled=true&call_center=…`) and whose names stand on
+	// call center with them, agents too. Whom a callback can be assigned to
+	// are those of any role with `?enabled=true&call_center=…`; disabled
+	// ones stay in the list without `enabled`, since their names stand on
 	// records.
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -6054,6 +7366,15 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /calls/{request_id}/callback (the `RegisterCallback` operationId).
 	RegisterCallbackWithResponse(ctx context.Context, requestID RequestID, params *RegisterCallbackParams, body RegisterCallbackJSONRequestBody, reqEditors ...RequestEditorFn) (*RegisterCallbackResponse, error)
 
+	// ListRecordingsWithResponse Lists the recordings of a call
+	//
+	// All recordings of the call, oldest first, also those that cannot be played, with what they are.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /calls/{request_id}/recordings (the `ListRecordings` operationId).
+	ListRecordingsWithResponse(ctx context.Context, requestID RequestID, params *ListRecordingsParams, reqEditors ...RequestEditorFn) (*ListRecordingsResponse, error)
+
 	// GetDocsWithResponse This description as a page to read
 	//
 	// It asks nothing of other sites, and runs no script.
@@ -6063,7 +7384,7 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /docs (the `GetDocs` operationId).
 	GetDocsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetDocsResponse, error)
 
-	// StreamEventsWithResponse Streams changes of calls and callbacks
+	// StreamEventsWithResponse Streams changes of calls, callbacks and PBX nodes
 	//
 	// Server-sent events. Each change that the caller may see is one event:
 	//
@@ -6071,8 +7392,11 @@ type ClientWithResponsesInterface interface {
 	//     event: callback
 	//     data: {"change":1207,"at":"2026-11-20T01:08:02.330Z","callback":{"id":42,…}}
 	//
-	// `id` is the change's number, `event` is `call` or `callback`, and the
-	// data is an `Event`: the record as it was when the event was sent.
+	// `id` is the change's number, `event` is `call`, `callback` or `node`,
+	// and the data is an `Event`: the record as it was when the event was
+	// sent. Events `node` go to supervisors and administrators, when a PBX
+	// node's `state` becomes another. A daemon that died says nothing: that
+	// its nodes are `stale` shows in `GET /nodes` and `GET /monitor` alone.
 	//
 	// A client that was cut resumes by `Last-Event-ID` (browsers send it by
 	// themselves) without a gap or a repetition, also across restarts of the
@@ -6092,8 +7416,8 @@ type ClientWithResponsesInterface interface {
 
 	// ListGapsWithResponse Lists the intervals in which a PBX node's events were not seen
 	//
-	// The newest `page_size` gaps, newest first; there are no further pages
-	// yet. Calls of that time may be missing or lack details.
+	// Newest first, those too of nodes that the configuration no longer has.
+	// Calls of that time may be missing or lack details.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -6135,6 +7459,36 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with DELETE /me/sessions (the `DeleteMySessions` operationId).
 	DeleteMySessionsWithResponse(ctx context.Context, params *DeleteMySessionsParams, reqEditors ...RequestEditorFn) (*DeleteMySessionsResponse, error)
+
+	// GetMonitorWithResponse Shows what goes on now
+	//
+	// The real-time monitor (リアルタイムモニタ), for supervisors of their call
+	// centers and for administrators of all: who waits, who talks, what is
+	// still to be done, what agents' phones do, and whether the PBX nodes'
+	// events flow.
+	//
+	// It may be asked for every second: whatever is asked within half a second
+	// (longer where reading takes long) gets the same answer, so that it is
+	// read once for all who watch. A page stays live by asking again when
+	// `GET /events` brings an event of any kind, at most once a second, and
+	// every 5 seconds without one: calls of other call centers, in which an
+	// agent's phone may be, bring no event.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /monitor (the `GetMonitor` operationId).
+	GetMonitorWithResponse(ctx context.Context, params *GetMonitorParams, reqEditors ...RequestEditorFn) (*GetMonitorResponse, error)
+
+	// ListNodesWithResponse Lists the PBX nodes and whether their events flow
+	//
+	// All that the configuration has, in its order, for supervisors and
+	// administrators. `GET /events` brings an event `node` when a state
+	// becomes another.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /nodes (the `ListNodes` operationId).
+	ListNodesWithResponse(ctx context.Context, params *ListNodesParams, reqEditors ...RequestEditorFn) (*ListNodesResponse, error)
 
 	// ListPhonebookWithResponse Lists the shared phone book, by name
 	//
@@ -6220,6 +7574,87 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with PATCH /phonebook/{id} (the `UpdatePhonebookEntry` operationId).
 	UpdatePhonebookEntryWithResponse(ctx context.Context, id int64, params *UpdatePhonebookEntryParams, body UpdatePhonebookEntryJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdatePhonebookEntryResponse, error)
+
+	// PlayWithResponse Plays a recording
+	//
+	// The `src` of an `<audio>` element on a page of this origin. It takes
+	// the grant and the cookie of the session that asked for it.
+	//
+	// * It is sound to listen to, not a file: without a name, not stored by
+	//   browsers, and only for media elements. A browser that says by
+	//   `Sec-Fetch-*` that it means to show or save it, or to give it to a
+	//   script or another site, is refused.
+	// * `Range` is answered as players need it: `206` for one range in any
+	//   form, `416` for one beyond the end, `If-Range` by the `ETag`. For
+	//   several ranges the whole is sent. `HEAD` is answered too.
+	// * It comes no faster than it is listened to: some seconds at once, at
+	//   the beginning and after a seek, then twice real time, in all
+	//   connections of the account together.
+	// * A newer connection of a grant ends the oldest, since players leave
+	//   the old one behind when they seek.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /playback/{grant} (the `Play` operationId).
+	PlayWithResponse(ctx context.Context, grant Grant, params *PlayParams, reqEditors ...RequestEditorFn) (*PlayResponse, error)
+
+	// RenewPlaybackWithBodyWithResponse Prolongs a grant while its player is open
+	//
+	// A player sends this every half minute or so, with what was played
+	// since the last time. That is kept on the receipt beside what the
+	// server sent, which is what is believed.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /playback/{grant} (the `RenewPlayback` operationId).
+	RenewPlaybackWithBodyWithResponse(ctx context.Context, grant Grant, params *RenewPlaybackParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RenewPlaybackResponse, error)
+
+	// RenewPlaybackWithResponse Prolongs a grant while its player is open
+	//
+	// A player sends this every half minute or so, with what was played
+	// since the last time. That is kept on the receipt beside what the
+	// server sent, which is what is believed.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /playback/{grant} (the `RenewPlayback` operationId).
+	RenewPlaybackWithResponse(ctx context.Context, grant Grant, params *RenewPlaybackParams, body RenewPlaybackJSONRequestBody, reqEditors ...RequestEditorFn) (*RenewPlaybackResponse, error)
+
+	// ListListensWithResponse Lists who heard which parts of a recording
+	//
+	// Receipts (再生履歴), newest first, one for each grant of which sound was
+	// sent. They stay when the recording has expired.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /recordings/{id}/listens (the `ListListens` operationId).
+	ListListensWithResponse(ctx context.Context, id RecordingID, params *ListListensParams, reqEditors ...RequestEditorFn) (*ListListensResponse, error)
+
+	// BeginPlaybackWithResponse Lets a person play a recording for some minutes
+	//
+	// Gives a grant, which is good for this recording, in this session and
+	// for some minutes; `PATCH` of its URL prolongs it while the player is
+	// open. It ends with the session (`DELETE /session`, a new password, an
+	// account that is disabled) and when the account is changed. An account
+	// has a few grants at a time; a new one ends the oldest.
+	//
+	// Recordings are played and never downloaded, so only people in a
+	// session get a grant: a token gives none, nor does one that acts for an
+	// account.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /recordings/{id}/playback (the `BeginPlayback` operationId).
+	BeginPlaybackWithResponse(ctx context.Context, id RecordingID, params *BeginPlaybackParams, reqEditors ...RequestEditorFn) (*BeginPlaybackResponse, error)
+
+	// GetWaveformWithResponse Shows the picture of a recording
+	//
+	// What a player draws, so that it need not read the sound for that.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /recordings/{id}/waveform (the `GetWaveform` operationId).
+	GetWaveformWithResponse(ctx context.Context, id RecordingID, params *GetWaveformParams, reqEditors ...RequestEditorFn) (*GetWaveformResponse, error)
 
 	// DeleteSessionWithResponse Logs a person out
 	//
@@ -8038,6 +9473,103 @@ func (r RegisterCallbackResponse) ContentType() string {
 	return ""
 }
 
+// ListRecordingsResponse401Headers the declared response headers of an HTTP 401 response for ListRecordings
+type ListRecordingsResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// ListRecordingsResponse503Headers the declared response headers of an HTTP 503 response for ListRecordings
+type ListRecordingsResponse503Headers struct {
+	RetryAfter int
+}
+
+type ListRecordingsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *RecordingList
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *InvalidRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *ForbiddenToRead
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *CallNotFound
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Internal
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Unavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ListRecordingsResponse401Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *ListRecordingsResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListRecordingsResponse) GetJSON200() *RecordingList {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r ListRecordingsResponse) GetApplicationProblemJSON400() *InvalidRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ListRecordingsResponse) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ListRecordingsResponse) GetApplicationProblemJSON403() *ForbiddenToRead {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r ListRecordingsResponse) GetApplicationProblemJSON404() *CallNotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r ListRecordingsResponse) GetApplicationProblemJSON500() *Internal {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r ListRecordingsResponse) GetApplicationProblemJSON503() *Unavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ListRecordingsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListRecordingsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListRecordingsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListRecordingsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type GetDocsResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -8551,6 +10083,186 @@ func (r DeleteMySessionsResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r DeleteMySessionsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetMonitorResponse401Headers the declared response headers of an HTTP 401 response for GetMonitor
+type GetMonitorResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// GetMonitorResponse503Headers the declared response headers of an HTTP 503 response for GetMonitor
+type GetMonitorResponse503Headers struct {
+	RetryAfter int
+}
+
+type GetMonitorResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Monitor
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *InvalidRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *ForbiddenToRead
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Internal
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Unavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *GetMonitorResponse401Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *GetMonitorResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetMonitorResponse) GetJSON200() *Monitor {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r GetMonitorResponse) GetApplicationProblemJSON400() *InvalidRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r GetMonitorResponse) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r GetMonitorResponse) GetApplicationProblemJSON403() *ForbiddenToRead {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r GetMonitorResponse) GetApplicationProblemJSON500() *Internal {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r GetMonitorResponse) GetApplicationProblemJSON503() *Unavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetMonitorResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetMonitorResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetMonitorResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetMonitorResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ListNodesResponse401Headers the declared response headers of an HTTP 401 response for ListNodes
+type ListNodesResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// ListNodesResponse503Headers the declared response headers of an HTTP 503 response for ListNodes
+type ListNodesResponse503Headers struct {
+	RetryAfter int
+}
+
+type ListNodesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *NodeList
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *InvalidRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *ForbiddenToRead
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Internal
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Unavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ListNodesResponse401Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *ListNodesResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListNodesResponse) GetJSON200() *NodeList {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r ListNodesResponse) GetApplicationProblemJSON400() *InvalidRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ListNodesResponse) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ListNodesResponse) GetApplicationProblemJSON403() *ForbiddenToRead {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r ListNodesResponse) GetApplicationProblemJSON500() *Internal {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r ListNodesResponse) GetApplicationProblemJSON503() *Unavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ListNodesResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListNodesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListNodesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListNodesResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -9271,6 +10983,575 @@ func (r UpdatePhonebookEntryResponse) ContentType() string {
 	return ""
 }
 
+// PlayResponse200Headers the declared response headers of an HTTP 200 response for Play
+type PlayResponse200Headers struct {
+	AcceptRanges              string
+	ContentDisposition        string
+	CrossOriginResourcePolicy string
+	ETag                      string
+}
+
+// PlayResponse206Headers the declared response headers of an HTTP 206 response for Play
+type PlayResponse206Headers struct {
+	AcceptRanges              string
+	ContentDisposition        string
+	ContentRange              string
+	CrossOriginResourcePolicy string
+	ETag                      string
+}
+
+// PlayResponse401Headers the declared response headers of an HTTP 401 response for Play
+type PlayResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// PlayResponse416Headers the declared response headers of an HTTP 416 response for Play
+type PlayResponse416Headers struct {
+	ContentRange string
+}
+
+// PlayResponse503Headers the declared response headers of an HTTP 503 response for Play
+type PlayResponse503Headers struct {
+	RetryAfter int
+}
+
+type PlayResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *InvalidRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Problem
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *PlaybackNotFound
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *RecordingNotReady
+	// ApplicationProblemJSON410 the response for an HTTP 410 `application/problem+json` response
+	ApplicationProblemJSON410 *PlaybackExpired
+	// ApplicationProblemJSON416 the response for an HTTP 416 `application/problem+json` response
+	ApplicationProblemJSON416 *Problem
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Internal
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Unavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *PlayResponse200Headers
+	// Headers206 the parsed response headers for an HTTP 206 response
+	Headers206 *PlayResponse206Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *PlayResponse401Headers
+	// Headers416 the parsed response headers for an HTTP 416 response
+	Headers416 *PlayResponse416Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *PlayResponse503Headers
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r PlayResponse) GetApplicationProblemJSON400() *InvalidRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r PlayResponse) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r PlayResponse) GetApplicationProblemJSON403() *Problem {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r PlayResponse) GetApplicationProblemJSON404() *PlaybackNotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r PlayResponse) GetApplicationProblemJSON409() *RecordingNotReady {
+	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON410 returns the response for an HTTP 410 `application/problem+json` response
+func (r PlayResponse) GetApplicationProblemJSON410() *PlaybackExpired {
+	return r.ApplicationProblemJSON410
+}
+
+// GetApplicationProblemJSON416 returns the response for an HTTP 416 `application/problem+json` response
+func (r PlayResponse) GetApplicationProblemJSON416() *Problem {
+	return r.ApplicationProblemJSON416
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r PlayResponse) GetApplicationProblemJSON500() *Internal {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r PlayResponse) GetApplicationProblemJSON503() *Unavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r PlayResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PlayResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PlayResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PlayResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// RenewPlaybackResponse401Headers the declared response headers of an HTTP 401 response for RenewPlayback
+type RenewPlaybackResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// RenewPlaybackResponse503Headers the declared response headers of an HTTP 503 response for RenewPlayback
+type RenewPlaybackResponse503Headers struct {
+	RetryAfter int
+}
+
+type RenewPlaybackResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *RenewedPlayback
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *InvalidRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *SessionRequired
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *PlaybackNotFound
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *RecordingNotReady
+	// ApplicationProblemJSON410 the response for an HTTP 410 `application/problem+json` response
+	ApplicationProblemJSON410 *PlaybackExpired
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *TooLarge
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *UnsupportedMediaType
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Internal
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Unavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *RenewPlaybackResponse401Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *RenewPlaybackResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r RenewPlaybackResponse) GetJSON200() *RenewedPlayback {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r RenewPlaybackResponse) GetApplicationProblemJSON400() *InvalidRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r RenewPlaybackResponse) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r RenewPlaybackResponse) GetApplicationProblemJSON403() *SessionRequired {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r RenewPlaybackResponse) GetApplicationProblemJSON404() *PlaybackNotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r RenewPlaybackResponse) GetApplicationProblemJSON409() *RecordingNotReady {
+	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON410 returns the response for an HTTP 410 `application/problem+json` response
+func (r RenewPlaybackResponse) GetApplicationProblemJSON410() *PlaybackExpired {
+	return r.ApplicationProblemJSON410
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r RenewPlaybackResponse) GetApplicationProblemJSON413() *TooLarge {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r RenewPlaybackResponse) GetApplicationProblemJSON415() *UnsupportedMediaType {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r RenewPlaybackResponse) GetApplicationProblemJSON500() *Internal {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r RenewPlaybackResponse) GetApplicationProblemJSON503() *Unavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r RenewPlaybackResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RenewPlaybackResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RenewPlaybackResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RenewPlaybackResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ListListensResponse401Headers the declared response headers of an HTTP 401 response for ListListens
+type ListListensResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// ListListensResponse503Headers the declared response headers of an HTTP 503 response for ListListens
+type ListListensResponse503Headers struct {
+	RetryAfter int
+}
+
+type ListListensResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ListenList
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *InvalidRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *ForbiddenToRead
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *RecordingNotFound
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Internal
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Unavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ListListensResponse401Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *ListListensResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListListensResponse) GetJSON200() *ListenList {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r ListListensResponse) GetApplicationProblemJSON400() *InvalidRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ListListensResponse) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ListListensResponse) GetApplicationProblemJSON403() *ForbiddenToRead {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r ListListensResponse) GetApplicationProblemJSON404() *RecordingNotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r ListListensResponse) GetApplicationProblemJSON500() *Internal {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r ListListensResponse) GetApplicationProblemJSON503() *Unavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ListListensResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListListensResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListListensResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListListensResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// BeginPlaybackResponse401Headers the declared response headers of an HTTP 401 response for BeginPlayback
+type BeginPlaybackResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// BeginPlaybackResponse503Headers the declared response headers of an HTTP 503 response for BeginPlayback
+type BeginPlaybackResponse503Headers struct {
+	RetryAfter int
+}
+
+type BeginPlaybackResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *Playback
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *InvalidRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *SessionRequired
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *RecordingNotFound
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *RecordingNotReady
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Internal
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Unavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *BeginPlaybackResponse401Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *BeginPlaybackResponse503Headers
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r BeginPlaybackResponse) GetJSON201() *Playback {
+	return r.JSON201
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r BeginPlaybackResponse) GetApplicationProblemJSON400() *InvalidRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r BeginPlaybackResponse) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r BeginPlaybackResponse) GetApplicationProblemJSON403() *SessionRequired {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r BeginPlaybackResponse) GetApplicationProblemJSON404() *RecordingNotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r BeginPlaybackResponse) GetApplicationProblemJSON409() *RecordingNotReady {
+	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r BeginPlaybackResponse) GetApplicationProblemJSON500() *Internal {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r BeginPlaybackResponse) GetApplicationProblemJSON503() *Unavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r BeginPlaybackResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r BeginPlaybackResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r BeginPlaybackResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r BeginPlaybackResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetWaveformResponse401Headers the declared response headers of an HTTP 401 response for GetWaveform
+type GetWaveformResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// GetWaveformResponse503Headers the declared response headers of an HTTP 503 response for GetWaveform
+type GetWaveformResponse503Headers struct {
+	RetryAfter int
+}
+
+type GetWaveformResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Waveform
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *InvalidRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *ActingRefused
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *RecordingNotFound
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *RecordingNotReady
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Internal
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Unavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *GetWaveformResponse401Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *GetWaveformResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetWaveformResponse) GetJSON200() *Waveform {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r GetWaveformResponse) GetApplicationProblemJSON400() *InvalidRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r GetWaveformResponse) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r GetWaveformResponse) GetApplicationProblemJSON403() *ActingRefused {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r GetWaveformResponse) GetApplicationProblemJSON404() *RecordingNotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r GetWaveformResponse) GetApplicationProblemJSON409() *RecordingNotReady {
+	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r GetWaveformResponse) GetApplicationProblemJSON500() *Internal {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r GetWaveformResponse) GetApplicationProblemJSON503() *Unavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetWaveformResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetWaveformResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetWaveformResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetWaveformResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // DeleteSessionResponse503Headers the declared response headers of an HTTP 503 response for DeleteSession
 type DeleteSessionResponse503Headers struct {
 	RetryAfter int
@@ -9807,8 +12088,9 @@ func (r RevokeTokenResponse) ContentType() string {
 // ListAccountsWithResponse Lists accounts, by name
 //
 // Administrators see all accounts, everybody else those that share a
-// call center with them: that is whom a callback can be assigned to
-// (`?role=agent&enabled=true&call_center=…`) and whose names stand on
+// call center with them, agents too. Whom a callback can be assigned to
+// are those of any role with `?enabled=true&call_center=…`; disabled
+// ones stay in the list without `enabled`, since their names stand on
 // records.
 //
 // Returns a wrapper object for the known response body format(s).
@@ -10191,6 +12473,21 @@ func (c *ClientWithResponses) RegisterCallbackWithResponse(ctx context.Context, 
 	return ParseRegisterCallbackResponse(rsp)
 }
 
+// ListRecordingsWithResponse Lists the recordings of a call
+//
+// All recordings of the call, oldest first, also those that cannot be played, with what they are.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /calls/{request_id}/recordings (the `ListRecordings` operationId).
+func (c *ClientWithResponses) ListRecordingsWithResponse(ctx context.Context, requestID RequestID, params *ListRecordingsParams, reqEditors ...RequestEditorFn) (*ListRecordingsResponse, error) {
+	rsp, err := c.ListRecordings(ctx, requestID, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListRecordingsResponse(rsp)
+}
+
 // GetDocsWithResponse This description as a page to read
 //
 // It asks nothing of other sites, and runs no script.
@@ -10206,7 +12503,7 @@ func (c *ClientWithResponses) GetDocsWithResponse(ctx context.Context, reqEditor
 	return ParseGetDocsResponse(rsp)
 }
 
-// StreamEventsWithResponse Streams changes of calls and callbacks
+// StreamEventsWithResponse Streams changes of calls, callbacks and PBX nodes
 //
 // Server-sent events. Each change that the caller may see is one event:
 //
@@ -10214,8 +12511,11 @@ func (c *ClientWithResponses) GetDocsWithResponse(ctx context.Context, reqEditor
 //	event: callback
 //	data: {"change":1207,"at":"2026-11-20T01:08:02.330Z","callback":{"id":42,…}}
 //
-// `id` is the change's number, `event` is `call` or `callback`, and the
-// data is an `Event`: the record as it was when the event was sent.
+// `id` is the change's number, `event` is `call`, `callback` or `node`,
+// and the data is an `Event`: the record as it was when the event was
+// sent. Events `node` go to supervisors and administrators, when a PBX
+// node's `state` becomes another. A daemon that died says nothing: that
+// its nodes are `stale` shows in `GET /nodes` and `GET /monitor` alone.
 //
 // A client that was cut resumes by `Last-Event-ID` (browsers send it by
 // themselves) without a gap or a repetition, also across restarts of the
@@ -10241,8 +12541,8 @@ func (c *ClientWithResponses) StreamEventsWithResponse(ctx context.Context, para
 
 // ListGapsWithResponse Lists the intervals in which a PBX node's events were not seen
 //
-// The newest `page_size` gaps, newest first; there are no further pages
-// yet. Calls of that time may be missing or lack details.
+// Newest first, those too of nodes that the configuration no longer has.
+// Calls of that time may be missing or lack details.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -10313,6 +12613,48 @@ func (c *ClientWithResponses) DeleteMySessionsWithResponse(ctx context.Context, 
 		return nil, err
 	}
 	return ParseDeleteMySessionsResponse(rsp)
+}
+
+// GetMonitorWithResponse Shows what goes on now
+//
+// The real-time monitor (リアルタイムモニタ), for supervisors of their call
+// centers and for administrators of all: who waits, who talks, what is
+// still to be done, what agents' phones do, and whether the PBX nodes'
+// events flow.
+//
+// It may be asked for every second: whatever is asked within half a second
+// (longer where reading takes long) gets the same answer, so that it is
+// read once for all who watch. A page stays live by asking again when
+// `GET /events` brings an event of any kind, at most once a second, and
+// every 5 seconds without one: calls of other call centers, in which an
+// agent's phone may be, bring no event.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /monitor (the `GetMonitor` operationId).
+func (c *ClientWithResponses) GetMonitorWithResponse(ctx context.Context, params *GetMonitorParams, reqEditors ...RequestEditorFn) (*GetMonitorResponse, error) {
+	rsp, err := c.GetMonitor(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetMonitorResponse(rsp)
+}
+
+// ListNodesWithResponse Lists the PBX nodes and whether their events flow
+//
+// All that the configuration has, in its order, for supervisors and
+// administrators. `GET /events` brings an event `node` when a state
+// becomes another.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /nodes (the `ListNodes` operationId).
+func (c *ClientWithResponses) ListNodesWithResponse(ctx context.Context, params *ListNodesParams, reqEditors ...RequestEditorFn) (*ListNodesResponse, error) {
+	rsp, err := c.ListNodes(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListNodesResponse(rsp)
 }
 
 // ListPhonebookWithResponse Lists the shared phone book, by name
@@ -10452,6 +12794,123 @@ func (c *ClientWithResponses) UpdatePhonebookEntryWithResponse(ctx context.Conte
 		return nil, err
 	}
 	return ParseUpdatePhonebookEntryResponse(rsp)
+}
+
+// PlayWithResponse Plays a recording
+//
+// The `src` of an `<audio>` element on a page of this origin. It takes
+// the grant and the cookie of the session that asked for it.
+//
+//   - It is sound to listen to, not a file: without a name, not stored by
+//     browsers, and only for media elements. A browser that says by
+//     `Sec-Fetch-*` that it means to show or save it, or to give it to a
+//     script or another site, is refused.
+//   - `Range` is answered as players need it: `206` for one range in any
+//     form, `416` for one beyond the end, `If-Range` by the `ETag`. For
+//     several ranges the whole is sent. `HEAD` is answered too.
+//   - It comes no faster than it is listened to: some seconds at once, at
+//     the beginning and after a seek, then twice real time, in all
+//     connections of the account together.
+//   - A newer connection of a grant ends the oldest, since players leave
+//     the old one behind when they seek.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /playback/{grant} (the `Play` operationId).
+func (c *ClientWithResponses) PlayWithResponse(ctx context.Context, grant Grant, params *PlayParams, reqEditors ...RequestEditorFn) (*PlayResponse, error) {
+	rsp, err := c.Play(ctx, grant, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePlayResponse(rsp)
+}
+
+// RenewPlaybackWithBodyWithResponse Prolongs a grant while its player is open
+//
+// A player sends this every half minute or so, with what was played
+// since the last time. That is kept on the receipt beside what the
+// server sent, which is what is believed.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /playback/{grant} (the `RenewPlayback` operationId).
+func (c *ClientWithResponses) RenewPlaybackWithBodyWithResponse(ctx context.Context, grant Grant, params *RenewPlaybackParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RenewPlaybackResponse, error) {
+	rsp, err := c.RenewPlaybackWithBody(ctx, grant, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRenewPlaybackResponse(rsp)
+}
+
+// RenewPlaybackWithResponse Prolongs a grant while its player is open
+//
+// A player sends this every half minute or so, with what was played
+// since the last time. That is kept on the receipt beside what the
+// server sent, which is what is believed.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /playback/{grant} (the `RenewPlayback` operationId).
+func (c *ClientWithResponses) RenewPlaybackWithResponse(ctx context.Context, grant Grant, params *RenewPlaybackParams, body RenewPlaybackJSONRequestBody, reqEditors ...RequestEditorFn) (*RenewPlaybackResponse, error) {
+	rsp, err := c.RenewPlayback(ctx, grant, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRenewPlaybackResponse(rsp)
+}
+
+// ListListensWithResponse Lists who heard which parts of a recording
+//
+// Receipts (再生履歴), newest first, one for each grant of which sound was
+// sent. They stay when the recording has expired.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /recordings/{id}/listens (the `ListListens` operationId).
+func (c *ClientWithResponses) ListListensWithResponse(ctx context.Context, id RecordingID, params *ListListensParams, reqEditors ...RequestEditorFn) (*ListListensResponse, error) {
+	rsp, err := c.ListListens(ctx, id, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListListensResponse(rsp)
+}
+
+// BeginPlaybackWithResponse Lets a person play a recording for some minutes
+//
+// Gives a grant, which is good for this recording, in this session and
+// for some minutes; `PATCH` of its URL prolongs it while the player is
+// open. It ends with the session (`DELETE /session`, a new password, an
+// account that is disabled) and when the account is changed. An account
+// has a few grants at a time; a new one ends the oldest.
+//
+// Recordings are played and never downloaded, so only people in a
+// session get a grant: a token gives none, nor does one that acts for an
+// account.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /recordings/{id}/playback (the `BeginPlayback` operationId).
+func (c *ClientWithResponses) BeginPlaybackWithResponse(ctx context.Context, id RecordingID, params *BeginPlaybackParams, reqEditors ...RequestEditorFn) (*BeginPlaybackResponse, error) {
+	rsp, err := c.BeginPlayback(ctx, id, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseBeginPlaybackResponse(rsp)
+}
+
+// GetWaveformWithResponse Shows the picture of a recording
+//
+// What a player draws, so that it need not read the sound for that.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /recordings/{id}/waveform (the `GetWaveform` operationId).
+func (c *ClientWithResponses) GetWaveformWithResponse(ctx context.Context, id RecordingID, params *GetWaveformParams, reqEditors ...RequestEditorFn) (*GetWaveformResponse, error) {
+	rsp, err := c.GetWaveform(ctx, id, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetWaveformResponse(rsp)
 }
 
 // DeleteSessionWithResponse Logs a person out
@@ -12228,6 +14687,97 @@ func ParseRegisterCallbackResponse(rsp *http.Response) (*RegisterCallbackRespons
 	return response, nil
 }
 
+// ParseListRecordingsResponse parses an HTTP response from a ListRecordingsWithResponse call
+func ParseListRecordingsResponse(rsp *http.Response) (*ListRecordingsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListRecordingsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest RecordingList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest InvalidRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ForbiddenToRead
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest CallNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers ListRecordingsResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 503:
+		var headers ListRecordingsResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
 // ParseGetDocsResponse parses an HTTP response from a GetDocsWithResponse call
 func ParseGetDocsResponse(rsp *http.Response) (*GetDocsResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -12698,6 +15248,174 @@ func ParseDeleteMySessionsResponse(rsp *http.Response) (*DeleteMySessionsRespons
 		response.Headers401 = &headers
 	case rsp.StatusCode == 503:
 		var headers DeleteMySessionsResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetMonitorResponse parses an HTTP response from a GetMonitorWithResponse call
+func ParseGetMonitorResponse(rsp *http.Response) (*GetMonitorResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetMonitorResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Monitor
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest InvalidRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ForbiddenToRead
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers GetMonitorResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 503:
+		var headers GetMonitorResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListNodesResponse parses an HTTP response from a ListNodesWithResponse call
+func ParseListNodesResponse(rsp *http.Response) (*ListNodesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListNodesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest NodeList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest InvalidRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ForbiddenToRead
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers ListNodesResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 503:
+		var headers ListNodesResponse503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
@@ -13376,6 +16094,596 @@ func ParseUpdatePhonebookEntryResponse(rsp *http.Response) (*UpdatePhonebookEntr
 		response.Headers401 = &headers
 	case rsp.StatusCode == 503:
 		var headers UpdatePhonebookEntryResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParsePlayResponse parses an HTTP response from a PlayWithResponse call
+func ParsePlayResponse(rsp *http.Response) (*PlayResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PlayResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest InvalidRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest PlaybackNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest RecordingNotReady
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 410:
+		var dest PlaybackExpired
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON410 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 416:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON416 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers PlayResponse200Headers
+		if values := rsp.Header.Values("Accept-Ranges"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Accept-Ranges", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.AcceptRanges = value
+		}
+		if values := rsp.Header.Values("Content-Disposition"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Disposition", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ContentDisposition = value
+		}
+		if values := rsp.Header.Values("Cross-Origin-Resource-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cross-Origin-Resource-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CrossOriginResourcePolicy = value
+		}
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 206:
+		var headers PlayResponse206Headers
+		if values := rsp.Header.Values("Accept-Ranges"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Accept-Ranges", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.AcceptRanges = value
+		}
+		if values := rsp.Header.Values("Content-Disposition"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Disposition", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ContentDisposition = value
+		}
+		if values := rsp.Header.Values("Content-Range"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Range", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ContentRange = value
+		}
+		if values := rsp.Header.Values("Cross-Origin-Resource-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cross-Origin-Resource-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CrossOriginResourcePolicy = value
+		}
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		response.Headers206 = &headers
+	case rsp.StatusCode == 401:
+		var headers PlayResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 416:
+		var headers PlayResponse416Headers
+		if values := rsp.Header.Values("Content-Range"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Range", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ContentRange = value
+		}
+		response.Headers416 = &headers
+	case rsp.StatusCode == 503:
+		var headers PlayResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseRenewPlaybackResponse parses an HTTP response from a RenewPlaybackWithResponse call
+func ParseRenewPlaybackResponse(rsp *http.Response) (*RenewPlaybackResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RenewPlaybackResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest RenewedPlayback
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest InvalidRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest SessionRequired
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest PlaybackNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest RecordingNotReady
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 410:
+		var dest PlaybackExpired
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON410 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest TooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers RenewPlaybackResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 503:
+		var headers RenewPlaybackResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListListensResponse parses an HTTP response from a ListListensWithResponse call
+func ParseListListensResponse(rsp *http.Response) (*ListListensResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListListensResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ListenList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest InvalidRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ForbiddenToRead
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest RecordingNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers ListListensResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 503:
+		var headers ListListensResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseBeginPlaybackResponse parses an HTTP response from a BeginPlaybackWithResponse call
+func ParseBeginPlaybackResponse(rsp *http.Response) (*BeginPlaybackResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &BeginPlaybackResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest Playback
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest InvalidRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest SessionRequired
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest RecordingNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest RecordingNotReady
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers BeginPlaybackResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 503:
+		var headers BeginPlaybackResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetWaveformResponse parses an HTTP response from a GetWaveformWithResponse call
+func ParseGetWaveformResponse(rsp *http.Response) (*GetWaveformResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetWaveformResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Waveform
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest InvalidRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ActingRefused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest RecordingNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest RecordingNotReady
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers GetWaveformResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 503:
+		var headers GetWaveformResponse503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {

@@ -19,6 +19,7 @@ import (
 	"callbackd/accounts"
 	"callbackd/api"
 	"callbackd/ari"
+	"callbackd/attendant"
 	"callbackd/callbacks"
 	"callbackd/callcenter"
 	"callbackd/configs"
@@ -40,8 +41,13 @@ type daemon struct {
 	db        *postgres.DB
 	feed      *postgres.Feed
 	followers []*callcenter.Follower
-	server    *api.Server
-	registry  *prometheus.Registry
+	// attendants talk to the callers of each node, abandoned watches over all.
+	attendants []*attendant.Attendant
+	abandoned  *attendant.Abandoned
+	book       *phonebook.Book
+	callbacks  *callbacks.Service
+	server     *api.Server
+	registry   *prometheus.Registry
 	// library opens recordings, and jobs are what is done about them.
 	library *recording.Library
 	jobs    *postgres.Jobs
@@ -73,9 +79,15 @@ func openDaemon(ctx context.Context, cfg *configs.Config, log *slog.Logger, visi
 		return nil, err
 	}
 	d.feed = d.db.Feed()
-	metrics := callcenter.NewMetrics(d.registry)
+	d.dialplan.Store(cfg)
+	d.book = phonebook.NewBook(d.db.Phonebook(), cfg.Region, nil)
+	d.callbacks = callbacks.NewService(d.db.Callbacks(), callbacks.Options{
+		Numbers: callbacks.InRegion(cfg.Region), Book: d.book, Names: d.names,
+	})
+	metrics, talking := callcenter.NewMetrics(d.registry), attendant.NewMetrics(d.registry)
+	d.abandoned = d.newAbandoned(talking)
 	for i := range cfg.PBX {
-		f, err := d.newFollower(&cfg.PBX[i], metrics)
+		f, err := d.newFollower(&cfg.PBX[i], metrics, talking)
 		if err != nil {
 			return nil, err
 		}
@@ -100,7 +112,9 @@ func openDaemon(ctx context.Context, cfg *configs.Config, log *slog.Logger, visi
 	return d, nil
 }
 
-func (d *daemon) newFollower(node *configs.PBX, metrics *callcenter.Metrics) (*callcenter.Follower, error) {
+// newFollower returns a node's follower, and takes on an attendant who listens
+// to it.
+func (d *daemon) newFollower(node *configs.PBX, metrics *callcenter.Metrics, talking *attendant.Metrics) (*callcenter.Follower, error) {
 	client, err := newClient(node)
 	if err != nil {
 		return nil, fmt.Errorf("pbx %q: %w", node.Name, err)
@@ -110,27 +124,27 @@ func (d *daemon) newFollower(node *configs.PBX, metrics *callcenter.Metrics) (*c
 		leaveOut = &ari.EventFilter{Disallowed: []ari.EventType{ari.ChannelVarset, "DeviceStateChanged"}}
 	}
 	stream, err := ari.NewStream(ari.StreamOptions{
-		Client: client, Filter: ari.NewFilter(callcenter.Events, callcenter.Variables), EventFilter: leaveOut,
+		Client: client, Filter: ari.NewFilter(slices.Concat(callcenter.Events, attendant.Events), callcenter.Variables), EventFilter: leaveOut,
 		Logger: d.log.With(slog.String("node", node.Name)),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("pbx %q: %w", node.Name, err)
 	}
-	return callcenter.NewFollower(callcenter.FollowerOptions{
+	calls := &followedCalls{}
+	listener := d.newAttendant(node, client, calls, talking)
+	calls.follower, err = callcenter.NewFollower(callcenter.FollowerOptions{
 		Node: node.Name, Plan: planOf(d.cfg, node), Client: client, Stream: stream,
-		Store: d.db.Calls(), Logger: d.log, Metrics: metrics,
+		Store: d.db.Calls(), Logger: d.log, Metrics: metrics, Listener: listener,
 	})
+	d.attendants = append(d.attendants, listener)
+	return calls.follower, err
 }
 
 func (d *daemon) newServer(page api.Page, visitors []api.DemoAccount) *api.Server {
 	nodes := d.nodeNames()
-	d.dialplan.Store(d.cfg)
-	book := phonebook.NewBook(d.db.Phonebook(), d.cfg.Region, nil)
 	return api.New(api.Options{
 		Calls: d.db.Calls(), Gaps: d.db.Calls(), Changes: d.feed, Monitor: d.db.Monitor(nodes),
-		Callbacks: callbacks.NewService(d.db.Callbacks(), callbacks.Options{
-			Numbers: callbacks.InRegion(d.cfg.Region), Book: book, Names: d.names,
-		}),
+		Callbacks: d.callbacks,
 		Accounts: accounts.NewService(accounts.Options{
 			Store: d.db.Accounts(), HasCallCenter: d.hasCallCenter, Log: d.log,
 		}),
@@ -138,7 +152,7 @@ func (d *daemon) newServer(page api.Page, visitors []api.DemoAccount) *api.Serve
 			Store: d.db.Sessions(), PlainCookies: d.cfg.Listen.PlainCookies,
 		}),
 		Tokens:     accounts.NewTokens(d.db.Tokens(), nil),
-		Phonebook:  book,
+		Phonebook:  d.book,
 		Recordings: d.db.Recordings(),
 		Player: recording.NewPlayer(recording.PlayerOptions{
 			Recordings: d.db.Recordings(), Sounds: d.library, Store: d.db.Playback(), Log: d.log, Registry: d.registry,
@@ -186,6 +200,10 @@ func (d *daemon) Run(ctx context.Context) error {
 	for _, f := range d.followers {
 		g.Go(func() error { return f.Run(ctx) })
 	}
+	for _, a := range d.attendants {
+		g.Go(func() error { return a.Run(ctx) })
+	}
+	g.Go(func() error { return d.abandoned.Run(ctx) })
 	g.Go(func() error { return d.feed.Run(ctx) })
 	g.Go(func() error { return d.work(ctx) })
 	g.Go(func() error { return d.server.Run(ctx) })

@@ -482,5 +482,7 @@ func playNobodyAnswers(t *testing.T, w *world) {
 	w.queueTimeout(t, "1")
 	call := dial(t, w.outside(t, sip.Behaviour{}), "7002", sip.CallOptions{CallerNumber: customer})
 	talks(t, call)
-	over(t, call) // an announcement, and the PBX hangs up
+	prompted(t, call, "welcome")
+	press(t, call, "*") // no callback
+	over(t, call)       // an announcement, and the PBX hangs up
 }

@@ -15,9 +15,7 @@ func planOf(cfg *configs.Config, node *configs.PBX) *callcenter.Plan {
 		NumberKey: func(number string) string { return phonebook.Normalise(number, cfg.Region) },
 	}
 	for _, cc := range cfg.CallCenters {
-		plan.CallCenters = append(plan.CallCenters, callcenter.CallCenter{
-			ID: cc.ID, Name: cc.Name, Extension: cc.Extension, Queues: cc.Queues, Label: cc.Label,
-		})
+		plan.CallCenters = append(plan.CallCenters, callCenterOf(&cc))
 	}
 	for _, g := range cfg.RingGroups {
 		plan.RingGroups = append(plan.RingGroups, callcenter.RingGroup(g))
@@ -29,6 +27,10 @@ func planOf(cfg *configs.Config, node *configs.PBX) *callcenter.Plan {
 		plan.Labels = append(plan.Labels, callcenter.Label{ID: l.ID, Name: l.Name, DIDs: l.DID})
 	}
 	return plan
+}
+
+func callCenterOf(c *configs.CallCenter) callcenter.CallCenter {
+	return callcenter.CallCenter{ID: c.ID, Name: c.Name, Extension: c.Extension, Queues: c.Queues, Label: c.Label}
 }
 
 // nodeOf returns the node of that name, the first when the name is empty.

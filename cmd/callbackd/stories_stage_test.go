@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"callbackd/ari"
 	"callbackd/lab/labtest"
 	"callbackd/sip"
 )
@@ -28,7 +29,7 @@ var storyExtensions = []string{
 	`8007,1,Set(CALLERID(num)=0699999999)`, `8007,2,Queue(SUPPORT,t)`,
 	`8008,1,Queue(nosuch,t)`, `8008,2,Hangup()`,
 	`8009,1,RetryDial(none,1,1,PJSIP/2001,20)`,
-	`8010,1,Set(CALLBACKD_CALL_CENTER=support)`, `8010,2,Stasis(callbackd)`,
+	`8010,1,Set(CALLBACKD_CALL_CENTER=support)`, `8010,2,Stasis(program)`,
 }
 
 // prepareStories adds to a PBX what some stories need.
@@ -48,6 +49,35 @@ func (w *world) prepareStories(t *testing.T) {
 		w.cli(t, "dialplan add include stories into "+context, "included")
 	}
 	w.cli(t, "dialplan add include parkedcalls into from-internal", "included")
+}
+
+// anotherProgram is connected to ARI beside callbackd, under a name of its
+// own, for this story.
+func (w *world) anotherProgram(t *testing.T) (application string) {
+	t.Helper()
+	application = "program"
+	client, err := ari.NewClient(ari.ClientOptions{URL: w.pbx.ARI, Username: w.pbx.Username, Password: w.pbx.Password, Application: application})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stream, err := ari.NewStream(ari.StreamOptions{Client: client, Filter: ari.NewFilter(nil, nil)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- stream.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+		client.Close()
+	})
+	if _, err := stream.Next(within(t)); err != nil {
+		t.Fatal(err)
+	}
+	return application
 }
 
 // cli runs a command of Asterisk, whose answer must contain want.

@@ -1,0 +1,229 @@
+package attendant
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"callbackd/ari"
+	"callbackd/callbacks"
+	"callbackd/callcenter"
+	"callbackd/recording"
+)
+
+// Events are the types of the events that an Attendant makes use of.
+var Events = []ari.EventType{
+	ari.StasisStart, ari.StasisEnd, ari.ChannelDestroyed, ari.ChannelDtmfReceived,
+	ari.PlaybackFinished, ari.RecordingFinished, ari.RecordingFailed,
+}
+
+// VarStatus is the channel variable in which the dialplan finds a Status.
+const VarStatus = "CALLBACKD_STATUS"
+
+const (
+	// maxSessions bounds the callers of a node who are talked to at once.
+	// Further ones are handed back at once.
+	maxSessions = 500
+	// maxEvents bounds the events that wait for a session.
+	maxEvents = 64
+)
+
+// Registrar registers callbacks; *callbacks.Service is one.
+type Registrar interface {
+	RegisterAutomatic(ctx context.Context, request callbacks.Request) (callbacks.RequestResult, error)
+}
+
+// Calls knows the calls of a node; *callcenter.Follower is one.
+type Calls interface {
+	// CallOf returns the call of a channel, if it is known.
+	CallOf(id ari.ChannelID) (call callcenter.Call, ok bool)
+}
+
+// Options say for which node an Attendant is and what it needs. All but the
+// Logger, the Metrics and OnRegistered are mandatory.
+type Options struct {
+	Node     string
+	Client   *ari.Client
+	Calls    Calls
+	Settings Settings
+	Numbers  Numbers
+	// Plan returns what the configuration says of the dialplan now.
+	Plan      func() *callcenter.Plan
+	Registrar Registrar
+	Messages  recording.Expecter
+	// IsUnavailable reports whether an error means that the database is away,
+	// and the same request may succeed later.
+	IsUnavailable func(error) bool
+	// OnRegistered, unless nil, is called for each callback that was
+	// registered anew.
+	OnRegistered func()
+	Metrics      *Metrics
+	Logger       *slog.Logger
+}
+
+// Attendant talks to the callers of one node.
+type Attendant struct {
+	o   Options
+	log *slog.Logger
+	// life ends when sessions are to end.
+	life context.Context
+	end  context.CancelFunc
+
+	mu       sync.Mutex
+	sessions map[ari.ChannelID]*session
+	closed   bool
+	running  sync.WaitGroup
+}
+
+var _ callcenter.Listener = (*Attendant)(nil)
+
+// New returns an attendant. It serves from when a Follower tells it of
+// callers, and until Run has returned.
+func New(o Options) *Attendant {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	o.Metrics.open(o.Node)
+	life, end := context.WithCancel(context.Background())
+	return &Attendant{
+		o: o, log: o.Logger.With(slog.String("node", o.Node)),
+		life: life, end: end, sessions: map[ari.ChannelID]*session{},
+	}
+}
+
+// Run returns when ctx has ended and no caller is talked to any more: those
+// that are left then are registered, if they can be, and handed back.
+func (a *Attendant) Run(ctx context.Context) error {
+	<-ctx.Done()
+	a.mu.Lock()
+	a.closed = true
+	a.mu.Unlock()
+	a.end()
+	a.running.Wait()
+	return nil
+}
+
+// Connected implements callcenter.Listener. Asterisk does not tell again of
+// callers who were sent here before, so they are looked for in the list; and
+// of those that are talked to, whether they are still there.
+func (a *Attendant) Connected(channels []ari.Channel) {
+	there := make(map[ari.ChannelID]bool, len(channels))
+	for i := range channels {
+		c := &channels[i]
+		if args, ours := a.arguments(c); ours {
+			there[c.ID] = true
+			a.begin(c, args, true)
+		}
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for id, s := range a.sessions {
+		if there[id] {
+			s.tell(resumed{})
+		} else {
+			s.tell(left{})
+		}
+	}
+}
+
+// arguments returns what the dialplan gave to our application, for a channel
+// that is in it.
+func (a *Attendant) arguments(c *ari.Channel) (args []string, ours bool) {
+	if !strings.EqualFold(c.Dialplan.AppName, "Stasis") {
+		return nil, false
+	}
+	all := strings.Split(c.Dialplan.AppData, ",")
+	return all[1:], all[0] == a.o.Client.Application()
+}
+
+// Event implements callcenter.Listener.
+func (a *Attendant) Event(ev *ari.Event) {
+	switch ev.Type {
+	case ari.StasisStart:
+		if ev.Application == a.o.Client.Application() {
+			a.begin(&ev.Channel, ev.Args, false)
+		}
+	case ari.StasisEnd, ari.ChannelDestroyed:
+		a.tell(ev.Channel.ID, left{})
+	case ari.ChannelDtmfReceived:
+		a.tell(ev.Channel.ID, key{strings.Clone(ev.Digit)})
+	case ari.PlaybackFinished:
+		a.tell(target(ev.Playback.TargetURI), playbackEnded{
+			id: ari.PlaybackID(strings.Clone(string(ev.Playback.ID))), failed: ev.Playback.State == "failed",
+		})
+	case ari.RecordingFinished:
+		a.tell(target(ev.Recording.TargetURI), recordingEnded{name: strings.Clone(ev.Recording.Name)})
+	case ari.RecordingFailed:
+		a.tell(target(ev.Recording.TargetURI), recordingEnded{name: strings.Clone(ev.Recording.Name), failed: true})
+	}
+}
+
+// target returns the channel that something is played to or recorded from.
+func target(uri string) ari.ChannelID {
+	id, _ := strings.CutPrefix(uri, "channel:")
+	return ari.ChannelID(id)
+}
+
+// tell gives an event to a channel's session, if there is one.
+func (a *Attendant) tell(id ari.ChannelID, event any) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if s := a.sessions[id]; s != nil {
+		s.tell(event)
+	}
+}
+
+// begin begins a session with a caller. Nothing of c and args is kept.
+func (a *Attendant) begin(c *ari.Channel, args []string, takenUp bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.closed || a.sessions[c.ID] != nil {
+		return
+	}
+	s := &session{
+		a: a, channel: ari.ChannelID(strings.Clone(string(c.ID))), up: c.State == "Up", takenUp: takenUp,
+		crowded: len(a.sessions) >= maxSessions,
+		events:  make(chan any, maxEvents), overflow: make(chan struct{}), outcomes: make(chan registered, 1),
+	}
+	for _, arg := range args {
+		s.args = append(s.args, strings.Clone(strings.TrimSpace(arg)))
+	}
+	s.log = a.log.With(slog.String("channel", string(s.channel)))
+	a.sessions[s.channel] = s
+	a.o.Metrics.began(a.o.Node)
+	a.running.Go(func() {
+		begun := time.Now()
+		status := s.run()
+		a.mu.Lock()
+		delete(a.sessions, s.channel)
+		a.mu.Unlock()
+		a.o.Metrics.ended(a.o.Node, status, time.Since(begun))
+		s.log.Info("a caller was attended to", slog.String("status", string(status)), slog.String("call", string(s.call)))
+	})
+}
+
+// wanted is what the dialplan asks for.
+type wanted struct {
+	center  callcenter.CallCenter
+	message bool
+}
+
+// errArguments says that the dialplan asks for what there is not.
+var errArguments = errors.New("write Stasis(application,register,call center[,message]) with a call center of the configuration")
+
+// read reads the dialplan's arguments.
+func (a *Attendant) read(args []string) (wanted, error) {
+	if len(args) < 2 || len(args) > 3 || args[0] != callcenter.ActionRegister || len(args) == 3 && args[2] != "" && args[2] != "message" {
+		return wanted{}, fmt.Errorf("arguments %q: %w", args, errArguments)
+	}
+	center, ok := a.o.Plan().CallCenterOf(args[1])
+	if !ok {
+		return wanted{}, fmt.Errorf("no call center %q: %w", args[1], errArguments)
+	}
+	return wanted{center: center, message: slices.Contains(args[2:], "message")}, nil
+}

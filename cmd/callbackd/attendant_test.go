@@ -1,0 +1,535 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"callbackd/callcenter"
+	"callbackd/configs"
+	"callbackd/lab"
+	"callbackd/lab/labtest"
+	"callbackd/postgres"
+	"callbackd/recording"
+	"callbackd/sip"
+)
+
+// attended is a world whose callers ask for callbacks.
+type attended struct {
+	*world
+	customers *sip.Phone
+}
+
+// withMessage is a number whose callers are asked for a message at once, in
+// the name of 7002.
+const withMessage = "7902"
+
+// newAttended starts a world in which nobody answers and callers are given
+// little time. Who calls 7001 waits, and may press 1.
+func newAttended(t *testing.T) *attended {
+	t.Helper()
+	w := newStoppedWorld(t, lab.AsteriskOptions{Globals: map[string]string{"QUEUE_TIMEOUT": "60", "CALLBACK_TIMEOUT": "60"}})
+	a := &w.cfg.Attendant
+	a.KeyTimeout, a.DigitTimeout, a.Attempts = configs.Duration{Duration: time.Second}, configs.Duration{Duration: time.Second}, 2
+	a.Message.MaxSilence = configs.Duration{Duration: 2 * time.Second}
+	w.start(t)
+	w.dialplan(t, withMessage,
+		"Set,CALLBACK_MESSAGE=message", `Set,"CALLBACK_ELSE=call-centers,7002,nobody"`, `Goto,"callback-request,7002,1"`)
+	return &attended{world: w, customers: w.outside(t, sip.Behaviour{})}
+}
+
+// dialplan adds an extension for calls from outside.
+func (w *world) dialplan(t *testing.T, extension string, applications ...string) {
+	t.Helper()
+	for i, application := range applications {
+		w.cli(t, fmt.Sprintf("dialplan add extension %s,%d,%s into from-trunk", extension, i+1, application), "added")
+	}
+}
+
+// prompted waits until a caller hears a prompt.
+func prompted(t *testing.T, call *sip.Call, name string) {
+	t.Helper()
+	labtest.Eventually(t, patience, func() error {
+		if level := call.ToneLevel(lab.Prompt(name)); level < 0.5 {
+			return fmt.Errorf("the prompt %q is heard at %.2f only", name, level)
+		}
+		return nil
+	})
+}
+
+// runs waits until the channel of a caller runs an application.
+func (w *world) runs(t *testing.T, number, application string) {
+	t.Helper()
+	labtest.Eventually(t, patience, func() error {
+		out, err := w.pbx.CLI(t.Context(), "core show channels concise")
+		if err != nil {
+			return err
+		}
+		for line := range strings.Lines(out) {
+			if strings.Contains(line, "!"+application+"!") && strings.Contains(line, "!"+number+"!") {
+				return nil
+			}
+		}
+		return fmt.Errorf("the caller does not run %s:\n%s", application, out)
+	})
+}
+
+func (w *attended) dials(t *testing.T, extension, number string) *sip.Call {
+	t.Helper()
+	options := sip.CallOptions{CallerNumber: number}
+	if number == "anonymous" {
+		options = sip.CallOptions{Withheld: true}
+	}
+	call := dial(t, w.customers, extension, options)
+	talks(t, call)
+	return call
+}
+
+// asks has somebody wait in the queue of 7001 and press the key.
+func (w *attended) asks(t *testing.T, number string) *sip.Call {
+	t.Helper()
+	call := w.dials(t, "7001", number)
+	w.runs(t, number, "Queue")
+	press(t, call, "1")
+	prompted(t, call, "welcome")
+	return call
+}
+
+// callbacks are those in which a number occurs, newest first.
+func (w *attended) callbacks(t *testing.T, number string) []map[string]any {
+	t.Helper()
+	status, list := w.call(t, http.MethodGet, "/callbacks?q="+url.QueryEscape(number), nil)
+	if status != http.StatusOK {
+		t.Fatalf("GET /callbacks: %d %v", status, list)
+	}
+	var items []map[string]any
+	for _, item := range list["items"].([]any) {
+		items = append(items, item.(map[string]any))
+	}
+	return items
+}
+
+// hasCallback waits until a number has one callback, with these fields.
+func (w *attended) hasCallback(t *testing.T, number string, want fields) map[string]any {
+	t.Helper()
+	var got map[string]any
+	labtest.Eventually(t, patience, func() error {
+		items := w.callbacks(t, number)
+		if len(items) != 1 {
+			return fmt.Errorf("%d callbacks, want one: %v", len(items), items)
+		}
+		got = items[0]
+		for name, value := range want {
+			if fmt.Sprint(got[name]) != fmt.Sprint(value) {
+				return fmt.Errorf("%s of the callback is %v, want %v: %v", name, got[name], value, got)
+			}
+		}
+		return nil
+	})
+	return got
+}
+
+// hasNone checks that no callback came of a call that is over. The session's
+// end is waited for, after which none comes.
+func (w *attended) hasNone(t *testing.T, number string) {
+	t.Helper()
+	labtest.Eventually(t, patience, func() error {
+		if _, there := w.channelOf(t, number); there {
+			return errors.New("the caller's channel is still there")
+		}
+		return nil
+	})
+	if items := w.callbacks(t, number); len(items) != 0 {
+		t.Errorf("a callback was registered: %v", items)
+	}
+}
+
+func (w *world) channelOf(t *testing.T, number string) (line string, there bool) {
+	t.Helper()
+	out, err := w.pbx.CLI(within(t), "core show channels concise")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(out) {
+		if strings.Contains(line, "!"+number+"!") {
+			return line, true
+		}
+	}
+	return "", false
+}
+
+func TestAttendant(t *testing.T) {
+	t.Parallel()
+	w := newAttended(t)
+	t.Run("callers", func(t *testing.T) { testCallers(t, w) })
+	for status, atLeast := range map[string]float64{"REGISTERED": 8, "ADDED": 1, "NONUMBER": 1, "CANCELLED": 1, "FAILED": 1} {
+		if got := w.metric(t, fmt.Sprintf(`callbackd_attendant_sessions_total{node="pbx1",status="%s"}`, status)); got < atLeast {
+			t.Errorf("%v sessions ended as %s, want at least %v", got, status, atLeast)
+		}
+	}
+	if got := w.metric(t, `callbackd_attendant_callers{node="pbx1"}`); got != 0 {
+		t.Errorf("%v callers are still talked to", got)
+	}
+}
+
+// testCallers has callers of all kinds ask: those who are silent at once, the
+// others one after the other, as a busy machine sends keys unevenly.
+func testCallers(t *testing.T, w *attended) {
+	for name, play := range map[string]func(t *testing.T){
+		"the number is confirmed, and the second request added": func(t *testing.T) {
+			for i, prompt := range []string{"registered", "added"} {
+				call := w.asks(t, "0312345671")
+				press(t, call, "1")
+				prompted(t, call, prompt)
+				over(t, call)
+				w.hasCallback(t, "0312345671", fields{
+					"origin": "automatic", "status": "open", "call_center": "support", "local_number": "7001", "requests": i + 1,
+					"registered_by": "system:attendant", "remote_number": "0312345671", "contact_number": "0312345671",
+				})
+			}
+		},
+		"another number": func(t *testing.T) {
+			call := w.asks(t, "0312345672")
+			press(t, call, "2")
+			prompted(t, call, "enter")
+			press(t, call, "09012345672#")
+			prompted(t, call, "your-number")
+			press(t, call, "1")
+			prompted(t, call, "registered")
+			over(t, call)
+			w.hasCallback(t, "0312345672", fields{"remote_number": "0312345672", "contact_number": "09012345672"})
+		},
+		"a withheld number, and a number that cannot be called": func(t *testing.T) {
+			call := w.dials(t, withMessage, "anonymous")
+			prompted(t, call, "enter")
+			press(t, call, "110#")
+			prompted(t, call, "invalid")
+			press(t, call, "09012345673#1")
+			prompted(t, call, "leave-message")
+			press(t, call, "#")
+			prompted(t, call, "registered")
+			over(t, call)
+			w.hasCallback(t, "09012345673", fields{"remote_number": nil, "contact_number": "09012345673"})
+		},
+		"silent, with a withheld number": func(t *testing.T) {
+			call := w.dials(t, withMessage, "anonymous")
+			prompted(t, call, "enter")
+			prompted(t, call, "no-number")
+			over(t, call) // at CALLBACK_ELSE
+		},
+		"silent": func(t *testing.T) {
+			call := w.asks(t, "0312345674")
+			for _, prompt := range []string{"confirm", "your-number", "confirm", "registered"} {
+				prompted(t, call, prompt)
+			}
+			over(t, call)
+			w.hasCallback(t, "0312345674", nil)
+		},
+		"a caller who would rather wait": func(t *testing.T) {
+			call := w.asks(t, "0312345675")
+			press(t, call, "*")
+			prompted(t, call, "cancelled")
+			w.runs(t, "0312345675", "Queue")
+			leave(t, call)
+			w.hasNone(t, "0312345675")
+		},
+		"hang up at the welcome": func(t *testing.T) {
+			leave(t, w.asks(t, "0312345676"))
+			w.hasCallback(t, "0312345676", fields{"contact_number": "0312345676"})
+		},
+		"hang up in the middle of another number": func(t *testing.T) {
+			call := w.asks(t, "0312345677")
+			press(t, call, "2")
+			prompted(t, call, "enter")
+			press(t, call, "0901")
+			leave(t, call)
+			w.hasCallback(t, "0312345677", fields{"contact_number": "0312345677"})
+		},
+		"hang up after another number": func(t *testing.T) {
+			call := w.asks(t, "0312345678")
+			press(t, call, "2")
+			prompted(t, call, "enter")
+			press(t, call, "09012345678")
+			leave(t, call)
+			w.hasCallback(t, "0312345678", fields{"contact_number": "09012345678"})
+		},
+		"hang up at the message's prompt": func(t *testing.T) {
+			call := w.dials(t, withMessage, "0312345679")
+			prompted(t, call, "welcome")
+			press(t, call, "1")
+			prompted(t, call, "leave-message")
+			leave(t, call)
+			w.hasCallback(t, "0312345679", fields{"call_center": "sales", "local_number": "7002"})
+		},
+		"hang up while the callback is confirmed": func(t *testing.T) {
+			call := w.asks(t, "0312345670")
+			press(t, call, "1")
+			prompted(t, call, "registered")
+			leave(t, call)
+			w.hasCallback(t, "0312345670", nil)
+		},
+		"a call center that there is not": func(t *testing.T) {
+			w.dialplan(t, "7999", "Answer", `Stasis,"callbackd,register,suport"`, "Set(GLOBAL(GOT)=${CALLBACKD_STATUS})", "Hangup")
+			over(t, w.dials(t, "7999", "0312345660"))
+			w.cli(t, "dialplan show globals", "GOT=FAILED")
+			w.hasNone(t, "0312345660")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if strings.HasPrefix(name, "silent") {
+				t.Parallel()
+			}
+			play(t)
+		})
+	}
+}
+
+// message waits for the message of a number's callback, and returns its file.
+func (w *attended) messageOf(t *testing.T, number string) (sound []byte) {
+	t.Helper()
+	callback := w.hasCallback(t, number, nil)
+	db, err := postgres.Open(t.Context(), w.database, postgres.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	labtest.Eventually(t, patience, func() error {
+		found, err := db.Recordings().ListByCall(t.Context(), callcenter.RequestID(callback["request_id"].(string)))
+		if err != nil {
+			return err
+		}
+		for _, r := range found {
+			if r.Kind != recording.KindMessage {
+				continue
+			}
+			if got, want := float64(r.CallbackID), callback["id"].(float64); got != want {
+				t.Errorf("the message is that of callback %v, want %v", got, want)
+			}
+			sound, err = os.ReadFile(filepath.Join(w.pbx.Recordings, r.Name))
+			return err
+		}
+		return fmt.Errorf("no message among %v", found)
+	})
+	return sound
+}
+
+// said checks that a message holds the caller's tone, for so many seconds at
+// least, and no tone of ours.
+func said(t *testing.T, file []byte, atLeast time.Duration) {
+	t.Helper()
+	clip, err := sip.ReadWAV(bytes.NewReader(file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if clip.Duration() < atLeast || clip.Duration() > atLeast+5*time.Second {
+		t.Errorf("the message is %s long, want about %s", clip.Duration(), atLeast)
+	}
+	if level := clip.ToneLevel(customerTone); level < 0.5 {
+		t.Errorf("the caller's tone is in the message at %.2f only", level)
+	}
+}
+
+// customerTone is what customers say, in Hz.
+const customerTone = 500
+
+func TestAttendant_Message(t *testing.T) {
+	t.Parallel()
+	w := newAttended(t)
+	records := func(t *testing.T, number string) *sip.Call {
+		call := w.dials(t, withMessage, number)
+		prompted(t, call, "welcome")
+		press(t, call, "1")
+		prompted(t, call, "leave-message")
+		labtest.Eventually(t, patience, func() error {
+			files, err := filepath.Glob(filepath.Join(w.pbx.Recordings, "callbackd-*.wav"))
+			for _, file := range files {
+				if info, err := os.Stat(file); err == nil && info.Size() > 30_000 { // two seconds
+					return nil
+				}
+			}
+			return errors.Join(err, fmt.Errorf("no message of two seconds among %q", files))
+		})
+		return call
+	}
+	call := records(t, "0312345671")
+	press(t, call, "#")
+	prompted(t, call, "registered")
+	over(t, call)
+	file := w.messageOf(t, "0312345671")
+	said(t, file, 1500*time.Millisecond)
+	if err := os.RemoveAll(w.pbx.Recordings); err != nil { // for the next to be told apart
+		t.Fatal(err)
+	}
+
+	// What was said before the caller hung up is kept.
+	if err := os.MkdirAll(w.pbx.Recordings, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	leave(t, records(t, "0312345672"))
+	labtest.Eventually(t, patience, func() error {
+		if file = w.messageOf(t, "0312345672"); len(file) < 30_000 {
+			return fmt.Errorf("the message has %d bytes", len(file))
+		}
+		return nil
+	})
+	said(t, file, 1500*time.Millisecond)
+
+	// Silence ends a message.
+	call = w.dials(t, withMessage, "0312345673")
+	call.Play(sip.Silence())
+	prompted(t, call, "welcome")
+	press(t, call, "1")
+	prompted(t, call, "leave-message")
+	prompted(t, call, "registered")
+	over(t, call)
+}
+
+// Without the daemon the dialplan goes on by itself: who pressed the key waits
+// on, and who waited in vain is told so.
+func TestAttendant_Absent(t *testing.T) {
+	t.Parallel()
+	w := newAttended(t)
+	w.stop()
+	waiting := w.dials(t, "7001", "0312345671")
+	w.runs(t, "0312345671", "Queue")
+	press(t, waiting, "1")
+	labtest.Eventually(t, patience, func() error {
+		out, err := w.pbx.CLI(t.Context(), "dialplan show globals")
+		if err == nil && strings.Contains(out, "GOT=") {
+			err = errors.New("a status was set")
+		}
+		return err
+	})
+	w.runs(t, "0312345671", "Queue")
+	leave(t, waiting)
+	if err := w.pbx.SetGlobal(t.Context(), "QUEUE_TIMEOUT", "1"); err != nil {
+		t.Fatal(err)
+	}
+	unanswered := w.dials(t, "7002", "0312345672")
+	w.runs(t, "0312345672", "Playback")
+	leave(t, unanswered)
+}
+
+// A daemon that is told to stop registers whom it talks to and hands them
+// back; nobody is left in Stasis.
+func TestAttendant_Stopped(t *testing.T) {
+	t.Parallel()
+	w := newAttended(t)
+	call := w.asks(t, "0312345671")
+	w.stop()
+	over(t, call) // REGISTERED: the dialplan hangs up
+	w.start(t)
+	w.hasCallback(t, "0312345671", nil)
+}
+
+// Of a daemon that is killed the caller is left in Stasis, until the next one
+// takes the caller up or the dialplan's time-out comes.
+func TestAttendant_Killed(t *testing.T) {
+	t.Parallel()
+	w := newAttended(t)
+	w.stop()
+	if err := w.pbx.SetGlobal(t.Context(), "CALLBACK_TIMEOUT", "20"); err != nil {
+		t.Fatal(err)
+	}
+	daemon := w.child(t)
+	takenUp := w.asks(t, "0312345671")
+	if err := daemon.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	daemon.Wait() //nolint:errcheck // killed
+	w.runs(t, "0312345671", "Stasis")
+	w.start(t)
+	prompted(t, takenUp, "welcome")
+	press(t, takenUp, "1")
+	prompted(t, takenUp, "registered")
+	over(t, takenUp)
+	w.hasCallback(t, "0312345671", fields{"requests": 1})
+	w.stop()
+
+	if err := w.pbx.SetGlobal(t.Context(), "CALLBACK_TIMEOUT", "3"); err != nil {
+		t.Fatal(err)
+	}
+	daemon = w.child(t)
+	freed := w.asks(t, "0312345672")
+	if err := daemon.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	daemon.Wait() //nolint:errcheck // killed
+	w.runs(t, "0312345672", "Queue")
+	leave(t, freed)
+}
+
+// child starts the daemon as a process of its own, and waits until it follows.
+func (w *attended) child(t *testing.T) *exec.Cmd {
+	t.Helper()
+	text := string(configs.Example)
+	for old, replacement := range map[string]string{
+		"http://127.0.0.1:8088/ari": w.pbx.ARI, `api: ":8080"`: `api: "127.0.0.1:0"`, "127.0.0.1:9090": "localhost:0",
+		"url_file: ": "# ", "password_file: ": "# ",
+	} {
+		if !strings.Contains(text, old) {
+			t.Fatalf("the example has no %q", old)
+		}
+		text = strings.ReplaceAll(text, old, replacement)
+	}
+	file := filepath.Join(t.TempDir(), "callbackd.yaml")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := exec.CommandContext(t.Context(), os.Args[0], "--config", file, "serve")
+	c.Env = append(os.Environ(), mainEnv+"=1", "CALLBACKD_DATABASE_URL="+w.database, "CALLBACKD_PBX_PBX1_PASSWORD="+w.pbx.Password)
+	c.Stderr = testWriter{t}
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	client := w.ariClient(t)
+	labtest.Eventually(t, patience, func() error {
+		_, err := client.GetApplication(t.Context(), "callbackd")
+		return err
+	})
+	return c
+}
+
+// Calls that were abandoned after the wait that the configuration names become
+// callbacks by themselves, but for those that show no number.
+func TestAttendant_Abandoned(t *testing.T) {
+	t.Parallel()
+	w := newStoppedWorld(t, lab.AsteriskOptions{})
+	w.cfg.CallCenters[0].AutoRegister.Abandoned.After = configs.Duration{Duration: 2 * time.Second}
+	w.start(t)
+	a := &attended{world: w, customers: w.outside(t, sip.Behaviour{})}
+	waited := func(number string, long time.Duration) {
+		call := a.dials(t, "7001", number)
+		w.runs(t, number, "Queue")
+		labtest.Eventually(t, patience, func() error {
+			if heard := call.Heard().Audio; heard < long { // the queue's music
+				return fmt.Errorf("waited for %s", heard)
+			}
+			return nil
+		})
+		leave(t, call)
+	}
+	waited("0312345671", 3*time.Second)
+	a.hasCallback(t, "0312345671", fields{"origin": "automatic", "registered_by": "system:abandoned", "call_center": "support", "requests": 1})
+	waited("0312345671", 3*time.Second)
+	a.hasCallback(t, "0312345671", fields{"requests": 2})
+	waited("anonymous", 3*time.Second)
+	waited("0312345672", 0)
+	waited("0312345673", 3*time.Second)
+	a.hasCallback(t, "0312345673", nil)
+	// What came before the last would have been registered before it.
+	if items := a.callbacks(t, "0"); len(items) != 2 {
+		t.Errorf("%d callbacks, want two: %v", len(items), items)
+	}
+	if got := w.metric(t, `callbackd_attendant_abandoned_total{result="registered"}`); got != 2 {
+		t.Errorf("%v abandoned calls were registered, want 2", got)
+	}
+}
