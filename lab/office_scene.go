@@ -16,6 +16,9 @@ const (
 	statusBusy        = 486
 )
 
+// promptPatience is how long a story waits for the attendant.
+const promptPatience = 5 * time.Second
+
 // hearingStep is how often a story listens whether it was put through.
 const hearingStep = 50 * time.Millisecond
 
@@ -136,6 +139,30 @@ func (s *scene) putThrough(call *sip.Call, tone float64) {
 		}
 		return nil
 	})
+}
+
+// hears waits whether a caller hears a sound of the attendant's, and reports
+// it. That nobody is there to say anything is no fault of the story.
+func (s *scene) hears(call *sip.Call, prompt string) bool {
+	if s.err != nil {
+		return false
+	}
+	tick := time.NewTicker(hearingStep)
+	defer tick.Stop()
+	patience := time.NewTimer(promptPatience)
+	defer patience.Stop()
+	for call.ToneLevel(Prompt(prompt)) < 0.5 {
+		select {
+		case <-tick.C:
+		case <-call.Done():
+			return false
+		case <-patience.C:
+			return false
+		case <-s.ctx.Done():
+			return false
+		}
+	}
+	return true
 }
 
 // talk waits until a call is put through, and lets people talk.

@@ -15,7 +15,9 @@ func (s Story) needs(phone string) bool { return slices.Contains(s.phones, phone
 
 // Stories are all stories that an [Office] knows: every kind of call that
 // there is on the published sample. Those that wait for a queue to give up
-// take as long as QUEUE_TIMEOUT says.
+// take as long as QUEUE_TIMEOUT says. Where no callbackd is there to talk to
+// callers who ask for a callback, the dialplan goes on without it, and so do
+// they.
 func Stories() []Story {
 	support, sales := []string{"2001", "2002"}, []string{"2003", "2004"}
 	with := func(phones []string, more ...string) []string { return slices.Concat(phones, more) }
@@ -23,6 +25,7 @@ func Stories() []Story {
 		{"support answers", support, answeredBySupport("0355550001")},
 		{"support answers a withheld number", support, answeredWithheld},
 		{"the caller leaves the queue", support, leavesQueue},
+		{"the caller asks to be called back", support, asksWhileWaiting},
 		{"the queue gives up, the ring group answers", support, timesOutToRingGroup},
 		{"the IVR leads to support", support, ivrToSupport},
 		{"the IVR leads to sales", sales, ivrToSales},
@@ -30,6 +33,7 @@ func Stories() []Story {
 		{"sales answers through a Local channel", sales, answeredBySales("2003")},
 		{"sales answers through a Local channel that goes away", sales, answeredBySales("2004")},
 		{"nobody answers for sales", sales, nobodyAnswersForSales},
+		{"nobody answers for sales, and the caller leaves a message", sales, leavesMessageForSales},
 		{"support hands over to a phone by REFER", with(support, "2003"), handedOverByREFER},
 		{"support hands over to a phone by feature code", with(support, "2004"), handedOverByCode},
 		{"a phone hands over to support", with(support, "2003"), handedOverToSupport},
@@ -119,7 +123,37 @@ func answeredBySales(agent string) func(*scene) {
 func nobodyAnswersForSales(s *scene) {
 	call := s.customerCalls("7002")
 	s.over(s.reaches(s.oneOf("2003", "2004")))
+	if s.hears(call, "welcome") {
+		s.presses(call, "*") // no callback
+	}
 	s.over(call) // an announcement, and the PBX hangs up
+}
+
+func leavesMessageForSales(s *scene) {
+	call := s.customerCalls("0355550002")
+	s.over(s.reaches(s.oneOf("2003", "2004")))
+	if s.hears(call, "welcome") {
+		s.presses(call, "1")
+	}
+	if s.hears(call, "leave-message") {
+		s.lasts(call, s.office.options.Talk, "leaving a message")
+		s.presses(call, "#")
+	}
+	s.over(call)
+}
+
+func asksWhileWaiting(s *scene) {
+	call := s.customerCalls("0355550001")
+	agents := s.reaches("2001")
+	s.rings(agents)
+	s.presses(call, "1")
+	s.over(agents)
+	if s.hears(call, "welcome") {
+		s.presses(call, "1")
+		s.over(call)
+		return
+	}
+	s.leaves(call, call)
 }
 
 func handedOverByREFER(s *scene) {
