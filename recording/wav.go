@@ -64,8 +64,9 @@ func (h *header) complete() bool { return h.declared == h.DataSize }
 
 const (
 	chunkHeader = 8
-	// unknownSize is what writers to a pipe put where they do not know a size.
-	unknownSize = math.MaxUint32
+	// unknownSize is the least of what writers to a pipe put where they do not
+	// know a size: 0x7ffff000, 0x7fffffff, 0xffffffff and the like.
+	unknownSize = 0x7fff0000
 	// maxChunks bounds the walk through a hostile file.
 	maxChunks = 256
 
@@ -93,7 +94,7 @@ func parseWAV(r io.ReaderAt, size int64) (header, error) {
 		return header{}, err
 	}
 	h := w.header
-	if h.DataSize > 0 && h.declared > h.DataSize && h.declared != unknownSize {
+	if h.declared > h.DataSize {
 		return h, nil // truncated, or being written
 	}
 	riffSize := int64(binary.LittleEndian.Uint32(riff[4:]))
@@ -134,7 +135,7 @@ func (w *wavReader) walk() error {
 		if w.hasFormat && w.hasData {
 			return nil
 		}
-		if size == unknownSize {
+		if size >= unknownSize {
 			break
 		}
 		at = w.next(at + chunkHeader + size)
@@ -183,7 +184,7 @@ func (w *wavReader) data(offset, size int64) {
 	w.DataOffset = offset
 	rest := max(0, w.size-offset)
 	switch {
-	case size == unknownSize || size == 0 && rest > 0 && !w.onlyChunks(offset):
+	case size >= unknownSize && size > rest || size == 0 && rest > 0 && !w.onlyChunks(offset):
 		w.declared, w.DataSize = -1, rest
 	default:
 		w.declared, w.DataSize = size, min(size, rest)
@@ -198,7 +199,7 @@ func (w *wavReader) onlyChunks(at int64) bool {
 			return true
 		}
 		_, size, ok := w.chunk(at)
-		if !ok || size == unknownSize {
+		if !ok || size >= unknownSize {
 			return false
 		}
 		at = w.next(at + chunkHeader + size)

@@ -84,6 +84,7 @@ func TestParseWAV(t *testing.T) {
 		{name: "float", file: riff(format(tagFloat, 1, 32, 8000), chunk("data", make([]byte, 8))), whole: true, want: Format{EncodingFloat, 8000, 1, 32, 44, 8}},
 		{name: "wav49", file: riff(format(tagGSM, 1, 0, 8000, 2, 0, 0x40, 1), chunk("data", make([]byte, 65))), whole: true, want: Format{EncodingGSM, 8000, 1, 0, 48, 65}},
 		{name: "to a pipe", file: riff(telephone, sized(samples, math.MaxUint32)), want: Format{EncodingPCM, 8000, 1, 16, 44, 6}},
+		{name: "to a pipe, by sox", file: riff(telephone, sized(samples, 0x7ffff000)), want: Format{EncodingPCM, 8000, 1, 16, 44, 6}},
 		{name: "not closed yet", file: riff(telephone, sized(samples, 0)), want: Format{EncodingPCM, 8000, 1, 16, 44, 6}},
 		{name: "the sizes of the whole are wrong", file: sized(riff(telephone, samples), 0), whole: true, want: Format{EncodingPCM, 8000, 1, 16, 44, 6}},
 		{name: "no sample", file: riff(telephone, chunk("data", nil)), clean: true, cause: CauseHeaderOnly, want: Format{EncodingPCM, 8000, 1, 16, 44, 0}},
