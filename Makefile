@@ -46,8 +46,9 @@ fuzz: ## fuzz decoding and tracking for FUZZTIME (1m) each, the rest for 15s
 	$(GO) test -run='^$$' -fuzz='^FuzzContract$$' -fuzztime=15s ./api
 
 # Compare two runs by: go tool -modfile=tools/go.mod benchstat OLD NEW
-bench: ## measure the path from the event stream through the tracker
+bench: ## measure the path from the event stream through the tracker, and playback
 	$(GO) test -run='^$$' -bench=. -benchmem ./ari ./callcenter
+	$(GO) test -run='^$$' -bench=Playback ./api
 
 fmt: ## format the code, with gofumpt and gci, and modernise it
 	$(GO) fix ./...
