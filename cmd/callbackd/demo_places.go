@@ -65,6 +65,7 @@ func (p demoPlaces) write(w io.Writer, took time.Duration) error {
 	var text strings.Builder
 	fmt.Fprintf(&text, "\ncallbackd is ready, after %.1f s. All of this is private and gone when it ends (Ctrl-C).\n\n", took.Seconds())
 	table := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(table, "  page\t%s/\tthe workspace: its login shows the accounts below\n", p.API)
 	fmt.Fprintf(table, "  API\t%s/api/v1\tdescribed at /api/v1/openapi.yaml\n", p.API)
 	fmt.Fprintf(table, "  operations\t%s\t/metrics /healthz /readyz\n", p.Ops)
 	fmt.Fprintf(table, "  token\t%s\tadmin: sees everything\n", p.Token)

@@ -67,6 +67,7 @@ export class RecordCache {
   }
 
   apply(event: ChangeEvent): void {
+    if (!event.callback && !event.call) return;
     const key = event.callback ? `callback ${event.callback.id}` : `call ${event.call?.request_id}`;
     this.recent.delete(key);
     this.recent.set(key, { at: Date.now(), event });

@@ -197,7 +197,7 @@ export class Follower {
       for (const frame of frames(decoder.decode(value, { stream: true }))) {
         if (frame.kind === "comment") continue;
         if (frame.event === "reload_required") this.listener.reload();
-        else if (frame.event === "call" || frame.event === "callback") this.listener.change(JSON.parse(frame.data));
+        else this.listener.change(JSON.parse(frame.data));
         if (frame.id !== null) this.position = frame.id;
       }
     }
