@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
 
@@ -76,52 +79,83 @@ func getEntry(ctx context.Context, q querier, id phonebook.ID) (phonebook.Entry,
 	return row.entry(), nil
 }
 
-// List implements phonebook.Store.
+// walkedEntries is how many entries of the list are looked at one after
+// another before the index of grams is asked. It finds what is frequent.
+const walkedEntries = 1000
+
+// List implements phonebook.Store. What is frequent is found by looking at the
+// next entries of the list, all else by the index of grams, whose finds have
+// to be sorted.
 func (p *Phonebook) List(ctx context.Context, search phonebook.Search, after *phonebook.Cursor, limit int) ([]phonebook.Entry, error) {
-	where, args := entryConditions(search)
+	place, args := `true`, pgx.StrictNamedArgs{}
 	if after != nil {
-		where += ` AND (name COLLATE "C", id) > (@after_name, @after_id)`
+		place = `(name COLLATE "C", id) > (@after_name, @after_id)`
 		args["after_name"], args["after_id"] = after.Name, int64(after.ID)
 	}
-	args["limit"] = limit
-	rows, err := collect[entryRow](ctx, p.db.pool, `
-		SELECT `+entryColumns+`
-		FROM phonebook_entries
-		WHERE `+where+`
-		ORDER BY name COLLATE "C", id
-		LIMIT @limit`, args)
-	if err != nil {
-		return nil, err
+	const byName = ` ORDER BY name COLLATE "C", id `
+	read := func(from string) ([]phonebook.Entry, error) {
+		rows, err := collect[entryRow](ctx, p.db.pool, `
+			SELECT `+entryColumns+` FROM `+from+byName+fmt.Sprintf(`LIMIT %d`, limit), args)
+		entries := make([]phonebook.Entry, len(rows))
+		for i := range rows {
+			entries[i] = rows[i].entry()
+		}
+		return entries, err
 	}
-	entries := make([]phonebook.Entry, len(rows))
-	for i := range rows {
-		entries[i] = rows[i].entry()
+	if len(search.Terms) == 0 {
+		return read(`phonebook_entries WHERE ` + place)
 	}
-	return entries, nil
+	grams, text := entryConditions(search, args)
+	entries, err := read(fmt.Sprintf(`
+		(SELECT * FROM phonebook_entries WHERE %s %s LIMIT %d) AS walked
+		WHERE %s`, place, byName, max(walkedEntries, limit), text))
+	if err != nil || len(entries) == limit {
+		return entries, err
+	}
+	if grams == "" {
+		return read(`phonebook_entries WHERE ` + place + ` AND ` + text)
+	}
+	// OFFSET 0 keeps the scan of the index alone: in the order of names, the
+	// planner would make out the grams of every entry.
+	return read(`(SELECT * FROM phonebook_entries WHERE ` + grams + ` OFFSET 0) AS found WHERE ` + place + ` AND ` + text)
 }
 
 // Count implements phonebook.Store.
 func (p *Phonebook) Count(ctx context.Context, search phonebook.Search) (int64, error) {
-	where, args := entryConditions(search)
-	return scalar[int64](ctx, p.db.pool, `SELECT count(*) FROM phonebook_entries WHERE `+where, args)
+	if len(search.Terms) == 0 {
+		return scalar[int64](ctx, p.db.pool, `SELECT count(*) FROM phonebook_entries`, nil)
+	}
+	args := pgx.StrictNamedArgs{}
+	grams, text := entryConditions(search, args)
+	if grams == "" {
+		return scalar[int64](ctx, p.db.pool, `SELECT count(*) FROM phonebook_entries WHERE `+text, args)
+	}
+	return scalar[int64](ctx, p.db.pool, `
+		SELECT count(*) FROM (SELECT * FROM phonebook_entries WHERE `+grams+` OFFSET 0) AS found WHERE `+text, args)
 }
 
-// entryConditions returns the conditions of a search. The grams find the rows
-// that come into question, the text decides.
-func entryConditions(search phonebook.Search) (where string, args pgx.StrictNamedArgs) {
-	args = pgx.StrictNamedArgs{}
-	if len(search.Terms) == 0 {
-		return `true`, args
-	}
+// entryConditions returns the conditions of a search: the grams find the rows
+// that come into question, the text decides. There are no grams when the index
+// does not know one of the terms.
+func entryConditions(search phonebook.Search, args pgx.StrictNamedArgs) (grams, text string) {
+	var anyGrams, anyText []string
 	for i, term := range search.Terms {
-		if i > 0 {
-			where += ` OR `
-		}
 		name := fmt.Sprintf("term%d", i)
-		where += `phonebook_grams(search) @> phonebook_grams(@` + name + `) AND strpos(search, @` + name + `) > 0`
+		anyGrams = append(anyGrams, `phonebook_grams(search) @> phonebook_grams(@`+name+`)`)
+		anyText = append(anyText, `strpos(search, @`+name+`) > 0`)
 		args[name] = term
 	}
-	return `(` + where + `)`, args
+	grams, text = `(`+strings.Join(anyGrams, ` OR `)+`)`, `(`+strings.Join(anyText, ` OR `)+`)`
+	if !slices.ContainsFunc(search.Terms, func(term string) bool { return !hasGrams(term) }) {
+		return grams, text
+	}
+	return "", text
+}
+
+// hasGrams reports whether phonebook_grams has any for a text.
+func hasGrams(text string) bool {
+	first, size := utf8.DecodeRuneInString(text)
+	return first >= utf8.RuneSelf || size < len(text)
 }
 
 // Create implements phonebook.Store.
