@@ -19,7 +19,11 @@ const (
 	// gathered is how many callbacks are sorted by something else than their
 	// IDs when they are all that match. When there are more, many match, and
 	// they are found in the order of the list.
-	gathered = 2000
+	gathered = 500
+	// namedNumbers is how many numbers of the phone book are looked up one by
+	// one when their names hold the text. When there are more, many callbacks
+	// match, and the name of each is looked at.
+	namedNumbers = 1000
 )
 
 // List implements callbacks.Store.
@@ -79,7 +83,7 @@ func (c *Callbacks) Count(ctx context.Context, query callbacks.Query) (int64, er
 		return 0, nil
 	}
 	sql := `SELECT count(*) FROM callbacks b WHERE ` + l.where(`b.id BETWEEN @lowest AND @highest`)
-	total, err := scalar[int64](ctx, c.db.pool, sql, l.using(sql))
+	total, err := scalar[int64](ctx, c.db.pool, sql, usedArgs(sql, l.args))
 	if err != nil {
 		return 0, fmt.Errorf("count callbacks: %w", err)
 	}
@@ -114,6 +118,19 @@ type list struct {
 	// order and after are the direction in SQL: of sorting, and how what comes
 	// later compares.
 	order, after string
+	// lowest and highest are the range of IDs of all pages.
+	lowest, highest int64
+	// assignees are the accounts whose display names hold the text.
+	assignees []string
+	// names are those of the phone book that do; nil until they are asked for.
+	names *named
+}
+
+// named are the numbers in the phone book whose names hold a text.
+type named struct {
+	numbers []string
+	// many is set when there are more than namedNumbers.
+	many bool
 }
 
 func (c *Callbacks) newList(ctx context.Context, q querier, query callbacks.Query) (*list, error) {
@@ -124,7 +141,7 @@ func (c *Callbacks) newList(ctx context.Context, q querier, query callbacks.Quer
 			return nil, err
 		}
 	}
-	l := &list{store: c, search: newSearch(&query, assignees), query: query, n: query.Limit + 1}
+	l := &list{store: c, search: newSearch(&query, assignees), query: query, n: query.Limit + 1, assignees: assignees}
 	l.order, l.after = `ASC`, `>`
 	if query.Descending {
 		l.order, l.after = `DESC`, `<`
@@ -152,6 +169,14 @@ func (l *list) bound(ctx context.Context, q querier) error {
 			return err
 		}
 	}
+	l.lowest, l.highest = lowest, highest
+	l.within(lowest, highest)
+	return nil
+}
+
+// within sets the range of IDs that come into question, of which the pages
+// before may have had some.
+func (l *list) within(lowest, highest int64) {
 	if after := l.query.After; after != nil && l.key == "" {
 		if l.query.Descending {
 			highest = min(highest, int64(after.ID)-1)
@@ -161,7 +186,6 @@ func (l *list) bound(ctx context.Context, q querier) error {
 	}
 	l.args["lowest"], l.args["highest"] = lowest, highest
 	l.possible = l.possible && lowest <= highest
-	return nil
 }
 
 // period returns the range of IDs that belongs to the period of registration
@@ -185,7 +209,7 @@ func (l *list) period(ctx context.Context, q querier) (lowest, highest int64, er
 		call = `(SELECT id FROM callbacks WHERE request_id = @request_id)`
 	}
 	sql := `SELECT ` + low + ` AS lowest, ` + high + ` AS highest, ` + call + ` AS call`
-	found, err := collectOne[bounds](ctx, q, sql, l.using(sql))
+	found, err := collectOne[bounds](ctx, q, sql, usedArgs(sql, l.args))
 	if err != nil {
 		return 0, 0, fmt.Errorf("find period: %w", err)
 	}
@@ -301,7 +325,7 @@ func (l *list) walk(ctx context.Context, q querier) ([]callbackRow, error) {
 		WHERE `+l.where(rest...)+`
 		ORDER BY `+orderBy+`
 		LIMIT %d`, max(most, l.n), l.n)
-	rows, err := collect[callbackRow](ctx, q, sql, l.using(sql))
+	rows, err := collect[callbackRow](ctx, q, sql, usedArgs(sql, l.args))
 	if err != nil {
 		return nil, fmt.Errorf("walk: %w", err)
 	}
@@ -324,26 +348,35 @@ func (l *list) byBlocks(ctx context.Context, q querier, most int) ([]callbackRow
 	return l.fetch(ctx, q, ids)
 }
 
-// ids finds the IDs of the first callbacks in the order of their IDs. When the
-// text may be a name, there may be more than asked for.
+// ids finds the IDs of the first callbacks in the order of their IDs, wherever
+// the page before ended in another order. When the text may be a name, there
+// may be more than asked for.
 func (l *list) ids(ctx context.Context, q querier, most int) ([]int64, error) {
-	conditions := []string{`b.id BETWEEN @lowest AND @highest`}
-	if l.key != "" && l.query.After != nil {
-		conditions = append(conditions, l.afterPage())
-	}
-	sql := l.inBlocks(l.blocks(), l.where(conditions...), l.order, most)
+	terms := l.textTerms
 	if l.named {
-		// Callbacks of numbers with such a name. Union, as a callback may be
-		// found both ways.
+		if err := l.findNames(ctx, q); err != nil {
+			return nil, err
+		}
+		if l.names.many {
+			terms = nil
+		}
+	}
+	const place = `b.id BETWEEN @lowest AND @highest`
+	sql := l.inBlocks(l.blocks(), l.where(place), l.order, terms, most)
+	if l.named && len(l.names.numbers) > 0 {
+		// Union, as a callback may be found both ways. OFFSET 0, so that each
+		// number is looked up: the planner may take them for so frequent that it
+		// reads all callbacks.
 		sql = fmt.Sprintf(`(`+sql+`) UNION (
 			SELECT b.id
-			FROM phonebook_entries p JOIN callbacks b ON b.remote_key = p.number
-			WHERE phonebook_grams(p.search) @> phonebook_grams(@name) AND `+nameMatches+`
-				AND `+and(append(conditions, l.rows...))+`
+			FROM unnest(@numbers::text[]) AS n (number)
+				CROSS JOIN LATERAL (SELECT * FROM callbacks b WHERE b.remote_key = n.number OFFSET 0) AS b
+			WHERE `+and(append([]string{place}, l.rows...))+`
 			ORDER BY b.id `+l.order+`
 			LIMIT %d)`, most)
+		l.args["numbers"] = l.names.numbers
 	}
-	rows, err := q.Query(ctx, sql, l.using(sql))
+	rows, err := q.Query(ctx, sql, usedArgs(sql, l.args))
 	if err != nil {
 		return nil, fmt.Errorf("find by blocks: %w", err)
 	}
@@ -354,21 +387,55 @@ func (l *list) ids(ctx context.Context, q querier, most int) ([]int64, error) {
 	return ids, nil
 }
 
-// fetch returns the callbacks with which the list begins, out of some.
+// findNames finds the names that hold the text, once.
+func (l *list) findNames(ctx context.Context, q querier) error {
+	if l.names != nil {
+		return nil
+	}
+	l.names = &named{}
+	if !hasGrams(l.query.Text.Name) {
+		l.names.many = true
+		return nil
+	}
+	rows, err := q.Query(ctx, fmt.Sprintf(`
+		SELECT number
+		FROM (SELECT * FROM phonebook_entries p
+			WHERE phonebook_grams(split_part(p.search, E'\n', 2)) @> phonebook_grams(@name) OFFSET 0) AS p
+		WHERE `+nameMatches+`
+		LIMIT %d`, l.store.named+1), pgx.StrictNamedArgs{"name": l.query.Text.Name})
+	if err != nil {
+		return fmt.Errorf("find names: %w", err)
+	}
+	numbers, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return fmt.Errorf("find names: %w", err)
+	}
+	if l.names.many = len(numbers) > l.store.named; !l.names.many {
+		l.names.numbers = numbers
+	}
+	return nil
+}
+
+// fetch returns the callbacks of the page, out of some.
 func (l *list) fetch(ctx context.Context, q querier, ids []int64) ([]callbackRow, error) {
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	orderBy := `b.id ` + l.order
+	where, orderBy := `b.id = ANY (@ids)`, `b.id `+l.order
 	if l.key != "" {
 		orderBy = l.key + ` ` + l.order + `, ` + orderBy
+		if l.query.After != nil {
+			where += ` AND ` + l.afterPage()
+		}
 	}
-	rows, err := collect[callbackRow](ctx, q, fmt.Sprintf(`
+	l.args["ids"] = ids
+	sql := fmt.Sprintf(`
 		SELECT `+callbackColumns+`
 		FROM callbacks b
-		WHERE b.id = ANY (@ids)
+		WHERE `+where+`
 		ORDER BY `+orderBy+`
-		LIMIT %d`, l.n), pgx.StrictNamedArgs{"ids": ids})
+		LIMIT %d`, l.n)
+	rows, err := collect[callbackRow](ctx, q, sql, usedArgs(sql, l.args))
 	if err != nil {
 		return nil, fmt.Errorf("fetch callbacks: %w", err)
 	}

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
 
@@ -19,7 +20,9 @@ const (
 	// maxTerms bounds the terms that a text is looked up by.
 	maxTerms = 8
 	// maxDigitTerms bounds those of digits in a row.
-	maxDigitTerms = 4
+	maxDigitTerms = 3
+	// maxPairTerms bounds those of pairs of call centers.
+	maxPairTerms = 64
 )
 
 // termsExpression is the expression of the index callbacks_by_term.
@@ -50,7 +53,7 @@ type search struct {
 	rows []string
 	// text is the condition on callbacks b of the text; empty for none.
 	text string
-	// named says that the text may also be a name of the phone book.
+	// named says that the text may also be part of a name of the phone book.
 	named bool
 	// terms are conditions on the index, all but those of the text, for the
 	// block whose terms begin with the column "block".
@@ -63,12 +66,11 @@ type search struct {
 // display names match its text.
 func newSearch(q *callbacks.Query, assignees []string) *search {
 	s := &search{args: pgx.StrictNamedArgs{}, possible: true}
-	oneOf(s, "visible_to", 'V', q.VisibleTo, `b.call_centers && @visible_to`)
 	oneOf(s, "statuses", 'S', q.Statuses, `b.status = ANY (@statuses)`)
 	oneOf(s, "origins", 'O', q.Origins, `b.origin = ANY (@origins)`)
 	oneOf(s, "assignees", 'A', q.Assignees, `coalesce(b.assignee, '') = ANY (@assignees)`)
-	oneOf(s, "call_centers", 'C', q.CallCenters, `b.call_center = ANY (@call_centers)`)
 	oneOf(s, "business_labels", 'L', q.BusinessLabels, `b.business_label = ANY (@business_labels)`)
+	s.addCallCenters(q.VisibleTo, q.CallCenters)
 	if q.RequestID != "" {
 		s.row(`b.request_id = @request_id`, "request_id", string(q.RequestID))
 	}
@@ -77,7 +79,7 @@ func newSearch(q *callbacks.Query, assignees []string) *search {
 	}
 	if q.LocalNumber != "" {
 		s.row(`starts_with(fold(b.local_number), @local_number)`, "local_number", q.LocalNumber)
-		s.all("local_terms", textTerms("\x02"+q.LocalNumber))
+		s.all("local_terms", []string{beginningTerm('M', q.LocalNumber)})
 	}
 	if !q.From.IsZero() {
 		s.row(`b.registered_at >= @from`, "from", q.From)
@@ -97,11 +99,11 @@ func newSearch(q *callbacks.Query, assignees []string) *search {
 // parameter is the name of an argument in a statement.
 var parameter = regexp.MustCompile(`@([a-z][a-z0-9_]*)`)
 
-// using returns those of the arguments that a statement has.
-func (s *search) using(sql string) pgx.StrictNamedArgs {
+// usedArgs returns those of some arguments that a statement has.
+func usedArgs(sql string, all pgx.StrictNamedArgs) pgx.StrictNamedArgs {
 	args := pgx.StrictNamedArgs{}
 	for _, match := range parameter.FindAllStringSubmatch(sql, -1) {
-		if value, found := s.args[match[1]]; found {
+		if value, found := all[match[1]]; found {
 			args[match[1]] = value
 		}
 	}
@@ -118,9 +120,34 @@ func (s *search) addRemoteNumbers(beginnings []string) {
 	for i, beginning := range beginnings {
 		name := fmt.Sprintf("remote%d_terms", i)
 		enough = append(enough, termsExpression+` @> `+blockTerms(name))
-		s.args[name] = strings.Join(textTerms("\x01"+beginning), termSeparator)
+		s.args[name] = beginningTerm('N', beginning)
 	}
 	s.terms = append(s.terms, `(`+strings.Join(enough, ` OR `)+`)`)
+}
+
+// addCallCenters adds the conditions that one of some call centers sees the
+// callback, and that it counts for one of some. With both, the index is asked
+// for pairs: each alone may be frequent where a pair is rare.
+func (s *search) addCallCenters(visibleTo, callCenters []string) {
+	const visible, counts = `b.call_centers && @visible_to`, `b.call_center = ANY (@call_centers)`
+	if pairs := len(visibleTo) * len(callCenters); pairs == 0 || pairs > maxPairTerms {
+		oneOf(s, "visible_to", 'V', visibleTo, visible)
+		oneOf(s, "call_centers", 'C', callCenters, counts)
+		return
+	}
+	visibleTo, _ = storableValues('V', visibleTo)
+	callCenters, _ = storableValues('C', callCenters)
+	s.row(visible, "visible_to", visibleTo)
+	s.row(counts, "call_centers", callCenters)
+	var terms []string
+	for _, to := range visibleTo {
+		for _, callCenter := range callCenters {
+			terms = append(terms, pairTerm(to, callCenter))
+		}
+	}
+	s.terms = append(s.terms, termsExpression+` && `+blockTerms("pair_terms"))
+	s.args["pair_terms"] = strings.Join(terms, termSeparator)
+	s.possible = s.possible && len(terms) > 0
 }
 
 // row adds a condition on the row.
@@ -144,14 +171,7 @@ func oneOf[T ~string](s *search, name string, kind byte, values []T, condition s
 	if values == nil {
 		return
 	}
-	texts := make([]string, 0, len(values))
-	terms := make([]string, 0, len(values))
-	for _, value := range values {
-		if storable(string(value)) {
-			texts = append(texts, string(value))
-			terms = append(terms, valueTerm(kind, string(value)))
-		}
-	}
+	texts, terms := storableValues(kind, values)
 	s.row(condition, name, texts)
 	s.terms = append(s.terms, termsExpression+` && `+blockTerms(name+`_terms`))
 	s.args[name+"_terms"] = strings.Join(terms, termSeparator)
@@ -224,10 +244,11 @@ func (s *search) where(more ...string) string {
 
 // inBlocks is SQL for the IDs of the first callbacks, at most as many as
 // said, that meet a condition. blocks are arguments of generate_series.
-func (s *search) inBlocks(blocks, where, order string, most int) string {
+// textTerms are those of search, or none where they would miss something.
+func (s *search) inBlocks(blocks, where, order string, textTerms []string, most int) string {
 	conditions := slices.Clone(s.terms)
-	if len(s.textTerms) > 0 {
-		conditions = append(conditions, `(`+strings.Join(s.textTerms, ` OR `)+`)`)
+	if len(textTerms) > 0 {
+		conditions = append(conditions, `(`+strings.Join(textTerms, ` OR `)+`)`)
 	}
 	if len(conditions) == 0 {
 		// All that is left is a range of IDs.
@@ -273,6 +294,24 @@ func valueTerm(kind byte, value string) string {
 	return string(kind) + value
 }
 
+// pairTerm is the term of a call center that sees a callback of another.
+func pairTerm(visibleTo, callCenter string) string {
+	const longest = 100 // as in callback_terms
+	cut := func(id string) string { return string([]rune(id)[:min(longest, utf8.RuneCountInString(id))]) }
+	return "W" + cut(visibleTo) + "\x1e" + cut(callCenter)
+}
+
+// beginningTerm is the term of the beginning of a number. The indexes know
+// beginnings of 1 to 4, 6 and 8 characters.
+func beginningTerm(kind byte, number string) string {
+	beginning := []rune(number)
+	known := min(len(beginning), 8)
+	if known > 4 {
+		known -= known % 2
+	}
+	return valueTerm(kind, string(beginning[:known]))
+}
+
 // textTerms are terms, without the block, that every searched text has which
 // the text is part of. They are not all there are: a few find hardly more than
 // all, and each one more has to be looked up.
@@ -281,26 +320,38 @@ func textTerms(text string) []string {
 	if len(runes) == 1 {
 		return []string{" " + text}
 	}
-	digit := func(i int) bool { return i >= 0 && i < len(runes) && '0' <= runes[i] && runes[i] <= '9' }
 	var terms []string
-	// Backwards, since numbers differ in their last digits: half of a country
-	// begins with the same ones.
-	digits := 0
-	for i := len(runes) - 2; i >= 0 && len(terms) < maxTerms; i-- {
-		term := string(runes[i : i+2])
-		switch {
-		case digit(i) && digit(i+1) && digit(i+2):
-			if digits++; digits > maxDigitTerms {
-				continue
-			}
-			term = string(runes[i : i+3])
-		case digit(i-1) && digit(i) && digit(i+1):
-			// Part of the three that begin before.
-			digits = 0
+	add := func(part []rune) {
+		if term := " " + string(part); !slices.Contains(terms, term) {
+			terms = append(terms, term)
+		}
+	}
+	for end := len(runes); end > 1 && len(terms) < maxTerms; end-- {
+		begin := end
+		for begin > 0 && '0' <= runes[begin-1] && runes[begin-1] <= '9' {
+			begin--
+		}
+		if end-begin < 3 {
+			add(runes[end-2 : end])
 			continue
 		}
-		if term = " " + term; !slices.Contains(terms, term) {
-			terms = append(terms, term)
+		for _, digits := range digitTerms(runes[begin:end]) {
+			add(digits)
+		}
+		end = begin + 2 // next is the first digit with what comes before it
+	}
+	return terms
+}
+
+// digitTerms are a few parts of three or more digits, each four of them if
+// there are as many. They begin at the end, since numbers differ in their last
+// digits: half of a country begins with the same ones.
+func digitTerms(digits []rune) (terms [][]rune) {
+	size := min(len(digits), 4)
+	for from := len(digits) - size; len(terms) < maxDigitTerms; from = max(0, from-size+1) {
+		terms = append(terms, digits[from:from+size])
+		if from == 0 {
+			break
 		}
 	}
 	return terms

@@ -18,13 +18,15 @@ import (
 type Callbacks struct {
 	db *DB
 	// What bounds the ways to a page, see list.
-	walked, gathered int
+	walked, gathered, named int
 }
 
 var _ callbacks.Store = (*Callbacks)(nil)
 
 // Callbacks returns the store of callbacks.
-func (db *DB) Callbacks() *Callbacks { return &Callbacks{db: db, walked: walked, gathered: gathered} }
+func (db *DB) Callbacks() *Callbacks {
+	return &Callbacks{db: db, walked: walked, gathered: gathered, named: namedNumbers}
+}
 
 // Callback implements callbacks.Store.
 func (c *Callbacks) Callback(ctx context.Context, id callbacks.ID) (callbacks.Callback, error) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/jackc/pgx/v5"
@@ -17,21 +18,15 @@ func (l *list) byValues(ctx context.Context, q querier) ([]callbackRow, error) {
 	var rows []callbackRow
 	value, err := l.firstValue(ctx, q)
 	for ; err == nil && value != nil; value, err = l.nextValue(ctx, q, *value) {
-		sub, possible := l.only(*value, l.n-len(rows))
-		if !possible {
-			continue
-		}
-		part, err := l.store.newList(ctx, q, sub)
-		if err != nil {
-			return nil, err
-		}
-		if !part.possible {
+		part := l.part(*value, l.n-len(rows))
+		if part == nil || !part.possible {
 			continue
 		}
 		found, err := part.byBlocks(ctx, q, part.n)
 		if err != nil {
 			return nil, err
 		}
+		l.names = part.names
 		if rows = append(rows, found...); len(rows) >= l.n {
 			return rows[:l.n], nil
 		}
@@ -39,9 +34,22 @@ func (l *list) byValues(ctx context.Context, q querier) ([]callbackRow, error) {
 	return rows, err
 }
 
-// only returns the query for the callbacks with one value of what is sorted
-// by, in the order of their IDs; not possible when the query rules the value
-// out.
+// part returns the list of the callbacks with one value of what is sorted by,
+// in the order of their IDs; nil when the query rules the value out.
+func (l *list) part(value string, room int) *list {
+	query, possible := l.only(value, room)
+	if !possible {
+		return nil
+	}
+	p := &list{
+		store: l.store, search: newSearch(&query, l.assignees), query: query, n: room,
+		order: l.order, after: l.after, assignees: l.assignees, names: l.names,
+	}
+	p.within(l.lowest, l.highest)
+	return p
+}
+
+// only returns the query of a part.
 func (l *list) only(value string, room int) (query callbacks.Query, possible bool) {
 	query = l.query
 	query.Sort, query.Limit, query.After = callbacks.SortID, room, nil
@@ -77,9 +85,41 @@ func (l *list) nextValue(ctx context.Context, q querier, value string) (*string,
 	return l.oneValue(ctx, q, l.key+` `+l.after+` @value`, pgx.StrictNamedArgs{"value": value})
 }
 
+// oneValue returns the first value that meets a condition, out of those that
+// callbacks have.
+//
+// Who sees only the callbacks of some call centers may see few of another, of
+// calls that visited both. The index of terms knows the pairs, so that not
+// every call center is looked into.
 func (l *list) oneValue(ctx context.Context, q querier, where string, args pgx.StrictNamedArgs) (*string, error) {
-	value, err := scalar[string](ctx, q, `
-		SELECT `+l.key+` FROM callbacks b WHERE `+where+` ORDER BY `+l.key+` `+l.order+` LIMIT 1`, args)
+	sql := `SELECT ` + l.key + ` FROM callbacks b WHERE ` + where + ` ORDER BY ` + l.key + ` ` + l.order + ` LIMIT 1`
+	if l.query.Sort == callbacks.SortCallCenter && l.query.VisibleTo != nil {
+		sql = `
+			WITH RECURSIVE found (value) AS (
+				(` + sql + `)
+				UNION ALL
+				SELECT (SELECT b.call_center FROM callbacks b WHERE b.call_center ` + l.after + ` f.value
+					ORDER BY b.call_center ` + l.order + ` LIMIT 1)
+				FROM found f
+				WHERE f.value IS NOT NULL
+			)
+			SELECT value
+			FROM found
+			WHERE value = ANY (@visible_to) OR EXISTS (
+				WITH seen AS MATERIALIZED (
+					SELECT 1 FROM callbacks b WHERE ` + termsExpression + ` && (
+						SELECT array_agg('*W' || left(visited, 100) || E'\x1e' || left(value, 100))
+						FROM unnest(@visible_to::text[]) AS visited)
+				)
+				SELECT FROM seen)
+			LIMIT 1`
+		args = maps.Clone(args)
+		if args == nil {
+			args = pgx.StrictNamedArgs{}
+		}
+		args["visible_to"] = l.args["visible_to"]
+	}
+	value, err := scalar[string](ctx, q, sql, args)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, nil
 	}

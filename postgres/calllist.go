@@ -3,10 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
-	"strings"
-	"unicode/utf8"
-
-	"github.com/jackc/pgx/v5"
+	"slices"
 
 	"callbackd/callcenter"
 )
@@ -17,26 +14,7 @@ func (c *Calls) List(ctx context.Context, filter callcenter.CallFilter) ([]callc
 	if filter.Limit < 1 {
 		return nil, nil, fmt.Errorf("list calls: limit %d is less than 1", filter.Limit)
 	}
-	where, args, possible := callConditions(filter)
-	if !possible {
-		return nil, nil, nil
-	}
-	if filter.After != nil {
-		if !storable(string(filter.After.RequestID)) {
-			return nil, nil, nil
-		}
-		where += ` AND (started_at, request_id) < (@after_started_at, @after_request_id)`
-		args["after_started_at"] = filter.After.StartedAt
-		args["after_request_id"] = string(filter.After.RequestID)
-	}
-	// One more than asked for tells whether there is a next page.
-	args["limit"] = filter.Limit + 1
-	rows, err := collect[callRow](ctx, c.db.pool, `
-		SELECT `+callColumns+`
-		FROM calls
-		WHERE `+where+`
-		ORDER BY started_at DESC, request_id DESC
-		LIMIT @limit`, args)
+	rows, err := c.newList(filter).page(ctx, c.db.pool)
 	if err != nil {
 		return nil, nil, fmt.Errorf("list calls: %w", err)
 	}
@@ -51,68 +29,210 @@ func (c *Calls) List(ctx context.Context, filter callcenter.CallFilter) ([]callc
 // Count returns how many calls match a filter, on all pages. It reads all of
 // them.
 func (c *Calls) Count(ctx context.Context, filter callcenter.CallFilter) (int64, error) {
-	where, args, possible := callConditions(filter)
-	if !possible {
+	filter.After = nil
+	l := c.newList(filter)
+	if !l.possible {
 		return 0, nil
 	}
-	total, err := scalar[int64](ctx, c.db.pool, `SELECT count(*) FROM calls WHERE `+where, args)
+	sql := `SELECT count(*) FROM calls c WHERE ` + l.where()
+	// Those of a number are found by its index.
+	if len(l.terms) > 0 && filter.Number == "" {
+		sql = `WITH RECURSIVE ` + l.spans() + `
+			SELECT count(*)
+			FROM (` + l.blocks() + `) AS blocks CROSS JOIN LATERAL (` + l.inBlock() + `) AS c
+			WHERE ` + l.where()
+	}
+	total, err := scalar[int64](ctx, c.db.pool, sql, usedArgs(sql, l.args))
 	if err != nil {
 		return 0, fmt.Errorf("count calls: %w", err)
 	}
 	return total, nil
 }
 
-// callConditions returns the conditions of a filter, which is not possible
-// when it asks for text that no row can hold. The statement names only what
-// the filter narrows by, so that it gets a plan of its own.
-func callConditions(filter callcenter.CallFilter) (where string, args pgx.StrictNamedArgs, possible bool) {
-	conditions := []string{"true"}
-	args = pgx.StrictNamedArgs{}
-	and := func(condition, name string, value any) {
-		conditions = append(conditions, condition)
-		args[name] = value
-	}
+// callList is a filter on its way to its page.
+//
+// A page is found in one of several ways, each of which gives the whole page
+// or leaves it to the next:
+//
+//   - Running calls are few. They have an index.
+//   - Walk: look at the next calls of the list. When many match, these make
+//     the page.
+//   - By number: when a number has few calls, sort them.
+//   - By near blocks: ask the index of terms, block by block (see call_terms).
+//   - By spans: the same, but only in those spans of 64 blocks of which the
+//     index says that they have something.
+//
+// So no page costs more when there are more calls, but for a look into the
+// index for every three months.
+type callList struct {
+	*callSearch
+	// n is one more than the page has room for, which tells whether there is a
+	// next one.
+	n      int
+	bounds callBounds
+}
+
+// callBounds bound the ways to a page.
+type callBounds struct {
+	// walked is how many calls of a list are looked at one after another
+	// before an index is asked. It finds what is frequent.
+	walked int
+	// gathered is how many calls of a number are sorted when they are all that
+	// there are.
+	gathered int
+	// near is how many blocks are looked into before spans are.
+	near int
+}
+
+var usualCallBounds = callBounds{walked: 2000, gathered: 200, near: 32}
+
+func (c *Calls) newList(filter callcenter.CallFilter) *callList {
+	return &callList{callSearch: newCallSearch(filter), n: filter.Limit + 1, bounds: c.bounds}
+}
+
+// newestCalls is the order of the list.
+const newestCalls = ` ORDER BY c.started_at DESC, c.request_id DESC `
+
+func (l *callList) page(ctx context.Context, q querier) ([]callRow, error) {
 	switch {
-	case filter.CallCenters == nil:
-	case filter.OwnAgent == "":
-		and(`call_centers && @visible_to`, "visible_to", filter.CallCenters)
-	default:
-		and(`(call_centers && @visible_to OR agents @> ARRAY[@own_agent::text])`, "visible_to", filter.CallCenters)
-		args["own_agent"] = filter.OwnAgent
+	case !l.possible:
+		return nil, nil
+	case l.active:
+		return l.read(ctx, q, `(SELECT * FROM calls c WHERE c.state = 'active' OFFSET 0) AS c WHERE `+l.where())
+	case len(l.rows) == 0:
+		return l.read(ctx, q, `calls c WHERE `+l.where())
 	}
-	if len(filter.Kinds) > 0 {
-		and(`kind = ANY (@kinds)`, "kinds", filter.Kinds)
+	// The number of calls that are looked at is bounded, not that of those that
+	// match, so nothing but the place of the page may be among the conditions
+	// of the inner query.
+	rows, err := l.read(ctx, q, fmt.Sprintf(`(SELECT * FROM calls c WHERE %s %s LIMIT %d) AS c WHERE %s`,
+		and(l.place), newestCalls, max(l.bounds.walked, l.n), and(l.rows)))
+	if err != nil || len(rows) == l.n {
+		return rows, err
 	}
-	if len(filter.Directions) > 0 {
-		and(`direction = ANY (@directions)`, "directions", filter.Directions)
-	}
-	if filter.CallCenter != "" {
-		and(`call_centers @> ARRAY[@call_center::text]`, "call_center", filter.CallCenter)
-	}
-	if filter.Agent != "" {
-		and(`agents @> ARRAY[@agent::text]`, "agent", filter.Agent)
-	}
-	if filter.Number != "" {
-		// A range, in contrast to LIKE, has no characters to escape and uses
-		// the index whatever kind of plan is chosen.
-		and(`(remote_number ~>=~ @number AND remote_number ~<~ @number_end
-			OR local_number ~>=~ @number AND local_number ~<~ @number_end)`, "number", filter.Number)
-		args["number_end"] = filter.Number + string(utf8.MaxRune)
-	}
-	if filter.Active != nil {
-		// Written out, so that the index of active calls can be used.
-		if *filter.Active {
-			conditions = append(conditions, `state = 'active'`)
-		} else {
-			conditions = append(conditions, `state = 'ended'`)
+	if l.number {
+		if rows, found, err := l.ofNumber(ctx, q); err != nil || found {
+			return rows, err
 		}
 	}
-	if !filter.From.IsZero() {
-		and(`started_at >= @from`, "from", filter.From)
+	if len(l.terms) == 0 {
+		return l.read(ctx, q, `calls c WHERE `+l.where())
 	}
-	if !filter.To.IsZero() {
-		and(`started_at < @to`, "to", filter.To)
+	rows, err = l.inBlocks(ctx, q, ``, l.nearBlocks())
+	if err != nil || len(rows) == l.n {
+		return rows, err
 	}
-	possible = storable(filter.CallCenter) && storable(filter.OwnAgent) && storable(filter.Agent) && storable(filter.Number)
-	return strings.Join(conditions, " AND "), args, possible
+	return l.inBlocks(ctx, q, `WITH RECURSIVE `+l.spans(), l.blocks())
+}
+
+// read returns the first calls of the list out of what follows FROM.
+func (l *callList) read(ctx context.Context, q querier, from string) ([]callRow, error) {
+	sql := fmt.Sprintf(`SELECT `+callColumns+` FROM `+from+newestCalls+`LIMIT %d`, l.n)
+	return collect[callRow](ctx, q, sql, usedArgs(sql, l.args))
+}
+
+// ofNumber finds the page among the calls whose remote or local number begins
+// so, when they are few.
+//
+// They are taken in the order of the numbers, as the planner might read the
+// whole table for what it takes to be frequent.
+func (l *callList) ofNumber(ctx context.Context, q querier) (rows []callRow, found bool, err error) {
+	type gathered struct {
+		Count int      `db:"count"`
+		IDs   []string `db:"ids"`
+	}
+	sql := fmt.Sprintf(`
+		WITH found AS MATERIALIZED (
+			(SELECT c.request_id, c.started_at, `+l.where()+` AS matches
+			FROM calls c WHERE `+remoteNumberBegins+` ORDER BY c.remote_number USING ~<~ LIMIT %[1]d)
+			UNION
+			(SELECT c.request_id, c.started_at, `+l.where()+` AS matches
+			FROM calls c WHERE `+localNumberBegins+` ORDER BY c.local_number USING ~<~ LIMIT %[1]d)
+		)
+		SELECT (SELECT count(*) FROM found) AS count,
+			ARRAY(SELECT request_id FROM found c WHERE matches`+newestCalls+`LIMIT %[2]d) AS ids`, l.bounds.gathered+1, l.n)
+	g, err := collectOne[gathered](ctx, q, sql, usedArgs(sql, l.args))
+	if err != nil {
+		return nil, false, fmt.Errorf("find by number: %w", err)
+	}
+	if g.Count > l.bounds.gathered {
+		return nil, false, nil
+	}
+	l.args["ids"] = g.IDs
+	rows, err = l.read(ctx, q, `calls c WHERE c.request_id = ANY (@ids)`)
+	return rows, true, err
+}
+
+// inBlocks finds the first calls by the index of terms, in blocks that are SQL
+// with a column "block".
+//
+// A nested loop is the only way to join a LATERAL subquery, so the blocks are
+// read in their order, and no more of them than the LIMIT takes.
+func (l *callList) inBlocks(ctx context.Context, q querier, with, blocks string) ([]callRow, error) {
+	sql := fmt.Sprintf(with+`
+		SELECT c.*
+		FROM (`+blocks+`) AS blocks
+		CROSS JOIN LATERAL (
+			SELECT `+callColumns+`
+			FROM (`+l.inBlock()+`) AS c
+			WHERE `+l.where()+newestCalls+`
+			LIMIT %d
+		) AS c
+		LIMIT %[1]d`, l.n)
+	rows, err := collect[callRow](ctx, q, sql, usedArgs(sql, l.args))
+	if err != nil {
+		return nil, fmt.Errorf("find by blocks: %w", err)
+	}
+	return rows, nil
+}
+
+// inBlock is SQL for the calls of "block" that come into question. OFFSET 0
+// keeps the conditions on rows out of the scan of the index: the planner
+// cannot know how few rows the terms leave and would look up the others in
+// further indexes, whole.
+func (l *callList) inBlock() string {
+	return `SELECT * FROM calls c WHERE ` + and(l.terms) + ` OFFSET 0`
+}
+
+// blockOf is SQL for the number of the block of a time.
+func blockOf(at string) string {
+	return fmt.Sprintf(`floor(date_part('epoch', %s) / %d)::bigint`, at, blockSeconds)
+}
+
+// newestBlock is SQL for the first block of the list, of those before a
+// condition.
+func (l *callList) newestBlock(conditions ...string) string {
+	return `(SELECT ` + blockOf(`c.started_at`) + ` FROM calls c WHERE ` + and(slices.Concat(conditions, l.place)) + newestCalls + `LIMIT 1)`
+}
+
+// nearBlocks is SQL for the first blocks of the list.
+func (l *callList) nearBlocks() string {
+	return fmt.Sprintf(`
+		SELECT to_hex(newest - i) AS block
+		FROM `+l.newestBlock()+` AS first (newest) CROSS JOIN LATERAL generate_series(0, %d ) AS i`, l.bounds.near-1)
+}
+
+// spans is SQL for the spans in which there are calls of the period, newest
+// first, and its first block. A clock that once was wrong by years makes no
+// more of them.
+func (l *callList) spans() string {
+	before := fmt.Sprintf(`c.started_at < to_timestamp((s.n << %d) * %d)`, spanBits, blockSeconds)
+	return fmt.Sprintf(`spans (n, newest) AS (
+			SELECT newest >> %[1]d, newest FROM `+l.newestBlock()+` AS first (newest)
+			UNION ALL
+			SELECT f.newest >> %[1]d, f.newest FROM spans s CROSS JOIN LATERAL `+l.newestBlock(before)+` AS f (newest))`, spanBits)
+}
+
+// blocks is SQL for the blocks of those spans in which the index has something
+// for all of the conditions. MATERIALIZED, since for one row only the planner
+// would rather read the table until it meets one.
+func (l *callList) blocks() string {
+	return fmt.Sprintf(`
+		SELECT to_hex(n) AS block
+		FROM (SELECT n AS span, newest, 's' || to_hex(n) AS block FROM spans) AS spans
+		CROSS JOIN LATERAL (
+			WITH found AS MATERIALIZED (SELECT 1 FROM calls c WHERE `+and(l.terms)+`)
+			SELECT FROM found LIMIT 1
+		) AS something
+		CROSS JOIN LATERAL generate_series(newest, span << %d, -1) AS n`, spanBits)
 }

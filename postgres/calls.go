@@ -16,12 +16,17 @@ import (
 )
 
 // Calls stores calls, gaps and what is proven about nodes.
-type Calls struct{ db *DB }
+type Calls struct {
+	db     *DB
+	bounds callBounds // of lists
+}
 
 var _ callcenter.Store = (*Calls)(nil)
 
 // Calls returns the store of calls.
-func (db *DB) Calls() *Calls { return &Calls{db: db} }
+func (db *DB) Calls() *Calls {
+	return &Calls{db: db, bounds: usualCallBounds}
+}
 
 // ActiveCalls implements callcenter.Store.
 func (c *Calls) ActiveCalls(ctx context.Context, node string) ([]callcenter.Call, error) {

@@ -1,11 +1,15 @@
 package postgres_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
 	"pgregory.net/rapid"
+
+	"callbackd/phonebook"
 )
 
 // The schema holds by itself what the program promises of entries.
@@ -81,4 +85,57 @@ func TestPhonebookGrams(t *testing.T) {
 			t.Fatalf("the grams of %q are not all among those of %q (%v)", part, whole, err)
 		}
 	})
+}
+
+// A search gives the entries that reading all of them would give, in order,
+// whether it is frequent or rare, in names or in numbers.
+func TestPhonebook_ListOfMany(t *testing.T) {
+	t.Parallel()
+	db, url := open(t)
+	pool := connect(t, url)
+	if err := loadAll(t.Context(), pool, site{callbacks: 30_000, calls: 30_000}, []string{pick, loadedEntries, `ANALYZE phonebook_entries`}); err != nil {
+		t.Fatal(err)
+	}
+	type entry struct{ name, search string }
+	rows, err := pool.Query(t.Context(), `SELECT name, search FROM phonebook_entries ORDER BY name COLLATE "C", id`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (e entry, err error) { return e, row.Scan(&e.name, &e.search) })
+	if err != nil || len(all) != 3000 {
+		t.Fatalf("%d entries, %v, want 3000", len(all), err)
+	}
+	for _, terms := range [][]string{
+		nil, {"沢"}, {"黒島"}, {"青山商店"}, {"7"}, {"x"}, {"+81"}, {"030000"}, {"0300000007"}, {"病院", "81300001"}, {"鰐"}, {"鰐", "9"},
+	} {
+		var want []string
+		for _, e := range all {
+			if len(terms) == 0 || slices.ContainsFunc(terms, func(term string) bool { return strings.Contains(e.search, term) }) {
+				want = append(want, e.name)
+			}
+		}
+		search := phonebook.Search{Terms: terms}
+		if total, err := db.Phonebook().Count(t.Context(), search); err != nil || total != int64(len(want)) {
+			t.Errorf("%q: Count = %d, %v, want %d", terms, total, err, len(want))
+		}
+		var got []string
+		var after *phonebook.Cursor
+		for {
+			page, err := db.Phonebook().List(t.Context(), search, after, 200)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, e := range page {
+				got = append(got, e.Name)
+			}
+			if len(page) < 200 {
+				break
+			}
+			last := page[len(page)-1]
+			after = &phonebook.Cursor{Name: last.Name, ID: last.ID}
+		}
+		if !slices.Equal(want, got) {
+			t.Errorf("%q: pages gave %d entries, want %d, or in another order", terms, len(got), len(want))
+		}
+	}
 }

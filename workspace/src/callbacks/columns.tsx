@@ -31,13 +31,13 @@ export function useCallbackColumns(): Record<Name, Column<Callback>> {
       status: {
         name: "status",
         header: t("field.status"),
-        width: 92,
+        width: 98,
         cell: (c) => <StatusMark status={c.status} />,
       },
       id: {
         name: "id",
         header: t("field.id"),
-        width: 60,
+        width: 72,
         cell: (c) => (
           <Anchor size="sm" href={callbackAddress(c.id)} tabIndex={-1} onClick={leaveToRow}>
             {c.id}
@@ -47,7 +47,7 @@ export function useCallbackColumns(): Record<Name, Column<Callback>> {
       registered_at: {
         name: "registered_at",
         header: t("field.registered_at"),
-        width: 110,
+        width: 118,
         cell: (c) => (
           <Text size="sm" title={times.dateTime(c.registered_at)}>
             {times.short(c.registered_at)}
@@ -57,18 +57,18 @@ export function useCallbackColumns(): Record<Name, Column<Callback>> {
       remote_number: {
         name: "remote_number",
         header: t("field.remote_number"),
-        width: 116,
+        width: 132,
         cell: (c) => <EllipsisText>{c.remote_number ?? t("common:withheld")}</EllipsisText>,
       },
       remote_name: textColumn("remote_name", t("field.remote_name"), (c) => c.remote_name),
       call_center: textColumn("call_center", t("field.call_center"), (c) => names.callCenter(c.call_center)),
       business_label: {
         ...textColumn("business_label", t("field.business_label"), (c) => names.businessLabel(c.business_label)),
-        width: 96,
+        width: 108,
       },
       assignee: {
         ...textColumn("assignee", t("field.assignee"), (c) => c.assignee_name ?? c.assignee),
-        width: 108,
+        width: 116,
       },
       memo: {
         name: "memo",

@@ -9,13 +9,14 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"callbackd/callbacks"
+	"callbackd/callcenter"
 )
 
 // ExplainList lists callbacks and returns the plans of the statements that
 // this took.
-func ExplainList(ctx context.Context, db *DB, query callbacks.Query) (plans []string, err error) {
-	e := &explaining{querier: db.pool}
-	l, err := db.Callbacks().newList(ctx, e, query)
+func ExplainList(ctx context.Context, c *Callbacks, query callbacks.Query) (plans []string, err error) {
+	e := &explaining{querier: c.db.pool}
+	l, err := c.newList(ctx, e, query)
 	if err != nil {
 		return nil, err
 	}
@@ -23,9 +24,22 @@ func ExplainList(ctx context.Context, db *DB, query callbacks.Query) (plans []st
 	return e.plans, err
 }
 
+// ExplainCalls lists calls and returns the plans of the statements that this
+// took.
+func ExplainCalls(ctx context.Context, calls *Calls, filter callcenter.CallFilter) (plans []string, err error) {
+	e := &explaining{querier: calls.db.pool}
+	_, err = calls.newList(filter).page(ctx, e)
+	return e.plans, err
+}
+
+// Narrow bounds the ways to a page, so that few calls lead to all ways.
+func (c *Calls) Narrow(walked, gathered, near int) *Calls {
+	return &Calls{db: c.db, bounds: callBounds{walked, gathered, near}}
+}
+
 // Narrow bounds the ways to a page, so that few callbacks lead to all ways.
-func (c *Callbacks) Narrow(walked, gathered int) *Callbacks {
-	return &Callbacks{db: c.db, walked: walked, gathered: gathered}
+func (c *Callbacks) Narrow(walked, gathered, named int) *Callbacks {
+	return &Callbacks{db: c.db, walked: walked, gathered: gathered, named: named}
 }
 
 // explaining notes the plan of each query, and runs it.

@@ -1,22 +1,13 @@
 package postgres_test
 
 import (
-	"context"
 	"fmt"
-	"os"
-	"slices"
-	"strconv"
 	"testing"
 	"time"
 
 	"callbackd/accounts"
 	"callbackd/callbacks"
-	"callbackd/postgres"
 )
-
-// benchedCallbacks is how many callbacks there are, unless
-// CALLBACKD_BENCH_CALLBACKS says otherwise.
-const benchedCallbacks = 200_000
 
 // names are the names in a configuration.
 func names() callbacks.Names {
@@ -33,26 +24,34 @@ func names() callbacks.Names {
 type listing struct {
 	name   string
 	filter callbacks.Filter
-	// by is who asks; an administrator when it has no role.
+	// by is who asks.
 	by accounts.Principal
 	// page is which page is read.
 	page int
 }
 
-// listings are what people ask the list for.
+// The people who ask for lists, besides the administrator.
+var (
+	member = accounts.Principal{
+		Kind: accounts.KindAccount, Name: "agent7", Role: accounts.RoleAgent, CallCenters: []string{"desk7"}, Endpoint: "PJSIP/2007",
+	}
+	supervisor = accounts.Principal{
+		Kind: accounts.KindAccount, Name: "agent9", Role: accounts.RoleSupervisor, CallCenters: []string{"desk9", "desk10", "desk11"},
+	}
+)
+
+// listings are what people ask the list for, each in every role.
 func listings() []listing {
-	member := accounts.Principal{Kind: accounts.KindAccount, Name: "agent7", Role: accounts.RoleAgent, CallCenters: []string{"desk7"}}
 	day := time.Date(2023, 1, 1, 0, 0, 0, 0, time.UTC)
 	text := func(s string) callbacks.Filter { return callbacks.Filter{Text: s, Descending: true} }
-	list := []listing{
+	asked := []listing{
 		{name: "first page"},
 		{name: "first page/newest", filter: callbacks.Filter{Descending: true}},
 		{name: "page 1000", page: 1000},
-		{name: "member", filter: callbacks.Filter{Descending: true}, by: member},
 		{name: "filter/open", filter: callbacks.Filter{Statuses: []callbacks.Status{callbacks.StatusOpen}}},
 		{name: "filter/open unassigned", filter: callbacks.Filter{Statuses: []callbacks.Status{callbacks.StatusOpen}, Unassigned: true}},
-		{name: "filter/mine", filter: callbacks.Filter{Mine: true}, by: member},
-		{name: "filter/mine open", filter: callbacks.Filter{Mine: true, Statuses: []callbacks.Status{callbacks.StatusOpen}}, by: member},
+		{name: "filter/mine", filter: callbacks.Filter{Mine: true}},
+		{name: "filter/mine open", filter: callbacks.Filter{Mine: true, Statuses: []callbacks.Status{callbacks.StatusOpen}}},
 		{name: "filter/three assignees", filter: callbacks.Filter{Assignees: []string{"agent1", "agent2", "agent3"}}},
 		{name: "filter/call center", filter: callbacks.Filter{CallCenters: []string{"desk3"}, Descending: true}},
 		{name: "filter/label", filter: callbacks.Filter{BusinessLabels: []string{"repair"}}},
@@ -82,12 +81,13 @@ func listings() []listing {
 		{name: "text 3/memo", filter: text("見積書")},
 		{name: "text 3/name", filter: text("東田商")},
 		{name: "text 3/digits", filter: text("147")},
+		{name: "text 4/digits", filter: text("1401")},
+		{name: "text 5/digits", filter: text("01401")},
 		{name: "text 3/rare", filter: text("鳳凰の")},
 		{name: "text 10/memo", filter: text("住所変更を担当者から")},
 		{name: "text 10/number", filter: text("0300014014")},
 		{name: "text 10/number abroad", filter: text("＋８１　３０００－１４０１４")},
 		{name: "text 10/none", filter: text("0399999999")},
-		{name: "text of a member", filter: text("鳳凰"), by: member},
 		{name: "text and filters", filter: callbacks.Filter{Text: "修理", Statuses: []callbacks.Status{callbacks.StatusOpen}, CallCenters: []string{"desk5"}}},
 	}
 	for _, sort := range callbacks.Sorts {
@@ -96,22 +96,28 @@ func listings() []listing {
 			if descending {
 				name += " descending"
 			}
-			list = append(list,
+			asked = append(asked,
 				listing{name: name, filter: callbacks.Filter{Sort: sort, Descending: descending}},
 				listing{name: name + "/page 1000", page: 1000, filter: callbacks.Filter{Sort: sort, Descending: descending}},
-				listing{name: name + "/member", by: member, filter: callbacks.Filter{Sort: sort, Descending: descending}},
+				listing{name: name + "/open", filter: callbacks.Filter{
+					Statuses: []callbacks.Status{callbacks.StatusOpen}, Sort: sort, Descending: descending,
+				}},
 				listing{name: name + "/text frequent", filter: callbacks.Filter{Text: "請求", Sort: sort, Descending: descending}},
 				listing{name: name + "/text rare", filter: callbacks.Filter{Text: "鳳", Sort: sort, Descending: descending}})
 		}
 	}
-	return list
-}
-
-func (l *listing) principal() accounts.Principal {
-	if l.by.Role == "" {
-		return admin
+	var list []listing
+	for _, by := range []accounts.Principal{admin, supervisor, member} {
+		for _, l := range asked {
+			if l.filter.Mine && by.Kind != accounts.KindAccount {
+				continue
+			}
+			l.name += "/" + roleOf(by)
+			l.by = by
+			list = append(list, l)
+		}
 	}
-	return l.by
+	return list
 }
 
 // turn returns the filter of the listing's page.
@@ -120,7 +126,7 @@ func (l *listing) turn(t testing.TB, service *callbacks.Service) callbacks.Filte
 	filter := l.filter
 	filter.Limit = 50
 	for page := 1; page < l.page; page++ {
-		got, err := service.List(t.Context(), l.principal(), filter)
+		got, err := service.List(t.Context(), l.by, filter)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -130,71 +136,4 @@ func (l *listing) turn(t testing.TB, service *callbacks.Service) callbacks.Filte
 		filter.Cursor = got.Next
 	}
 	return filter
-}
-
-// BenchmarkCallbacks_List measures pages of the list, each in turns with
-// reading one callback by its ID. It reports the median and the 99th
-// percentile, and how many readings of one callback they are.
-func BenchmarkCallbacks_List(b *testing.B) {
-	count := benchedCallbacks
-	if text := os.Getenv("CALLBACKD_BENCH_CALLBACKS"); text != "" {
-		var err error
-		if count, err = strconv.Atoi(text); err != nil {
-			b.Fatalf("CALLBACKD_BENCH_CALLBACKS: %v", err)
-		}
-	}
-	db, url := open(b)
-	loadCallbacks(b, connect(b, url), count)
-	measureLists(b, db, count)
-}
-
-func measureLists(b *testing.B, db *postgres.DB, count int) {
-	service := callbacks.NewService(db.Callbacks(), callbacks.Options{Numbers: callbacks.InRegion("JP"), Names: names})
-	timed := func(b *testing.B, f func() error) time.Duration {
-		at := time.Now()
-		if err := f(); err != nil {
-			b.Fatal(err)
-		}
-		return time.Since(at)
-	}
-	measure := func(name string, f func(ctx context.Context, i int) error) {
-		b.Run(name, func(b *testing.B) {
-			var reads, times []time.Duration
-			for i := 0; b.Loop(); i++ {
-				// In turns, so that both meet the same machine.
-				reads = append(reads, timed(b, func() error {
-					_, err := service.Get(b.Context(), admin, callbacks.ID(1+i*7919%count))
-					return err
-				}))
-				times = append(times, timed(b, func() error { return f(b.Context(), i) }))
-			}
-			slices.Sort(reads)
-			slices.Sort(times)
-			median, high := len(times)/2, len(times)*99/100
-			b.ReportMetric(float64(times[median].Microseconds()), "p50-µs")
-			b.ReportMetric(float64(times[high].Microseconds()), "p99-µs")
-			b.ReportMetric(float64(times[median])/float64(reads[median]), "p50-reads")
-			b.ReportMetric(float64(times[high])/float64(reads[high]), "p99-reads")
-			b.ReportMetric(0, "ns/op")
-		})
-	}
-	for _, l := range listings() {
-		filter := l.turn(b, service)
-		measure(l.name, func(ctx context.Context, _ int) error {
-			_, err := service.List(ctx, l.principal(), filter)
-			return err
-		})
-	}
-	measure("total", func(ctx context.Context, _ int) error {
-		_, err := service.Count(ctx, admin, callbacks.Filter{})
-		return err
-	})
-	measure("new since", func(ctx context.Context, _ int) error {
-		_, err := service.NewSince(ctx, admin, callbacks.Filter{}, 0)
-		return err
-	})
-	measure("open of a number", func(ctx context.Context, _ int) error {
-		_, err := service.OpenOf(ctx, admin, "03-0001-4014", "desk1")
-		return err
-	})
 }
