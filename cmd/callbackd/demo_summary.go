@@ -19,6 +19,7 @@ type demoSummary struct {
 	calls      map[callSort]int
 	registered map[string]float64 // by origin
 	refused    map[string]float64 // by reason and kind
+	recordings map[string]float64 // by state, and cause of what is missing
 	pbxEvents  float64
 	received   map[string]int // events of the API, by kind
 	gaps       []api.Gap
@@ -49,6 +50,9 @@ func (d *demo) summarise(ctx context.Context, w io.Writer, took time.Duration) e
 		return err
 	}
 	if s.refused, err = d.metric("callbackd_callbacks_refused_total", "reason", "kind"); err != nil {
+		return err
+	}
+	if s.recordings, err = d.metric("callbackd_recordings_total", "state", "cause"); err != nil {
 		return err
 	}
 	events, err := d.metric("callbackd_ari_events_total")
@@ -131,6 +135,13 @@ func (s demoSummary) write(w io.Writer, took time.Duration, seed uint64) error {
 	for _, why := range slices.Sorted(maps.Keys(s.refused)) {
 		reason, kind, _ := strings.Cut(why, " ")
 		fmt.Fprintf(table, "refused\t%s\t%s\t%.0f\n", reason, kind, s.refused[why])
+	}
+	fmt.Fprintln(table, "\t\t\t\nRECORDINGS\tCAUSE\t\tNUMBER")
+	for _, what := range slices.Sorted(maps.Keys(s.recordings)) {
+		if n := s.recordings[what]; n > 0 {
+			state, cause, _ := strings.Cut(what, " ")
+			fmt.Fprintf(table, "%s\t%s\t\t%.0f\n", state, cause, n)
+		}
 	}
 	fmt.Fprintln(table, "\t\t\t\nEVENTS\tOF\t\tNUMBER")
 	fmt.Fprintf(table, "from the PBX\tall types\t\t%.0f\n", s.pbxEvents)

@@ -98,16 +98,16 @@ func shows(t *testing.T, places demoPlaces) {
 	}
 	base := places.API + "/api/v1"
 	labtest.Eventually(t, patience, func() error {
-		var calls api.CallList
-		if err := get(base+"/calls?page_size=200", places.Token, &calls); err != nil {
+		var callbacks api.CallbackList
+		if err := get(base+"/callbacks?page_size=200", places.Token, &callbacks); err != nil {
 			return err
 		}
-		for _, call := range calls.Items {
-			if call.CallbackID != nil {
-				return get(fmt.Sprintf("%s/callbacks/%d", base, *call.CallbackID), places.Token, &api.Callback{})
+		for _, callback := range callbacks.Items {
+			if callback.Recording != nil {
+				return nil
 			}
 		}
-		return fmt.Errorf("none of %d calls has a callback", len(calls.Items))
+		return fmt.Errorf("none of %d callbacks has a recording that can be played", len(callbacks.Items))
 	})
 	labtest.Eventually(t, patience, func() error {
 		status, metrics, err := request(t.Context(), http.MethodGet, places.Ops+"/metrics", "", nil)
@@ -409,6 +409,7 @@ func TestDemoSummary_Write(t *testing.T) {
 		},
 		registered: map[string]float64{"manual": 2},
 		refused:    map[string]float64{"not_call_center_call ivr": 1, "callback_exists": 1},
+		recordings: map[string]float64{"ready": 3, "missing header_only": 1, "missing absent": 0},
 		pbxEvents:  1234,
 		received:   map[string]int{"call": 12},
 		gaps:       []api.Gap{{Node: "pbx1", Why: "connection-lost", GapSeconds: &seconds}, {Node: "pbx1", Why: "starting"}},
@@ -429,6 +430,10 @@ CALLBACKS     REASON                KIND             NUMBER
 registered    manual                                 2
 refused       callback_exists                        1
 refused       not_call_center_call  ivr              1
+
+RECORDINGS    CAUSE                                  NUMBER
+missing       header_only                            1
+ready                                                3
 
 EVENTS        OF                                     NUMBER
 from the PBX  all types                              1234
