@@ -170,6 +170,8 @@ type PBX struct {
 	// extension counts; none means any context.
 	Contexts   []string `yaml:"contexts"`
 	Recordings Library  `yaml:"recordings"`
+	// CEL says where the node keeps its channel event log.
+	CEL CEL `yaml:"cel"`
 }
 
 // PasswordVariable returns the name of the environment variable that may hold
@@ -177,6 +179,29 @@ type PBX struct {
 func (p PBX) PasswordVariable() string {
 	return "CALLBACKD_PBX_" + strings.ToUpper(strings.ReplaceAll(p.Name, "-", "_")) + "_PASSWORD"
 }
+
+// CELVariable returns the name of the environment variable that may hold the
+// URL of the database of the node's channel event log.
+func (p PBX) CELVariable() string {
+	return "CALLBACKD_PBX_" + strings.ToUpper(strings.ReplaceAll(p.Name, "-", "_")) + "_CEL_DATABASE_URL"
+}
+
+// CEL says where a node keeps its channel event log, which Asterisk's cel_pgsql
+// writes to PostgreSQL. By it callbackd repairs what it could not follow.
+type CEL struct {
+	Database Database `yaml:"database"`
+	// Table is the table's name, or schema.table; "cel" when omitted.
+	Table string `yaml:"table"`
+	// Timezone is the IANA name of the zone that times in a column without a
+	// time zone are of; "UTC" when omitted.
+	Timezone string `yaml:"timezone"`
+	// Systemname is what the node's unique IDs begin with, where several nodes
+	// write to one table; empty when every row is the node's.
+	Systemname string `yaml:"systemname"`
+}
+
+// Enabled reports whether the node keeps a log that callbackd can read.
+func (c CEL) Enabled() bool { return !c.Database.URL.IsZero() }
 
 // ARI says how to reach a node's REST interface.
 type ARI struct {
@@ -267,5 +292,18 @@ func (p *PBX) setDefaults() {
 	}
 	if p.ARI.Application == "" {
 		p.ARI.Application = "callbackd"
+	}
+}
+
+// setDefaults fills in what was left out of where a log is, if there is one.
+func (c *CEL) setDefaults() {
+	if !c.Enabled() {
+		return
+	}
+	if c.Table == "" {
+		c.Table = "cel"
+	}
+	if c.Timezone == "" {
+		c.Timezone = "UTC"
 	}
 }

@@ -29,6 +29,9 @@
 //
 //	database      CALLBACKD_DATABASE_URL          url_file       url
 //	pbx[].ari     CALLBACKD_PBX_<NAME>_PASSWORD   password_file  password
+//	pbx[].cel.database
+//	              CALLBACKD_PBX_<NAME>_CEL_DATABASE_URL
+//	                                              url_file       url
 //
 // where <NAME> is the node's name in capitals with "-" written as "_". A
 // relative file name is relative to the folder of the configuration file; line

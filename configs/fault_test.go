@@ -71,6 +71,7 @@ func TestParse_Fault(t *testing.T) {
 		return strings.Replace(node, "}]", ",\n recordings: {"+keys+"}}]", 1)
 	}
 	const bucket = "s3: {endpoint: 'https://s3', bucket: rec, access_key: a, secret_key: b}"
+	const celNode = "pbx: [{name: pbx1, ari: {url: 'http://pbx/ari', password: p}, "
 	tests := []struct{ name, yaml, want string }{
 		{"empty", "# nothing\n", "1:1: the file is empty"},
 		{"not YAML", "pbx:\n  - name: [pbx1\nregion: JP\n", "not YAML"},
@@ -93,6 +94,11 @@ func TestParse_Fault(t *testing.T) {
 		{"TLS without key", node + "listen: {tls: {certificate: c.pem}}\n", "2:10: listen.tls.key: is missing"},
 		{"TLS without certificate", node + "listen: {tls: {key: k.pem}}\n", "2:10: listen.tls.certificate: is missing"},
 		{"TLS unreadable", node + "listen: {tls: {certificate: c.pem, key: k.pem}}\n", "2:29: listen.tls.certificate: certificate and key cannot be used: open "},
+		{"CEL without database", celNode + "cel: {table: cel}}]\n", "1:63: pbx[0].cel.database: is missing"},
+		{"CEL table", celNode + "cel: {database: {url: 'postgres://db/a'}, table: 'cel; DROP'}}]\n", `"cel; DROP" is not a table`},
+		{"CEL zone", celNode + "cel: {database: {url: 'postgres://db/a'}, timezone: Tokyo}}]\n", `"Tokyo" is not a time zone`},
+		{"CEL URL", celNode + "cel: {database: {url: 'mysql://db/a'}}}]\n", "pbx[0].cel.database.url: not a PostgreSQL URL"},
+		{"CEL system name", celNode + "cel: {database: {url: 'postgres://db/a'}, systemname: 'a b'}}]\n", `"a b" is not a system name`},
 		{"URL twice", node + "database: {url: 'postgres://db/a', url_file: f}\n", "2:46: database.url_file: there is also database.url"},
 		{"URL file empty", node + "database: {url_file: empty}\n", `empty" is empty`},
 		{"URL file huge", node + "database: {url_file: huge}\n", "larger than 65536 bytes"},

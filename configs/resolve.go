@@ -24,6 +24,12 @@ func (v *validator) secrets(cfg *Config) {
 			s.variable = p.PasswordVariable()
 		}
 		v.secret(&p.ARI.Password, s)
+		s = secretPlace{path: fmt.Sprintf("pbx[%d].cel.database.url", i), file: p.CEL.Database.URLFile, optional: true}
+		if nodeName.MatchString(p.Name) {
+			s.variable = p.CELVariable()
+		}
+		v.secret(&p.CEL.Database.URL, s)
+		p.CEL.setDefaults()
 		if (p.Recordings.S3 == S3{}) {
 			continue
 		}

@@ -22,6 +22,8 @@ var (
 	identifier  = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,62}$`)
 	application = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
 	endpoint    = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9]*/[^\s/,&;@]+$`)
+	table       = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)?$`)
+	systemname  = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
 	dialled     = regexp.MustCompile(`^\+?[0-9*#]+$`)
 	soundName   = regexp.MustCompile(`^[A-Za-z0-9_./-]+$`)
 	language    = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
@@ -35,7 +37,7 @@ type validator struct {
 
 // config checks everything but the secrets.
 func (v *validator) config(cfg *Config) {
-	v.database(cfg.Database)
+	v.database("database", cfg.Database)
 	v.listen(cfg.Listen)
 	if _, err := time.LoadLocation(cfg.Timezone); v.sound("timezone") && (err != nil || cfg.Timezone == "" || cfg.Timezone == "Local") {
 		v.report("timezone", "%s is not a time zone: write an IANA name such as Asia/Tokyo", quote(cfg.Timezone))
@@ -50,16 +52,17 @@ func (v *validator) config(cfg *Config) {
 	v.attendant(&cfg.Attendant)
 }
 
-func (v *validator) database(db Database) {
+// database checks the URL of a database, whichever way it was given.
+func (v *validator) database(path string, db Database) {
 	if db.URL.IsZero() {
 		return
 	}
 	// The parser's own words are not used: they may quote the password.
 	u, err := url.Parse(db.URL.Reveal())
 	if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" {
-		path := "database.url"
+		path += ".url"
 		if db.URLFile != "" {
-			path = "database.url_file"
+			path += "_file"
 		}
 		v.report(path, "not a PostgreSQL URL: write postgres://user:password@host:5432/database, "+
 			"with %%XX for special characters of the password")
@@ -142,6 +145,28 @@ func (v *validator) nodes(cfg *Config) {
 			}
 		}
 		v.library(path+".recordings", p.Recordings, cfg.Recordings.Copies != "")
+		v.cel(path+".cel", p.CEL)
+	}
+}
+
+// cel checks where a node keeps its channel event log.
+func (v *validator) cel(path string, c CEL) {
+	if c == (CEL{}) {
+		return
+	}
+	if !c.Enabled() {
+		if v.sound(path+".database") && v.sound(path+".database.url") && v.sound(path+".database.url_file") {
+			v.report(path+".database", "is missing: write where the channel event log is, or leave cel out")
+		}
+		return
+	}
+	v.database(path+".database", c.Database)
+	v.shape(path+".table", c.Table, table, "a table", "its name, or schema.table, such as cel")
+	if _, err := time.LoadLocation(c.Timezone); v.sound(path+".timezone") && (err != nil || c.Timezone == "Local") {
+		v.report(path+".timezone", "%s is not a time zone: write an IANA name such as Asia/Tokyo, or UTC", quote(c.Timezone))
+	}
+	if c.Systemname != "" {
+		v.shape(path+".systemname", c.Systemname, systemname, "a system name", "the systemname of asterisk.conf, such as pbx1")
 	}
 }
 
