@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"math"
+	"slices"
 	"time"
 
 	"callbackd/accounts"
@@ -104,10 +105,18 @@ func (o operations) GetCall(ctx context.Context, request GetCallRequestObject) (
 
 // callsOf is calls as the contract shows them, each with its callback.
 func (s *Server) callsOf(ctx context.Context, calls []callcenter.Call) ([]Call, error) {
+	if len(calls) == 0 {
+		return []Call{}, nil
+	}
+	gaps, err := s.options.Gaps.UnsettledGaps(ctx, "")
+	if err != nil {
+		return nil, err
+	}
 	items := make([]Call, len(calls))
 	var eligible []callcenter.RequestID
 	for i := range calls {
 		items[i] = callOf(&calls[i])
+		items[i].Unsettled = slices.ContainsFunc(gaps, func(g callcenter.Gap) bool { return g.Overlaps(&calls[i]) })
 		if calls[i].CallbackAllowed() {
 			eligible = append(eligible, calls[i].RequestID)
 		}
@@ -129,7 +138,7 @@ func (s *Server) callsOf(ctx context.Context, calls []callcenter.Call) ([]Call, 
 }
 
 // callOf is the call as the contract shows it in lists and events, without its
-// callback.
+// callback and without whether it is settled.
 func callOf(call *callcenter.Call) Call {
 	return Call{
 		RequestID:       string(call.RequestID),
@@ -172,7 +181,7 @@ func detailOf(c Call, call *callcenter.Call) CallDetail {
 		RemoteNumber: c.RemoteNumber, LocalNumber: c.LocalNumber, Agent: c.Agent, Agents: c.Agents,
 		Outcome: c.Outcome, Reason: c.Reason,
 		StartedAt: c.StartedAt, AnsweredAt: c.AnsweredAt, EndedAt: c.EndedAt,
-		WaitSeconds: c.WaitSeconds, TalkSeconds: c.TalkSeconds, MergedInto: c.MergedInto,
+		WaitSeconds: c.WaitSeconds, TalkSeconds: c.TalkSeconds, MergedInto: c.MergedInto, Unsettled: c.Unsettled,
 		Recordings: orEmpty(call.Recordings),
 		Receipt:    signalsOf(call.Receipt),
 		Legs:       legs,

@@ -146,7 +146,7 @@ func TestGetCall_ShowsReceiptAndLegs(t *testing.T) {
 		"remote_number": remoteNumber, "local_number": "7001", "agent": "PJSIP/2001", "agents": []any{"PJSIP/2001"},
 		"outcome": "answered", "reason": "agent-answered",
 		"started_at": "2026-11-20T01:06:19.012Z", "answered_at": "2026-11-20T01:06:24.512Z", "ended_at": "2026-11-20T01:07:24.512Z",
-		"wait_seconds": 5.5, "talk_seconds": 60.0, "merged_into": nil,
+		"wait_seconds": 5.5, "talk_seconds": 60.0, "unsettled": false, "merged_into": nil,
 		"recordings": []any{"/var/spool/asterisk/recording/cc.wav"},
 		"receipt": []any{map[string]any{
 			"at": "2026-11-20T01:06:19.012Z", "event": "ChannelDialplan", "channel": "c1", "rule": "call_center_queue",

@@ -39,6 +39,8 @@ func (f faulty) Gaps(context.Context, callcenter.GapFilter) ([]callcenter.Gap, *
 	return nil, nil, f.err
 }
 
+func (f faulty) UnsettledGaps(context.Context, string) ([]callcenter.Gap, error) { return nil, f.err }
+
 func (f faulty) Situation(context.Context) (callbacks.Situation, error) {
 	return callbacks.Situation{}, f.err
 }

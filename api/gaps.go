@@ -11,6 +11,9 @@ type Gaps interface {
 	// Gaps returns a page of gaps, newest first, and where the next page
 	// begins; nil after the last.
 	Gaps(ctx context.Context, filter callcenter.GapFilter) ([]callcenter.Gap, *callcenter.GapCursor, error)
+	// UnsettledGaps returns the gaps of a node, or of all when it is empty,
+	// that are not settled.
+	UnsettledGaps(ctx context.Context, node string) ([]callcenter.Gap, error)
 }
 
 // ListGaps lists gaps. They are open to every caller: a gap names a PBX node
@@ -48,5 +51,7 @@ func (o operations) ListGaps(ctx context.Context, request ListGapsRequestObject)
 func gapOf(gap *callcenter.Gap) Gap {
 	return Gap{
 		Node: gap.Node, From: gap.From.UTC(), To: utc(gap.To), Why: gap.Why, GapSeconds: seconds(&gap.From, gap.To),
+		Settled: orNull(string(gap.Repair.Settled)), SettledAt: utc(gap.Repair.SettledAt),
+		Calls: gap.Repair.Calls, RepairedCalls: gap.Repair.Repaired, UnknownCalls: gap.Repair.Unknown,
 	}
 }

@@ -502,6 +502,10 @@ type Call struct {
 	// TalkSeconds From the first answer until the end; null when nobody answered and while the call goes on.
 	TalkSeconds *float64 `json:"talk_seconds"`
 
+	// Unsettled Whether a part of the call fell into a gap that is not settled yet:
+	// what is told here may still change.
+	Unsettled bool `json:"unsettled"`
+
 	// WaitSeconds From the start until a person answered, or until the end when nobody did; null while waiting.
 	WaitSeconds *float64 `json:"wait_seconds"`
 }
@@ -599,6 +603,10 @@ type CallDetail struct {
 
 	// TalkSeconds From the first answer until the end; null when nobody answered and while the call goes on.
 	TalkSeconds *float64 `json:"talk_seconds"`
+
+	// Unsettled Whether a part of the call fell into a gap that is not settled yet:
+	// what is told here may still change.
+	Unsettled bool `json:"unsettled"`
 
 	// WaitSeconds From the start until a person answered, or until the end when nobody did; null while waiting.
 	WaitSeconds *float64 `json:"wait_seconds"`
@@ -891,14 +899,30 @@ type FieldProblem struct {
 // FromVersion The version that the change was made from.
 type FromVersion = int
 
-// Gap An interval in which a node's events were not seen.
+// Gap An interval in which a node's events were not seen, and how it was
+// settled what happened to calls meanwhile.
 type Gap struct {
+	// Calls How many stored calls overlapped the gap when it was settled; 0 before.
+	Calls      int       `json:"calls"`
 	From       time.Time `json:"from"`
 	GapSeconds *float64  `json:"gap_seconds"`
 	Node       string    `json:"node"`
 
+	// RepairedCalls How often a call was completed, so far.
+	RepairedCalls int `json:"repaired_calls"`
+
+	// Settled How it was settled. `cel`: by Asterisk's channel event log.
+	// `unrepaired`: there is none, so calls whose end was not seen stay
+	// `unknown` and calls that began and ended in the gap are missing.
+	// Null while the gap lasts, and until it is settled.
+	Settled   *string    `json:"settled"`
+	SettledAt *time.Time `json:"settled_at"`
+
 	// To Null while the gap lasts.
 	To *time.Time `json:"to"`
+
+	// UnknownCalls Of how many of `calls` the end is not known.
+	UnknownCalls int `json:"unknown_calls"`
 
 	// Why A kebab-case word such as `connection-lost`.
 	Why string `json:"why"`

@@ -18,7 +18,8 @@ type Check struct {
 	// Node is the PBX node that the check is about; empty for none.
 	Node string `json:"node,omitempty"`
 	OK   bool   `json:"ok"`
-	// Why says what is wrong; empty when nothing is.
+	// Why says what is wrong; empty when nothing is. What is wrong need not
+	// keep the program from its work.
 	Why string `json:"why,omitempty"`
 	// Since is from when on it has been so; nil when that is not known.
 	Since *time.Time `json:"since"`

@@ -262,4 +262,44 @@ type Gap struct {
 	To *time.Time
 	// Why is a kebab-case word from a small set, such as "connection-lost".
 	Why string
+	// Repair is what was done about what happened in it.
+	Repair GapRepair
+}
+
+// Overlaps reports whether a part of a call fell into the gap. The gap is of
+// the daemon's clock, the call of the PBX's.
+func (g *Gap) Overlaps(c *Call) bool {
+	return g.Node == c.Node && (g.To == nil || c.StartedAt.Before(*g.To)) && (c.EndedAt == nil || c.EndedAt.After(g.From))
+}
+
+// Settling is how a gap was settled.
+type Settling string
+
+// The ways in which a gap is settled.
+const (
+	// SettledByCEL: what happened in the gap was looked up in Asterisk's
+	// channel event log.
+	SettledByCEL Settling = "cel"
+	// SettledUnrepaired: it could not be looked up. Calls whose end was not
+	// seen stay unknown, and calls that began and ended in the gap are missing.
+	SettledUnrepaired Settling = "unrepaired"
+)
+
+// Settlings are all ways in which a gap is settled.
+var Settlings = []Settling{SettledByCEL, SettledUnrepaired}
+
+// GapRepair says how far what happened in a gap has been looked up.
+type GapRepair struct {
+	// Until is up to when that is done, by the PBX's clock; nil while nothing
+	// is. What is written late is looked for once more.
+	Until *time.Time
+	// SettledAt is when the gap was settled, and Settled how; nil and empty
+	// while it is not.
+	SettledAt *time.Time
+	Settled   Settling
+	// Repaired is how often a call was changed.
+	Repaired int
+	// Calls is how many stored calls overlap the gap, Unknown of how many of
+	// them the end is not known. Both are counted when the gap is settled.
+	Calls, Unknown int
 }

@@ -24,9 +24,10 @@ const (
 	CELBridgeExit   CELType = "BRIDGE_EXIT"
 )
 
-// CELTypes are the types of which [Tracker.ApplyCEL] makes use.
+// CELTypes are the types of which [Tracker.ApplyCEL] makes use, in the order in
+// which those of one moment must be taken in.
 var CELTypes = []CELType{
-	CELChannelStart, CELChannelEnd, CELAnswer, CELHangup, CELAppStart, CELBridgeEnter, CELBridgeExit,
+	CELChannelStart, CELAppStart, CELAnswer, CELBridgeEnter, CELBridgeExit, CELHangup, CELChannelEnd,
 }
 
 // CELEvent is one row of Asterisk's channel event log: what happened to a

@@ -186,8 +186,8 @@ func repair(tb testing.TB, live *callcenter.Tracker, events []callcenter.CELEven
 	log := newTracker(tb, samplePlan())
 	log.ApplyCEL(events)
 	log.Lose(live.Follows)
-	repaired, _ := live.Repair(log, true)
-	return repaired
+	repaired, missing := live.Repair(log)
+	return append(repaired, live.Adopt(log, missing)...)
 }
 
 // TestRepair_StoredCallsStay: what is stored of a call that was followed live

@@ -52,6 +52,9 @@
 //   - After every connection the tracker is made to agree with the PBX's own
 //     list of channels, before any event of the connection is applied. What
 //     vanished meanwhile is closed with the outcome unknown.
+//   - Where the PBX keeps a channel event log ([EventLog]), what happened in a
+//     gap is looked up there when it has ended, and filled in. Else, and after
+//     that, the gap is settled.
 //   - A daemon that starts goes on with the calls that were active when the
 //     last one stopped, and declares the time between as a gap.
 //

@@ -27,6 +27,12 @@ type FollowerOptions struct {
 	Store   Store
 	Logger  *slog.Logger
 	Metrics *Metrics
+	// Log is the node's channel event log, by which calls are repaired that
+	// could not be followed; nil when it keeps none.
+	Log EventLog
+	// RepairAgainAfter is how long after a gap the log is looked at once more
+	// for what was written late. 0 is DefaultRepairAgainAfter.
+	RepairAgainAfter time.Duration
 	// MaxPending bounds the calls that wait for the database. When it is
 	// reached events are not read any more, until at last the stream's own
 	// bound is reached and the loss is a declared gap. 0 is DefaultMaxPending.
@@ -110,6 +116,12 @@ type Follower struct {
 	// room is signalled when pending has become smaller, work when there is
 	// something to store.
 	room, work chan struct{}
+	// closed is signalled when a gap that has ended is stored; repairErr is why
+	// none can be repaired, repairErrAt since when, and unsettled how many wait.
+	closed      chan struct{}
+	repairErr   error
+	repairErrAt time.Time
+	unsettled   int
 	// asked is when Asterisk was last asked for a channel's call.
 	asked map[ari.ChannelID]time.Time
 	// consumed is closed when no more events will be applied.
@@ -127,10 +139,11 @@ func NewFollower(o FollowerOptions) (*Follower, error) {
 	}
 	o.Metrics.open(o.Node)
 	o.MaxPending = cmp.Or(o.MaxPending, DefaultMaxPending)
+	o.RepairAgainAfter = cmp.Or(o.RepairAgainAfter, DefaultRepairAgainAfter)
 	return &Follower{
 		o: o, log: o.Logger.With(slog.String("node", o.Node)), tracker: tracker,
 		pending: map[RequestID]Call{}, followedAt: time.Now(),
-		room: make(chan struct{}, 1), work: make(chan struct{}, 1),
+		room: make(chan struct{}, 1), work: make(chan struct{}, 1), closed: make(chan struct{}, 1),
 		asked: map[ari.ChannelID]time.Time{}, consumed: make(chan struct{}),
 	}, nil
 }
@@ -157,6 +170,7 @@ func (f *Follower) Run(ctx context.Context) error {
 	g.Go(func() error { return f.write(ctx) })
 	g.Go(func() error { return f.ask(ctx) })
 	g.Go(func() error { return f.report(ctx) })
+	g.Go(func() error { return f.repair(ctx) })
 	if err := g.Wait(); err != nil && !errors.Is(err, context.Canceled) {
 		return fmt.Errorf("follow node %q: %w", f.o.Node, err)
 	}

@@ -22,6 +22,10 @@ type Metrics struct {
 	calls        *prometheus.CounterVec
 	signals      *prometheus.CounterVec
 
+	repairedCalls  *prometheus.CounterVec
+	repairFailures *prometheus.CounterVec
+	repairSeconds  *prometheus.HistogramVec
+
 	mu      sync.Mutex
 	counted map[RequestID]bool
 	// ring bounds counted: the oldest is forgotten first.
@@ -61,9 +65,18 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 			"Calls that ended.", "node", "kind", "direction", "outcome"),
 		signals: counter("callbackd_calls_signals_total",
 			"Signals in the receipts of calls that ended.", "node", "rule"),
+		repairedCalls: counter("callbackd_repair_calls_total",
+			"Calls that a gap's repair changed, by the most important of what was missing.", "node", "what"),
+		repairFailures: counter("callbackd_repair_failures_total",
+			"Attempts to repair gaps that failed and are repeated.", "node"),
+		repairSeconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "callbackd_repair_seconds", Help: "Time that it took to repair the calls of a gap.",
+			Buckets: []float64{.01, .05, .1, .5, 1, 5, 10, 60, 300, 1800},
+		}, []string{"node"}),
 		counted: map[RequestID]bool{},
 	}
-	r.MustRegister(m.gaps, m.undecoded, m.storeErrors, m.refusedCalls, m.storeSeconds, m.lagSeconds, m.calls, m.signals)
+	r.MustRegister(m.gaps, m.undecoded, m.storeErrors, m.refusedCalls, m.storeSeconds, m.lagSeconds, m.calls, m.signals,
+		m.repairedCalls, m.repairFailures, m.repairSeconds)
 	return m
 }
 
@@ -82,6 +95,11 @@ func (m *Metrics) open(node string) {
 	m.undecoded.WithLabelValues(node)
 	m.storeErrors.WithLabelValues(node)
 	m.refusedCalls.WithLabelValues(node)
+	for _, what := range RepairedWhats {
+		m.repairedCalls.WithLabelValues(node, string(what))
+	}
+	m.repairFailures.WithLabelValues(node)
+	m.repairSeconds.WithLabelValues(node)
 	for _, rule := range Rules {
 		m.signals.WithLabelValues(node, string(rule))
 	}
@@ -108,6 +126,24 @@ func (m *Metrics) storeFailed(node string) {
 func (m *Metrics) refused(node string, calls int) {
 	if m != nil {
 		m.refusedCalls.WithLabelValues(node).Add(float64(calls))
+	}
+}
+
+func (m *Metrics) repaired(node string, what RepairedWhat) {
+	if m != nil {
+		m.repairedCalls.WithLabelValues(node, string(what)).Inc()
+	}
+}
+
+func (m *Metrics) repairFailed(node string) {
+	if m != nil {
+		m.repairFailures.WithLabelValues(node).Inc()
+	}
+}
+
+func (m *Metrics) repairTook(node string, d time.Duration) {
+	if m != nil {
+		m.repairSeconds.WithLabelValues(node).Observe(d.Seconds())
 	}
 }
 
@@ -173,15 +209,16 @@ var (
 		"Events that may wait; above that the connection is given up and a gap declared.")
 	descProven = describe("callbackd_ari_proven_timestamp_seconds",
 		"When it was last certain that events flow, in seconds since the epoch; 0 for never.")
-	descActive  = describe("callbackd_calls_active_channels", "Channels that are followed now.")
-	descPending = describe("callbackd_store_pending_calls", "Calls that wait to be stored.")
+	descActive    = describe("callbackd_calls_active_channels", "Channels that are followed now.")
+	descPending   = describe("callbackd_store_pending_calls", "Calls that wait to be stored.")
+	descUnsettled = describe("callbackd_gaps_unsettled", "Gaps that are not settled, one that lasts included.")
 )
 
 // Describe implements prometheus.Collector.
 func (c *Collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		descState, descReconnects, descLosses, descEvents, descBytes, descInvalid,
-		descQueue, descQueueCap, descProven, descActive, descPending,
+		descQueue, descQueueCap, descProven, descActive, descPending, descUnsettled,
 	} {
 		ch <- d
 	}
@@ -197,7 +234,7 @@ func (c *Collector) Collect(ch chan<- prometheus.Metric) {
 func (f *Follower) collectMetrics(ch chan<- prometheus.Metric) {
 	s := f.o.Stream.Stats()
 	f.mu.Lock()
-	active, pending := len(f.tracker.ActiveChannels()), len(f.pending)
+	active, pending, unsettled := len(f.tracker.ActiveChannels()), len(f.pending), f.unsettled
 	f.mu.Unlock()
 	node := f.o.Node
 	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
@@ -231,4 +268,5 @@ func (f *Follower) collectMetrics(ch chan<- prometheus.Metric) {
 	gauge(descProven, proven)
 	gauge(descActive, float64(active))
 	gauge(descPending, float64(pending))
+	gauge(descUnsettled, float64(unsettled))
 }

@@ -52,20 +52,31 @@ var RepairedWhats = []RepairedWhat{RepairedCall, RepairedKind, RepairedEnd, Repa
 // empty are taken over; legs, signals and recordings that are not there are
 // added; nothing is taken away. So repairing again changes nothing.
 //
-// Calls that t does not have are left alone, unless adopt says to take them
-// over, too. The calls that it has, or took over, are returned.
-func (t *Tracker) Repair(log *Tracker, adopt bool) (repaired []Repaired, known []RequestID) {
+// Calls of the log that t does not have are left alone, and returned.
+func (t *Tracker) Repair(log *Tracker) (repaired []Repaired, missing []RequestID) {
 	for _, from := range log.inOrder() {
 		to := t.calls[from.linkedID]
-		if to == nil && !adopt {
-			continue
-		}
-		known = append(known, from.requestID)
-		if r := t.repair(to, from); r != nil {
+		if to == nil {
+			missing = append(missing, from.requestID)
+		} else if r := t.repair(to, from); r != nil {
 			repaired = append(repaired, *r)
 		}
 	}
-	return repaired, known
+	return repaired, missing
+}
+
+// Adopt is Repair for those calls that are named, which it takes over when t
+// does not have them.
+func (t *Tracker) Adopt(log *Tracker, calls []RequestID) (repaired []Repaired) {
+	for _, from := range log.inOrder() {
+		if !slices.Contains(calls, from.requestID) {
+			continue
+		}
+		if r := t.repair(t.calls[from.linkedID], from); r != nil {
+			repaired = append(repaired, *r)
+		}
+	}
+	return repaired
 }
 
 // repair fills in what is missing of one call, which may not be known at all.

@@ -43,6 +43,17 @@ type Store interface {
 	// before its end: those that a daemon left open when it died.
 	SaveGap(ctx context.Context, gap Gap) error
 
+	// UnsettledGaps returns the gaps of a node, or of all when it is empty, that
+	// are not settled, oldest first: those that last, too.
+	UnsettledGaps(ctx context.Context, node string) ([]Gap, error)
+
+	// SaveRepair records how far a gap is repaired, and that it is settled when
+	// the gap says how; then the calls that overlap it are counted.
+	SaveRepair(ctx context.Context, gap Gap) error
+
+	// CallsByID returns those of the calls that are stored.
+	CallsByID(ctx context.Context, ids []RequestID) ([]Call, error)
+
 	// LastProven returns until when a node's events are known to have been
 	// followed; the zero time for a node that never was.
 	LastProven(ctx context.Context, node string) (time.Time, error)
@@ -55,6 +66,18 @@ type Store interface {
 	// A state other than the stored one, or than what the age of the stored
 	// one made of it, is an entry in the change log.
 	SaveNode(ctx context.Context, report NodeReport) error
+}
+
+// EventLog is where a PBX keeps its channel events (CEL).
+type EventLog interface {
+	// LinkedIDs returns the linkedids of the calls of which the log tells
+	// something within [from, to), by the PBX's clock.
+	LinkedIDs(ctx context.Context, from, to time.Time) ([]string, error)
+
+	// Events returns all that the log tells of calls, and of those that their
+	// channels were part of before, in the order in which it happened; but not
+	// more than limit.
+	Events(ctx context.Context, linkedIDs []string, limit int) ([]CELEvent, error)
 }
 
 // GapFilter says which gaps to list, and which page of them. What is set

@@ -124,6 +124,12 @@ func (f *Follower) saveGaps(ctx context.Context, gaps []Gap) (left []Gap, err er
 		if err := f.o.Store.SaveGap(ctx, gap); err != nil {
 			return gaps[i:], err
 		}
+		if gap.To != nil {
+			select {
+			case f.closed <- struct{}{}:
+			default: // signalled already
+			}
+		}
 	}
 	return nil, nil
 }

@@ -254,6 +254,23 @@ func getCall(ctx context.Context, q querier, id callcenter.RequestID, lock strin
 	return row.call(), nil
 }
 
+// CallsByID implements callcenter.Store.
+func (c *Calls) CallsByID(ctx context.Context, ids []callcenter.RequestID) ([]callcenter.Call, error) {
+	texts := make([]string, len(ids))
+	for i, id := range ids {
+		texts[i] = string(id)
+	}
+	rows, err := collect[callRow](ctx, c.db.pool, `
+		SELECT `+callColumns+`
+		FROM calls
+		WHERE request_id = ANY (@request_ids)
+		ORDER BY started_at, request_id`, pgx.StrictNamedArgs{"request_ids": texts})
+	if err != nil {
+		return nil, fmt.Errorf("read %d calls: %w", len(ids), err)
+	}
+	return toCalls(rows), nil
+}
+
 // CallbackOf returns the callbacks of those of the calls that have one.
 func (c *Calls) CallbackOf(ctx context.Context, ids []callcenter.RequestID) (map[callcenter.RequestID]callbacks.ID, error) {
 	type pair struct {

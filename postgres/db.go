@@ -85,6 +85,20 @@ func (db *DB) Close() { db.pool.Close() }
 func (db *DB) Ready(ctx context.Context) error { return checkSchema(ctx, db.pool) }
 
 func openPool(ctx context.Context, url string, settings map[string]string) (*pgxpool.Pool, error) {
+	config, err := poolConfig(url, settings)
+	if err != nil {
+		return nil, err
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return nil, fmt.Errorf("open database: %w", err)
+	}
+	return pool, nil
+}
+
+// poolConfig is how a pool connects to the database of a URL, with settings
+// that the URL may override.
+func poolConfig(url string, settings map[string]string) (*pgxpool.Config, error) {
 	config, err := pgxpool.ParseConfig(url)
 	if err != nil {
 		// The error names what is wrong without showing the password.
@@ -109,11 +123,7 @@ func openPool(ctx context.Context, url string, settings map[string]string) (*pgx
 		})
 		return nil
 	}
-	pool, err := pgxpool.NewWithConfig(ctx, config)
-	if err != nil {
-		return nil, fmt.Errorf("open database: %w", err)
-	}
-	return pool, nil
+	return config, nil
 }
 
 // querier is what the pool and a transaction have in common.

@@ -30,12 +30,73 @@ func (c *Calls) SaveGap(ctx context.Context, gap callcenter.Gap) error {
 	return nil
 }
 
+// gapColumns are the columns of gaps that a gapRow has.
+const gapColumns = `node, from_at, to_at, why, repaired_until, settled_at, settled, repaired, calls, unknown`
+
 // gapRow is a row of gaps.
 type gapRow struct {
-	Node string     `db:"node"`
-	From time.Time  `db:"from_at"`
-	To   *time.Time `db:"to_at"`
-	Why  string     `db:"why"`
+	Node     string     `db:"node"`
+	From     time.Time  `db:"from_at"`
+	To       *time.Time `db:"to_at"`
+	Why      string     `db:"why"`
+	Until    *time.Time `db:"repaired_until"`
+	SettleAt *time.Time `db:"settled_at"`
+	Settled  optional   `db:"settled"`
+	Repaired int        `db:"repaired"`
+	Calls    int        `db:"calls"`
+	Unknown  int        `db:"unknown"`
+}
+
+func toGaps(rows []gapRow) []callcenter.Gap {
+	gaps := make([]callcenter.Gap, len(rows))
+	for i, r := range rows {
+		gaps[i] = callcenter.Gap{
+			Node: r.Node, From: r.From, To: r.To, Why: r.Why,
+			Repair: callcenter.GapRepair{
+				Until: r.Until, SettledAt: r.SettleAt, Settled: callcenter.Settling(r.Settled),
+				Repaired: r.Repaired, Calls: r.Calls, Unknown: r.Unknown,
+			},
+		}
+	}
+	return gaps
+}
+
+// UnsettledGaps implements callcenter.Store.
+func (c *Calls) UnsettledGaps(ctx context.Context, node string) ([]callcenter.Gap, error) {
+	rows, err := collect[gapRow](ctx, c.db.pool, `
+		SELECT `+gapColumns+`
+		FROM gaps
+		WHERE settled_at IS NULL AND (node = @node OR @node = '')
+		ORDER BY from_at, node`, pgx.StrictNamedArgs{"node": node})
+	if err != nil {
+		return nil, fmt.Errorf("read gaps that are not settled: %w", err)
+	}
+	return toGaps(rows), nil
+}
+
+// SaveRepair implements callcenter.Store. Of the calls that overlap the gap
+// those are counted that began within the day before its beginning.
+func (c *Calls) SaveRepair(ctx context.Context, gap callcenter.Gap) error {
+	_, err := c.db.pool.Exec(ctx, `
+		UPDATE gaps g
+		SET repaired_until = @until, repaired = @repaired, settled_at = @settled_at, settled = @settled,
+			calls = coalesce(n.calls, 0), unknown = coalesce(n.unknown, 0)
+		FROM (
+			SELECT count(*) AS calls, count(*) FILTER (WHERE result = 'unknown') AS unknown
+			FROM calls
+			WHERE @settled_at::timestamptz IS NOT NULL AND node = @node
+				AND started_at >= @from::timestamptz - interval '1 day' AND started_at < @to
+				AND (ended_at IS NULL OR ended_at > @from)
+		) n
+		WHERE g.node = @node AND g.from_at = @from`,
+		pgx.StrictNamedArgs{
+			"node": gap.Node, "from": gap.From, "to": gap.To, "until": gap.Repair.Until, "repaired": gap.Repair.Repaired,
+			"settled_at": gap.Repair.SettledAt, "settled": orNull(string(gap.Repair.Settled)),
+		})
+	if err != nil {
+		return fmt.Errorf("save the repair of a gap of node %q: %w", gap.Node, err)
+	}
+	return nil
 }
 
 // Gaps returns a page of the gaps that match a filter, newest first, and where
@@ -63,7 +124,7 @@ func (c *Calls) Gaps(ctx context.Context, filter callcenter.GapFilter) ([]callce
 		args["after_from"], args["after_node"] = filter.After.From, filter.After.Node
 	}
 	rows, err := collect[gapRow](ctx, c.db.pool, `
-		SELECT node, from_at, to_at, why
+		SELECT `+gapColumns+`
 		FROM gaps
 		WHERE `+strings.Join(conditions, " AND ")+`
 		ORDER BY from_at DESC, node DESC
@@ -71,10 +132,7 @@ func (c *Calls) Gaps(ctx context.Context, filter callcenter.GapFilter) ([]callce
 	if err != nil {
 		return nil, nil, fmt.Errorf("list gaps: %w", err)
 	}
-	gaps := make([]callcenter.Gap, len(rows))
-	for i, row := range rows {
-		gaps[i] = callcenter.Gap(row)
-	}
+	gaps := toGaps(rows)
 	if len(gaps) <= filter.Limit {
 		return gaps, nil, nil
 	}

@@ -104,6 +104,12 @@ type nodeRow struct {
 	GapFrom     *time.Time `db:"from_at"`
 	GapTo       *time.Time `db:"to_at"`
 	GapWhy      optional   `db:"gap_why"`
+	GapUntil    *time.Time `db:"repaired_until"`
+	GapSettleAt *time.Time `db:"settled_at"`
+	GapSettled  optional   `db:"settled"`
+	GapRepaired *int       `db:"repaired"`
+	GapCalls    *int       `db:"calls"`
+	GapUnknown  *int       `db:"unknown"`
 	Now         time.Time  `db:"now"`
 }
 
@@ -116,7 +122,13 @@ func (r *nodeRow) status() callcenter.NodeStatus {
 		SeenAt: orZero(r.SeenAt),
 	}
 	if r.GapFrom != nil {
-		n.LastGap = &callcenter.Gap{Node: r.Name, From: *r.GapFrom, To: r.GapTo, Why: string(r.GapWhy)}
+		n.LastGap = &callcenter.Gap{
+			Node: r.Name, From: *r.GapFrom, To: r.GapTo, Why: string(r.GapWhy),
+			Repair: callcenter.GapRepair{
+				Until: r.GapUntil, SettledAt: r.GapSettleAt, Settled: callcenter.Settling(r.GapSettled),
+				Repaired: orZero(r.GapRepaired), Calls: orZero(r.GapCalls), Unknown: orZero(r.GapUnknown),
+			},
+		}
 	}
 	return n.At(r.Now)
 }
@@ -134,11 +146,12 @@ func orZero[T any](p *T) T {
 func nodes(ctx context.Context, q querier, names []string) ([]callcenter.NodeStatus, error) {
 	rows, err := collect[nodeRow](ctx, q, `
 		SELECT w.name, n.state, n.why, n.state_since, n.connections, n.event_at, n.seen_at,
-			g.from_at, g.to_at, g.why AS gap_why, clock_timestamp() AS now
+			g.from_at, g.to_at, g.why AS gap_why,
+			g.repaired_until, g.settled_at, g.settled, g.repaired, g.calls, g.unknown, clock_timestamp() AS now
 		FROM unnest(@names::text[]) WITH ORDINALITY AS w (name, place)
 		LEFT JOIN nodes n USING (name)
 		LEFT JOIN LATERAL (
-			SELECT from_at, to_at, why FROM gaps WHERE node = w.name ORDER BY from_at DESC LIMIT 1
+			SELECT * FROM gaps WHERE node = w.name ORDER BY from_at DESC LIMIT 1
 		) AS g ON true
 		ORDER BY place`, pgx.StrictNamedArgs{"names": names})
 	if err != nil {

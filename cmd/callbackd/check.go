@@ -12,12 +12,14 @@ import (
 )
 
 func newCheckCommand(opts *options) *cobra.Command {
-	return &cobra.Command{
+	var connect bool
+	c := &cobra.Command{
 		Use:   "check [FILE]",
 		Short: "Check the configuration and list all that is wrong with it",
 		Long: "check reads the configuration, FILE or else that of --config, with its secrets,\n" +
 			"lists everything that is wrong with it, and says how it was understood.\n" +
-			"It connects to nothing.",
+			"It connects to nothing, unless --connect asks for it: then the tables of channel\n" +
+			"events are looked at, whether they have the columns that repairs read.",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 1 {
@@ -30,9 +32,16 @@ func newCheckCommand(opts *options) *cobra.Command {
 			if err := checkPlans(cfg); err != nil {
 				return err
 			}
+			if connect {
+				if err := checkEventLogs(cmd.Context(), cfg); err != nil {
+					return err
+				}
+			}
 			return describeConfig(cmd.OutOrStdout(), opts.configPath, cfg)
 		},
 	}
+	c.Flags().BoolVar(&connect, "connect", false, "also look at the tables of channel events")
+	return c
 }
 
 // checkPlans reports what only following calls would find out: that numbers
@@ -67,6 +76,7 @@ func describeConfig(w io.Writer, path string, cfg *configs.Config) error {
 	line("time, numbers", "%s, %s", cfg.Timezone, cfg.Region)
 	for _, p := range cfg.PBX {
 		line("pbx "+p.Name, "%s as %s, trunks %s", p.ARI.URL, p.ARI.Username, list(p.Trunks))
+		line("  channel events", "%s", describeEventLog(p.CEL))
 		line("  recordings", "%s", describeLibrary(p.Recordings))
 	}
 	copies := "none: only WAV with PCM can be played"

@@ -16,6 +16,7 @@ func TestCheck_Right(t *testing.T) {
   listen           api :8080 (http), ops :9090
   time, numbers    Asia/Tokyo, JP
   pbx pbx1         http://127.0.0.1:8088/ari as pbxd, trunks PJSIP/trunk
+    channel events none: calls in a gap stay unknown
     recordings     /var/spool/asterisk/recording, /var/spool/asterisk/recording on the PBX, never removed
   copies           none: only WAV with PCM can be played
   call center      7001 support, queues support, recordings kept for ever

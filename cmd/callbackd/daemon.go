@@ -41,6 +41,8 @@ type daemon struct {
 	db        *postgres.DB
 	feed      *postgres.Feed
 	followers []*callcenter.Follower
+	// logs are the channel event logs of nodes that keep one.
+	logs []*postgres.CEL
 	// attendants talk to the callers of each node, abandoned watches over all.
 	attendants []*attendant.Attendant
 	abandoned  *attendant.Abandoned
@@ -87,7 +89,7 @@ func openDaemon(ctx context.Context, cfg *configs.Config, log *slog.Logger, visi
 	metrics, talking := callcenter.NewMetrics(d.registry), attendant.NewMetrics(d.registry)
 	d.abandoned = d.newAbandoned(talking)
 	for i := range cfg.PBX {
-		f, err := d.newFollower(&cfg.PBX[i], metrics, talking)
+		f, err := d.newFollower(ctx, &cfg.PBX[i], metrics, talking)
 		if err != nil {
 			return nil, err
 		}
@@ -114,7 +116,7 @@ func openDaemon(ctx context.Context, cfg *configs.Config, log *slog.Logger, visi
 
 // newFollower returns a node's follower, and takes on an attendant who listens
 // to it.
-func (d *daemon) newFollower(node *configs.PBX, metrics *callcenter.Metrics, talking *attendant.Metrics) (*callcenter.Follower, error) {
+func (d *daemon) newFollower(ctx context.Context, node *configs.PBX, metrics *callcenter.Metrics, talking *attendant.Metrics) (*callcenter.Follower, error) {
 	client, err := newClient(node)
 	if err != nil {
 		return nil, fmt.Errorf("pbx %q: %w", node.Name, err)
@@ -130,11 +132,15 @@ func (d *daemon) newFollower(node *configs.PBX, metrics *callcenter.Metrics, tal
 	if err != nil {
 		return nil, fmt.Errorf("pbx %q: %w", node.Name, err)
 	}
+	events, err := d.openEventLog(ctx, node)
+	if err != nil {
+		return nil, err
+	}
 	calls := &followedCalls{}
 	listener := d.newAttendant(node, client, calls, talking)
 	calls.follower, err = callcenter.NewFollower(callcenter.FollowerOptions{
 		Node: node.Name, Plan: planOf(d.cfg, node), Client: client, Stream: stream,
-		Store: d.db.Calls(), Logger: d.log, Metrics: metrics, Listener: listener,
+		Store: d.db.Calls(), Log: events, Logger: d.log, Metrics: metrics, Listener: listener,
 	})
 	d.attendants = append(d.attendants, listener)
 	return calls.follower, err
@@ -266,6 +272,7 @@ func (d *daemon) ready(ctx context.Context) []api.Check {
 		h := f.Health(time.Now())
 		since := h.Since.UTC()
 		checks = append(checks, api.Check{Name: "events", Node: h.Node, OK: h.OK, Why: h.Why, Since: &since})
+		checks = append(checks, repairCheck(f, h.Node))
 	}
 	return checks
 }
@@ -292,6 +299,9 @@ func (d *daemon) close() {
 		if l != nil {
 			l.Close() //nolint:errcheck // closed already when it served
 		}
+	}
+	for _, log := range d.logs {
+		log.Close()
 	}
 	if d.db != nil {
 		d.db.Close()

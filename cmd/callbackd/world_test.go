@@ -60,6 +60,13 @@ func newWorldIn(t *testing.T, options lab.AsteriskOptions, database string) *wor
 	t.Helper()
 	w := &world{pbx: labtest.Asterisk(t, options), database: database, seen: map[string]bool{}}
 	w.cfg = exampleConfig(t, w.pbx, w.database)
+	w.makeToken(t)
+	return w
+}
+
+// makeToken makes the token with which the world's requests are made.
+func (w *world) makeToken(t *testing.T) {
+	t.Helper()
 	db, err := postgres.Open(t.Context(), w.database, postgres.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -69,7 +76,6 @@ func newWorldIn(t *testing.T, options lab.AsteriskOptions, database string) *wor
 	if err != nil {
 		t.Fatal(err)
 	}
-	return w
 }
 
 // exampleConfig is the published example, for a private PBX and database.
