@@ -163,6 +163,20 @@ func (a *Attendant) Event(ev *ari.Event) {
 	}
 }
 
+// Lost implements callcenter.Listener. Another client that took our
+// application takes our callers up as well: two must not talk to one caller.
+// Of any other loss the callers shall notice nothing.
+func (a *Attendant) Lost(reason ari.LossReason) {
+	if reason != ari.LossReplaced {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, s := range a.sessions {
+		s.tell(replaced{})
+	}
+}
+
 // target returns the channel that something is played to or recorded from.
 func target(uri string) ari.ChannelID {
 	id, _ := strings.CutPrefix(uri, "channel:")

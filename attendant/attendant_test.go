@@ -21,6 +21,7 @@ import (
 	"callbackd/ari"
 	"callbackd/callbacks"
 	"callbackd/callcenter"
+	"callbackd/lab/labtest"
 	"callbackd/recording"
 )
 
@@ -153,19 +154,30 @@ func caller() ari.Channel {
 	return ari.Channel{ID: "c1", State: "Up", Dialplan: ari.DialplanPosition{AppName: "Stasis", AppData: "callbackd,register,support"}}
 }
 
+// idle waits until nobody is talked to.
+func (d *desk) idle(t *testing.T) {
+	t.Helper()
+	labtest.Eventually(t, 10*time.Second, func() error {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		if n := len(d.sessions); n > 0 {
+			return fmt.Errorf("%d callers are talked to", n)
+		}
+		return nil
+	})
+}
+
 // eventually waits for a request of Asterisk.
 func (d *desk) eventually(t *testing.T, request string) {
 	t.Helper()
-	deadline := time.After(10 * time.Second)
-	for !d.pbx.asked(request) {
-		select {
-		case <-deadline:
-			d.pbx.mu.Lock()
-			defer d.pbx.mu.Unlock()
-			t.Fatalf("Asterisk was not asked to %q, only to %q", request, d.pbx.requests)
-		case <-time.After(5 * time.Millisecond):
+	labtest.Eventually(t, 10*time.Second, func() error {
+		if d.pbx.asked(request) {
+			return nil
 		}
-	}
+		d.pbx.mu.Lock()
+		defer d.pbx.mu.Unlock()
+		return fmt.Errorf("Asterisk was not asked to %q, only to %q", request, d.pbx.requests)
+	})
 }
 
 // A caller whose events do not fit any more is registered and handed back, and
@@ -218,10 +230,25 @@ func TestAttendant_Connected(t *testing.T) {
 	}
 	d.mu.Unlock()
 	d.Connected(nil)
-	d.stop()
+	d.idle(t)
 	d.registrar.mu.Lock()
 	defer d.registrar.mu.Unlock()
 	if len(d.registrar.requests) != 1 || d.registrar.requests[0].RequestID != "r1" || d.pbx.asked("POST continue") {
+		t.Errorf("registered %+v; asked %q", d.registrar.requests, d.pbx.requests)
+	}
+}
+
+// Who takes our application over takes our callers, too: nothing more is done
+// to them, and nothing registered.
+func TestAttendant_Replaced(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	d.enters()
+	d.eventually(t, "POST play/callbackd-c1-1")
+	d.Lost(ari.LossClosed)
+	d.Lost(ari.LossReplaced)
+	d.idle(t)
+	if len(d.registrar.requests) != 0 || d.pbx.asked("POST continue") {
 		t.Errorf("registered %+v; asked %q", d.registrar.requests, d.pbx.requests)
 	}
 }

@@ -70,6 +70,8 @@ type (
 	left struct{}
 	// resumed says that events may be missing.
 	resumed struct{}
+	// replaced says that somebody else talks to the caller now.
+	replaced struct{}
 	// stopped says that the session must end now, with the channel still with
 	// us.
 	stopped struct{}
@@ -187,6 +189,8 @@ func (d *dialogue) handle(event any) []any {
 	case left:
 		d.gone = true
 		d.leave()
+	case replaced:
+		d.gone, d.state = true, stateOver
 	case stopped:
 		d.stopping = true
 		d.leave()

@@ -65,7 +65,7 @@ func (s *script) note(commands []any) {
 }
 
 // does feeds what happens, in words: a key, "played", "silence" (the timer),
-// "recorded", "left", "resumed", "stopped", or a status of the registration.
+// "recorded", "left", "resumed", "replaced", "stopped", or a status of the registration.
 func (s *script) does(events ...string) {
 	for _, event := range events {
 		switch event {
@@ -79,6 +79,8 @@ func (s *script) does(events ...string) {
 			s.note(s.d.handle(left{}))
 		case "resumed":
 			s.note(s.d.handle(resumed{}))
+		case "replaced":
+			s.note(s.d.handle(replaced{}))
 		case "stopped":
 			s.note(s.d.handle(stopped{}))
 		case "REGISTERED", "ADDED", "FAILED":
@@ -172,15 +174,16 @@ func TestDialogue(t *testing.T) {
 		"left after a number was read out": {
 			"", true, []string{"09012345678#", "left", "REGISTERED"}, []string{"hush", mobile, "hush", "register 09012345678"},
 		},
-		"left while it was registered":   {"0312345678", true, []string{"1", "left", "REGISTERED"}, []string{"hush", "register "}},
-		"left before the message":        {"0312345678", true, []string{"1", "REGISTERED", "left"}, []string{"hush", "register ", "play leave-message", "hush"}},
-		"left in the middle of it":       {"0312345678", true, []string{"1", "REGISTERED", "played", "left", "recorded"}, []string{"hush", "register ", "play leave-message", "record"}},
-		"left after cancelling":          {"0312345678", true, []string{"*", "left"}, []string{"hush", "play cancelled", "hush"}},
-		"the daemon stops":               {"0312345678", true, []string{"stopped", "REGISTERED"}, []string{"hush", "register ", "hand back REGISTERED"}},
-		"the daemon stops, withheld":     {"", true, []string{"stopped"}, []string{"hush", "hand back FAILED"}},
-		"the daemon stops in a message":  {"0312345678", true, []string{"1", "REGISTERED", "played", "stopped"}, []string{"hush", "register ", "play leave-message", "record", "end recording", "hand back REGISTERED"}},
-		"events are missing in a prompt": {"0312345678", false, []string{"resumed", "silence", "1", "REGISTERED", "resumed"}, []string{"play " + readOut, "hush", "register ", "play registered", "hand back REGISTERED"}},
-		"a number that is a name":        {"sato", false, []string{"played", "silence"}, []string{"play invalid enter"}},
+		"left while it was registered":         {"0312345678", true, []string{"1", "left", "REGISTERED"}, []string{"hush", "register "}},
+		"left before the message":              {"0312345678", true, []string{"1", "REGISTERED", "left"}, []string{"hush", "register ", "play leave-message", "hush"}},
+		"left in the middle of it":             {"0312345678", true, []string{"1", "REGISTERED", "played", "left", "recorded"}, []string{"hush", "register ", "play leave-message", "record"}},
+		"left after cancelling":                {"0312345678", true, []string{"*", "left"}, []string{"hush", "play cancelled", "hush"}},
+		"another daemon takes the caller over": {"0312345678", true, []string{"replaced", "1", "silence"}, nil},
+		"the daemon stops":                     {"0312345678", true, []string{"stopped", "REGISTERED"}, []string{"hush", "register ", "hand back REGISTERED"}},
+		"the daemon stops, withheld":           {"", true, []string{"stopped"}, []string{"hush", "hand back FAILED"}},
+		"the daemon stops in a message":        {"0312345678", true, []string{"1", "REGISTERED", "played", "stopped"}, []string{"hush", "register ", "play leave-message", "record", "end recording", "hand back REGISTERED"}},
+		"events are missing in a prompt":       {"0312345678", false, []string{"resumed", "silence", "1", "REGISTERED", "resumed"}, []string{"play " + readOut, "hush", "register ", "play registered", "hand back REGISTERED"}},
+		"a number that is a name":              {"sato", false, []string{"played", "silence"}, []string{"play invalid enter"}},
 	} {
 		s := newScript(tt.presented, tt.message)
 		first := s.lines[0]
@@ -203,7 +206,7 @@ func TestDialogue_AlwaysEnds(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := newScript(rapid.SampledFrom([]string{"", "0312345678", "2001", "sato"}).Draw(t, "presented"), rapid.Bool().Draw(t, "message"))
 		happens := rapid.SampledFrom([]string{
-			"played", "silence", "recorded", "resumed", "REGISTERED", "ADDED", "FAILED", "left", "stopped",
+			"played", "silence", "recorded", "resumed", "replaced", "REGISTERED", "ADDED", "FAILED", "left", "stopped",
 			"1", "2", "3", "*", "#", "A", "09012345678", "090123", "0312345678#", "999#",
 		})
 		gone := false
@@ -218,7 +221,7 @@ func TestDialogue_AlwaysEnds(t *testing.T) {
 					t.Fatalf("%q after the caller had left: %q", line, s.lines)
 				}
 			}
-			gone = gone || event == "left"
+			gone = gone || event == "left" || event == "replaced"
 		}
 		for timers := 0; !s.d.over(); timers++ {
 			if timers > 40 {

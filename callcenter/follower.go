@@ -51,6 +51,8 @@ type Listener interface {
 	Connected(channels []ari.Channel)
 	// Event is an event that the stream's filter wants.
 	Event(ev *ari.Event)
+	// Lost says that the connection ended, and why.
+	Lost(reason ari.LossReason)
 }
 
 // DefaultMaxPending is some hours of a busy node, in some hundred megabytes.
@@ -305,6 +307,9 @@ func (f *Follower) prove() {
 // apply takes one message other than Connected in. f.mu is held.
 func (f *Follower) apply(m *ari.Message, ev *ari.Event) {
 	if m.Kind == ari.MessageLost {
+		if f.o.Listener != nil {
+			f.o.Listener.Lost(m.Reason)
+		}
 		if m.Reason == ari.LossStopped {
 			return
 		}

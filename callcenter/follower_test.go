@@ -580,6 +580,7 @@ type listening struct {
 	mu       sync.Mutex
 	channels [][]ari.ChannelID
 	events   []ari.EventType
+	losses   []ari.LossReason
 }
 
 func (l *listening) Connected(channels []ari.Channel) {
@@ -590,6 +591,12 @@ func (l *listening) Connected(channels []ari.Channel) {
 		ids[i] = channels[i].ID
 	}
 	l.channels = append(l.channels, ids)
+}
+
+func (l *listening) Lost(reason ari.LossReason) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.losses = append(l.losses, reason)
 }
 
 func (l *listening) Event(ev *ari.Event) {
@@ -635,4 +642,9 @@ func TestFollower_TellsItsListener(t *testing.T) {
 	}
 	s.pbx.Drop()
 	labtest.Eventually(t, patience, heard([][]ari.ChannelID{{}, {"pbx1-1.0"}}))
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.losses) != 1 || l.losses[0] == ari.LossReplaced {
+		t.Errorf("losses %q, want one", l.losses)
+	}
 }

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -321,6 +322,25 @@ func (w *attended) messageOf(t *testing.T, number string) (sound []byte) {
 	return sound
 }
 
+// messageIsReady waits until the message of a number's callback can be played.
+func (w *attended) messageIsReady(t *testing.T, number string) {
+	t.Helper()
+	callback := w.hasCallback(t, number, nil)
+	labtest.Eventually(t, patience, func() error {
+		status, list := w.call(t, http.MethodGet, fmt.Sprintf("/calls/%s/recordings", callback["request_id"]), nil)
+		if status != http.StatusOK {
+			return fmt.Errorf("GET recordings: %d %v", status, list)
+		}
+		for _, item := range list["items"].([]any) {
+			r := item.(map[string]any)
+			if r["kind"] == "message" && r["state"] == "ready" && r["callback_id"] == callback["id"] && r["duration_seconds"].(float64) > 1.5 {
+				return nil
+			}
+		}
+		return fmt.Errorf("no message is ready: %v", list)
+	})
+}
+
 // said checks that a message holds the caller's tone, for so many seconds at
 // least, and no tone of ours.
 func said(t *testing.T, file []byte, atLeast time.Duration) {
@@ -343,19 +363,25 @@ const customerTone = 500
 func TestAttendant_Message(t *testing.T) {
 	t.Parallel()
 	w := newAttended(t)
+	messages := 0
 	records := func(t *testing.T, number string) *sip.Call {
+		messages++
 		call := w.dials(t, withMessage, number)
 		prompted(t, call, "welcome")
 		press(t, call, "1")
 		prompted(t, call, "leave-message")
 		labtest.Eventually(t, patience, func() error {
 			files, err := filepath.Glob(filepath.Join(w.pbx.Recordings, "callbackd-*.wav"))
+			long := 0
 			for _, file := range files {
 				if info, err := os.Stat(file); err == nil && info.Size() > 30_000 { // two seconds
-					return nil
+					long++
 				}
 			}
-			return errors.Join(err, fmt.Errorf("no message of two seconds among %q", files))
+			if long < messages {
+				err = errors.Join(err, fmt.Errorf("%d messages of two seconds among %q, want %d", long, files, messages))
+			}
+			return err
 		})
 		return call
 	}
@@ -365,14 +391,10 @@ func TestAttendant_Message(t *testing.T) {
 	over(t, call)
 	file := w.messageOf(t, "0312345671")
 	said(t, file, 1500*time.Millisecond)
-	if err := os.RemoveAll(w.pbx.Recordings); err != nil { // for the next to be told apart
-		t.Fatal(err)
-	}
+	w.messageIsReady(t, "0312345671")
+	w.hasCallback(t, "0312345671", fields{"recording": "message"})
 
 	// What was said before the caller hung up is kept.
-	if err := os.MkdirAll(w.pbx.Recordings, 0o700); err != nil {
-		t.Fatal(err)
-	}
 	leave(t, records(t, "0312345672"))
 	labtest.Eventually(t, patience, func() error {
 		if file = w.messageOf(t, "0312345672"); len(file) < 30_000 {
@@ -381,6 +403,7 @@ func TestAttendant_Message(t *testing.T) {
 		return nil
 	})
 	said(t, file, 1500*time.Millisecond)
+	w.messageIsReady(t, "0312345672")
 
 	// Silence ends a message.
 	call = w.dials(t, withMessage, "0312345673")
@@ -416,6 +439,52 @@ func TestAttendant_Absent(t *testing.T) {
 	unanswered := w.dials(t, "7002", "0312345672")
 	w.runs(t, "0312345672", "Playback")
 	leave(t, unanswered)
+}
+
+// While the database is away for a moment the caller waits; when it stays away
+// the caller is told so, and the dialplan goes on.
+func TestAttendant_DatabaseAway(t *testing.T) {
+	t.Parallel()
+	server := labtest.Postgres(t, lab.PostgresOptions{})
+	url, err := server.Database(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := postgres.Migrate(t.Context(), url); err != nil {
+		t.Fatal(err)
+	}
+	w := newWorldIn(t, lab.AsteriskOptions{Globals: map[string]string{"QUEUE_TIMEOUT": "60"}}, url)
+	w.start(t)
+	a := &attended{world: w, customers: w.outside(t, sip.Behaviour{})}
+	pause := func() (resume func()) {
+		if err := server.Pause(); err != nil {
+			t.Fatal(err)
+		}
+		resume = sync.OnceFunc(func() {
+			if err := server.Resume(); err != nil {
+				t.Error(err)
+			}
+		})
+		t.Cleanup(resume)
+		return resume
+	}
+
+	call := a.asks(t, "0312345671")
+	resume := pause()
+	press(t, call, "1")
+	w.ready(t, http.StatusServiceUnavailable)
+	resume()
+	prompted(t, call, "registered")
+	over(t, call)
+	a.hasCallback(t, "0312345671", fields{"requests": 1})
+
+	call = a.asks(t, "0312345672")
+	resume = pause()
+	press(t, call, "1")
+	prompted(t, call, "failed")
+	w.runs(t, "0312345672", "Queue")
+	resume()
+	leave(t, call)
 }
 
 // A daemon that is told to stop registers whom it talks to and hands them
