@@ -141,7 +141,9 @@ func spoken(t *testing.T, call *sip.Call, long time.Duration) {
 // Phones talk on a real PBX, and what they said can be played.
 func TestRecordings(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, lab.AsteriskOptions{})
+	w := newStoppedWorld(t, lab.AsteriskOptions{})
+	w.cfg.Listen.PlainCookies = true
+	w.start(t)
 
 	w.cli(t, "module load format_wav_gsm.so", "Loaded")
 	for i, suffix := range recordedAs {
@@ -162,6 +164,8 @@ func TestRecordings(t *testing.T) {
 		{"in every format", recordedFormats},
 		{"by ARI", recordedByARI},
 		{"without sound", recordedSilence},
+		{"and it plays in a browser", recordedAndPlayed},
+		{"and nothing else gives it", nothingElseSounds},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.play(t, s) })
 	}
