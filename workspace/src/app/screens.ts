@@ -47,7 +47,7 @@ export const screens: Screen[] = [
   {
     name: "admin",
     path: "/admin",
-    roles: ["admin"],
+    roles: ["supervisor", "admin"],
     icon: IconSettings,
     component: lazy(() => import("../screens/admin")),
   },

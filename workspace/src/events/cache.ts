@@ -67,6 +67,11 @@ export class RecordCache {
   }
 
   apply(event: ChangeEvent): void {
+    if (event.node) {
+      // The event does not say what is wrong, for that depends on the language.
+      for (const resource of ["nodes", "gaps"]) void this.queries.invalidateQueries({ queryKey: [resource] });
+      return;
+    }
     if (!event.callback && !event.call) return;
     const key = event.callback ? `callback ${event.callback.id}` : `call ${event.call?.request_id}`;
     this.recent.delete(key);
