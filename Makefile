@@ -49,8 +49,9 @@ fuzz: ## fuzz decoding and tracking for FUZZTIME (1m) each, the rest for 15s
 # Compare two runs by: go tool -modfile=tools/go.mod benchstat OLD NEW
 # The lists are those of 100,000 callbacks and 1,000,000 calls; docs/operations.md
 # says how to have more.
-bench: ## measure the event path, the lists and the phone book
+bench: ## measure the event path, playback, the lists and the phone book
 	$(GO) test -run='^$$' -bench=. -benchmem ./ari ./callcenter
+	$(GO) test -run='^$$' -bench=Playback ./api
 	$(GO) test -run='^$$' -bench=. -benchtime=$(BENCHTIME) -timeout=2h ./postgres ./phonebook
 
 fmt: ## format the code, with gofumpt and gci, and modernise it

@@ -16,6 +16,9 @@ var databases = labtest.NewDatabases(postgres.Migrate)
 var covered = newCoverage()
 
 func TestMain(m *testing.M) {
+	if os.Getenv(listenersVariable) != "" {
+		listen()
+	}
 	code := databases.Run(m)
 	// A part of the tests cannot exercise the whole contract.
 	if code == 0 && !given("test.run") && !given("test.skip") && !given("test.list") {

@@ -49,8 +49,9 @@ func wav(seconds int) []byte {
 
 // sounds are the recordings of a test that are ready.
 type sounds struct {
-	mu  sync.Mutex
-	wav map[recording.ID][]byte
+	mu   sync.Mutex
+	wav  map[recording.ID][]byte
+	file string // opened instead, unless it is empty
 }
 
 // sound is an open one.
@@ -66,6 +67,9 @@ func (s sound) Close() error       { return nil }
 func (s *sounds) Open(_ context.Context, r recording.Recording) (recording.Sound, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.file != "" {
+		return openFile(s.file)
+	}
 	b, ok := s.wav[r.ID]
 	if !ok {
 		return nil, recording.ErrNotFound
