@@ -31,14 +31,14 @@ const (
 // PlayerOptions are what a Player is made of.
 type PlayerOptions struct {
 	Recordings Reader
-	// Sounds is nil when there is no library; then nothing can be played.
-	Sounds Opener
-	Store  PlaybackStore
+	Sounds     Opener
+	Store      PlaybackStore
 	// Now is the clock that decides about grants; nil for the system's.
 	Now func() time.Time
 	// GrantLifetime is DefaultGrantLifetime when 0.
 	GrantLifetime time.Duration
-	// Log is told about receipts that could not be stored; nil for nowhere.
+	// Log is told about receipts that could not be stored and sounds that could
+	// not be opened; nil for nowhere.
 	Log *slog.Logger
 	// Registry gets the metrics; nil for nowhere.
 	Registry prometheus.Registerer
@@ -219,15 +219,9 @@ func (p *Player) Open(ctx context.Context, listener Listener, secret string) (*L
 	if err != nil {
 		return nil, fmt.Errorf("open playback: %w", err)
 	}
-	if p.sounds == nil {
-		return nil, fmt.Errorf("open playback: %w", &NotReadyError{State: StateMissing, Cause: CauseOutside})
-	}
 	sound, err := p.sounds.Open(ctx, recording)
-	if errors.Is(err, ErrNotFound) {
-		err = &NotReadyError{State: StateMissing, Cause: CauseAbsent}
-	}
 	if err != nil {
-		return nil, fmt.Errorf("open playback: %w", err)
+		return nil, fmt.Errorf("open playback: %w", p.notOpened(ctx, recording.ID, err))
 	}
 	// Of a file that has changed since, its own size counts and the rate at
 	// which it was recorded.
@@ -236,6 +230,18 @@ func (p *Player) Open(ctx context.Context, listener Listener, secret string) (*L
 		player: p, listener: listener, grant: grant, hash: hash, sound: sound, opened: time.Now(),
 		rate: max(rate, 1), duration: recording.Duration, etag: etagOf(recording.ID, sound),
 	}, nil
+}
+
+// notOpened says of a recording that was ready why it cannot be played now.
+func (p *Player) notOpened(ctx context.Context, id ID, err error) error {
+	switch {
+	case ctx.Err() != nil:
+		return err
+	case errors.Is(err, ErrNotFound):
+		return &NotReadyError{State: StateMissing, Cause: CauseAbsent}
+	}
+	p.log.LogAttrs(ctx, slog.LevelWarn, "recording cannot be opened", slog.Int64("recording", int64(id)), slog.Any("err", err))
+	return &NotReadyError{State: StateMissing, Cause: causeOf(err)}
 }
 
 // etagOf is a strong validator: it changes when the bytes do.
