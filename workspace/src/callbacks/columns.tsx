@@ -31,13 +31,13 @@ export function useCallbackColumns(): Record<Name, Column<Callback>> {
       status: {
         name: "status",
         header: t("field.status"),
-        width: 98,
+        width: 92,
         cell: (c) => <StatusMark status={c.status} />,
       },
       id: {
         name: "id",
         header: t("field.id"),
-        width: 72,
+        width: 60,
         cell: (c) => (
           <Anchor size="sm" href={callbackAddress(c.id)} tabIndex={-1} onClick={leaveToRow}>
             {c.id}
@@ -47,7 +47,7 @@ export function useCallbackColumns(): Record<Name, Column<Callback>> {
       registered_at: {
         name: "registered_at",
         header: t("field.registered_at"),
-        width: 118,
+        width: 110,
         cell: (c) => (
           <Text size="sm" title={times.dateTime(c.registered_at)}>
             {times.short(c.registered_at)}
@@ -57,18 +57,18 @@ export function useCallbackColumns(): Record<Name, Column<Callback>> {
       remote_number: {
         name: "remote_number",
         header: t("field.remote_number"),
-        width: 132,
+        width: 116,
         cell: (c) => <EllipsisText>{c.remote_number ?? t("common:withheld")}</EllipsisText>,
       },
       remote_name: textColumn("remote_name", t("field.remote_name"), (c) => c.remote_name),
       call_center: textColumn("call_center", t("field.call_center"), (c) => names.callCenter(c.call_center)),
       business_label: {
         ...textColumn("business_label", t("field.business_label"), (c) => names.businessLabel(c.business_label)),
-        width: 108,
+        width: 96,
       },
       assignee: {
         ...textColumn("assignee", t("field.assignee"), (c) => c.assignee_name ?? c.assignee),
-        width: 116,
+        width: 108,
       },
       memo: {
         name: "memo",

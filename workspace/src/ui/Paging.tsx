@@ -1,31 +1,26 @@
 import { Button, Group, NativeSelect, Text } from "@mantine/core";
 import { IconChevronLeft, IconChevronRight, IconChevronsLeft } from "@tabler/icons-react";
+import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 
 export const pageSizes = ["50", "100", "200"] as const;
 export type PageSize = (typeof pageSizes)[number];
 
-/** Says which records of how many are shown, and leads to the other pages. */
-export function Paging({
-  page,
-  size,
-  shown,
-  total,
-  toFirst,
-  toPrevious,
-  toNext,
-  setSize,
-}: {
+export interface PagingProps {
   page: number;
   size: PageSize;
   /** How many records this page has. */
   shown: number;
   total: number | undefined;
+  /** What leads to other pages; null where there is none, or the way is not known. */
   toFirst: (() => void) | null;
   toPrevious: (() => void) | null;
   toNext: (() => void) | null;
   setSize: (size: PageSize) => void;
-}) {
+}
+
+/** Says which records of how many are shown, and leads to the other pages. */
+export function Paging({ page, size, shown, total, toFirst, toPrevious, toNext, setSize }: PagingProps) {
   const { t } = useTranslation();
   const before = (page - 1) * Number(size);
   const range = { from: before + 1, to: before + shown };
@@ -65,8 +60,8 @@ function Step({
 }: {
   label: string;
   to: (() => void) | null;
-  left?: React.ReactNode;
-  right?: React.ReactNode;
+  left?: ReactNode;
+  right?: ReactNode;
 }) {
   return (
     <Button

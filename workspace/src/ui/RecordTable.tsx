@@ -59,7 +59,13 @@ export function RecordTable<T>({ label, columns, records, keyOf, selected, onOpe
   };
   return (
     <Box className={classes.frame ?? ""}>
-      <Table className={classes.table ?? ""} aria-label={label} verticalSpacing="xs" highlightOnHover={false}>
+      <Table
+        className={classes.table ?? ""}
+        aria-label={label}
+        verticalSpacing="xs"
+        horizontalSpacing={6}
+        highlightOnHover={false}
+      >
         <Table.Thead className={classes.head ?? ""}>
           <Table.Tr>
             {columns.map((c) => (

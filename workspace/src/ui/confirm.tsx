@@ -1,4 +1,4 @@
-import { Button, Group, Modal, Stack, Text } from "@mantine/core";
+import { Button, Group, getDefaultZIndex, Modal, Stack, Text } from "@mantine/core";
 import { createContext, type ReactNode, useCallback, useContext, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 
@@ -49,6 +49,8 @@ export function ConfirmProvider({ children }: { children: ReactNode }) {
         withCloseButton={false}
         size="sm"
         centered
+        // Above the dialog or drawer from which it is asked.
+        zIndex={getDefaultZIndex("modal") + 50}
         role="alertdialog"
         aria-label={question?.message}
       >

@@ -8,8 +8,8 @@ import { type Conflict, conflictOf } from "../../callbacks/CallbackConflict";
 import { useClaimCallback, versionFor } from "../../callbacks/change";
 import { useConfirm } from "../../ui/confirm";
 import { errorText } from "../../ui/ErrorMessage";
+import { Field } from "../../ui/Field";
 import { useShortcuts } from "../../ui/shortcuts";
-import { Field } from "./Field";
 
 /** 担当者, with + to become it while there is none. */
 export function AssigneeField({ callback, onConflict }: { callback: Callback; onConflict: (c: Conflict) => void }) {

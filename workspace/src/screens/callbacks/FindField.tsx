@@ -30,12 +30,12 @@ export function FindField({
     <TextInput
       ref={inputRef}
       type="search"
-      aria-label={t("list.find")}
-      placeholder={`${t("list.find")}: ${t("list.findHint")}`}
+      label={t("list.find")}
+      placeholder={t("list.findHint")}
       leftSection={<IconSearch size={16} aria-hidden />}
       rightSection={typed !== "" && <CloseButton size="sm" aria-label={t("common:action.clear")} onClick={clear} />}
       maxLength={200}
-      w={300}
+      w={280}
       value={typed}
       onChange={(event) => {
         setTyped(event.currentTarget.value);

@@ -1,21 +1,18 @@
 import { Box, Button, Center, Loader, Stack } from "@mantine/core";
 import { useCallbackRef } from "@mantine/hooks";
-import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useMemo, useRef } from "react";
 import { useTranslation } from "react-i18next";
 import { Link } from "wouter";
-import { api, read } from "../../api/client";
 import type { Callback } from "../../api/types";
 import { useCallbackColumns } from "../../callbacks/columns";
-import { callbackKeys } from "../../callbacks/keys";
+import { firstPage, useCallbackList } from "../../callbacks/useCallbackList";
 import { PlayButton } from "../../player/PlayButton";
 import { EmptyState } from "../../ui/EmptyState";
 import { ErrorMessage } from "../../ui/ErrorMessage";
 import { Paging } from "../../ui/Paging";
-import { usePages } from "../../ui/pages";
 import { RecordTable } from "../../ui/RecordTable";
 import { useShortcuts } from "../../ui/shortcuts";
-import { filterCount, noFilters, useListQuery, useListState } from "./query";
+import { filterCount, filtersOf, noFilters, useListState } from "./query";
 import { Toolbar } from "./Toolbar";
 import { useNewCount } from "./useNewCount";
 import { useRowActions } from "./useRowActions";
@@ -24,33 +21,17 @@ import { useRowActions } from "./useRowActions";
 export function List({ active, onOpen }: { active: boolean; onOpen: (id: number) => void }) {
   const { t } = useTranslation(["callbacks", "common"]);
   const [state, show] = useListState();
-  const { filters, query } = useListQuery(state);
-  const list = useQuery({
-    queryKey: callbackKeys.list(query),
-    queryFn: ({ signal }) => read(api.GET("/callbacks", { params: { query }, signal })),
-    // Coming back to other filters shows what matches now, not what matched then.
-    gcTime: 0,
-    placeholderData: keepPreviousData,
-  });
+  const filters = useMemo(() => filtersOf(state), [state]);
+  const { list, paging } = useCallbackList(filters, state, show);
   const newCount = useNewCount(filters, list.isPlaceholderData ? undefined : list.data?.change);
-  const pages = usePages(JSON.stringify([filters, state.size]));
   const find = useRef<HTMLInputElement>(null);
   const items = list.data?.items ?? [];
   const actions = useRowActions(items, active);
 
   const reload = () => {
-    if (newCount > 0 && state.page > 1) show({ page: 1, after: "" });
+    if (newCount > 0 && state.page > 1) show(firstPage);
     else void list.refetch();
   };
-  const next = list.data?.next_cursor ?? null;
-  const toPage = (page: number, after: string) => {
-    pages.remember(page, after);
-    show({ page, after }, { push: true });
-    window.scrollTo({ top: 0 });
-  };
-  const before = pages.cursorOf(state.page - 1);
-  const toPrevious =
-    state.page === 2 ? () => toPage(1, "") : before !== null ? () => toPage(state.page - 1, before) : null;
   useShortcuts([
     { key: "/", label: t("key.find"), run: () => find.current?.focus(), disabled: !active },
     { key: "r", label: t("key.reload"), run: reload, disabled: !active },
@@ -82,18 +63,7 @@ export function List({ active, onOpen }: { active: boolean; onOpen: (id: number)
           <RecordTable label={t("list.label")} columns={columns} records={items} keyOf={keyOf} onOpen={open} />
         </Box>
       )}
-      {list.data && (items.length > 0 || state.page > 1) && (
-        <Paging
-          page={state.page}
-          size={state.size}
-          shown={items.length}
-          total={list.data.total}
-          toFirst={state.page > 1 ? () => show({ page: 1, after: "" }, { push: true }) : null}
-          toPrevious={toPrevious}
-          toNext={next !== null ? () => toPage(state.page + 1, next) : null}
-          setSize={(size) => show({ size, page: 1, after: "" })}
-        />
-      )}
+      {list.data && (items.length > 0 || state.page > 1) && <Paging {...paging} />}
       {actions.dialogs}
     </Stack>
   );
@@ -118,7 +88,7 @@ function useListColumns() {
       {
         name: "recording",
         header: <span title={t("player:playback")}>{t("callback:field.recording")}</span>,
-        width: 64,
+        width: 48,
         cell: (callback: Callback, tabIndex: 0 | -1) => <PlayButton callback={callback} tabIndex={tabIndex} />,
       },
     ],
@@ -135,7 +105,7 @@ function Nothing({ page, narrowed }: { page: number; narrowed: boolean }) {
         title={t("list.pastEnd")}
         hint={t("list.pastEndHint")}
         action={
-          <Button variant="default" onClick={() => show({ page: 1, after: "" })}>
+          <Button variant="default" onClick={() => show(firstPage)}>
             {t("list.toFirst")}
           </Button>
         }

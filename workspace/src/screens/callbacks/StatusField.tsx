@@ -8,8 +8,8 @@ import { maySetStatus } from "../../callbacks/may";
 import { StatusMark } from "../../callbacks/StatusMark";
 import { useMe } from "../../session/session";
 import { ErrorMessage } from "../../ui/ErrorMessage";
+import { Field } from "../../ui/Field";
 import { useShortcuts } from "../../ui/shortcuts";
-import { Field } from "./Field";
 
 /** 対応状況 with 編集, once there is an assignee. */
 export function StatusField({ callback, onConflict }: { callback: Callback; onConflict: (c: Conflict) => void }) {

@@ -1,12 +1,11 @@
-import { Button, Group, NativeSelect, SegmentedControl, VisuallyHidden } from "@mantine/core";
+import { Button, Group, Input, NativeSelect, SegmentedControl, VisuallyHidden } from "@mantine/core";
 import { IconRefresh } from "@tabler/icons-react";
 import type { RefObject } from "react";
 import { useTranslation } from "react-i18next";
+import { firstPage } from "../../callbacks/useCallbackList";
 import { FilterMenu } from "./FilterMenu";
 import { FindField } from "./FindField";
 import { type ListState, type Show, sorts } from "./query";
-
-const firstPage = { page: 1, after: "" };
 
 /** What stands above the list: 絞り込み, フィルター, ソート対象, ソート順, リロード. */
 export function Toolbar({
@@ -30,20 +29,23 @@ export function Toolbar({
       <FindField value={state.q} onChange={(q) => show({ q, ...firstPage })} inputRef={findRef} />
       <FilterMenu state={state} show={show} />
       <NativeSelect
-        aria-label={t("list.sort")}
+        label={t("list.sort")}
         value={state.sort}
-        data={sorts.map((value) => ({ value, label: `${t("list.sort")}: ${t(`list.sortBy.${value}`)}` }))}
+        data={sorts.map((value) => ({ value, label: t(`list.sortBy.${value}`) }))}
         onChange={(event) => show({ sort: sorts.find((s) => s === event.currentTarget.value) ?? "id", ...firstPage })}
       />
-      <SegmentedControl
-        aria-label={t("list.order")}
-        value={state.order}
-        data={[
-          { value: "asc", label: t("list.asc") },
-          { value: "desc", label: t("list.desc") },
-        ]}
-        onChange={(order) => show({ order: order === "asc" ? "asc" : "desc", ...firstPage })}
-      />
+      <Input.Wrapper label={t("list.order")} labelElement="div">
+        <SegmentedControl
+          display="flex"
+          aria-label={t("list.order")}
+          value={state.order}
+          data={[
+            { value: "asc", label: t("list.asc") },
+            { value: "desc", label: t("list.desc") },
+          ]}
+          onChange={(order) => show({ order, ...firstPage })}
+        />
+      </Input.Wrapper>
       <Button
         ml="auto"
         variant={newCount > 0 ? "filled" : "default"}

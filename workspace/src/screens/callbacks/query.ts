@@ -1,5 +1,4 @@
-import { useMemo } from "react";
-import type { paths } from "../../api/schema.gen";
+import { type CallbackQuery, firstPage } from "../../callbacks/useCallbackList";
 import { pageSizes } from "../../ui/Paging";
 import { choice, choices, flag, text, useUrlState, type Values, whole, words } from "../../ui/url-state";
 
@@ -27,13 +26,11 @@ export function useListState(): [ListState, Show] {
   return useUrlState(parameters);
 }
 
-export type ListQuery = NonNullable<paths["/callbacks"]["get"]["parameters"]["query"]>;
-
 /** How many people may be asked for at once. */
 const mostAssignees = 100;
 
 /** What the API is asked for, without the page. */
-export function filtersOf(state: ListState): ListQuery {
+export function filtersOf(state: ListState): CallbackQuery {
   const q = state.q.trim().slice(0, 200);
   return {
     ...(q !== "" && { q }),
@@ -44,15 +41,6 @@ export function filtersOf(state: ListState): ListQuery {
     sort: state.sort,
     order: state.order,
   };
-}
-
-/** What the API is asked for. */
-export function useListQuery(state: ListState): { filters: ListQuery; query: ListQuery } {
-  return useMemo(() => {
-    const filters = filtersOf(state);
-    const after = state.page > 1 && state.after !== "" ? { cursor: state.after } : {};
-    return { filters, query: { ...filters, page_size: Number(state.size), total: true, ...after } };
-  }, [state]);
 }
 
 /** How many of the filters are set. */
@@ -66,6 +54,5 @@ export const noFilters = {
   assignee: [],
   mine: false,
   unassigned: false,
-  page: 1,
-  after: "",
+  ...firstPage,
 } as const;

@@ -2,8 +2,8 @@ import { useDebouncedCallback } from "@mantine/hooks";
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { api, read } from "../../api/client";
+import type { CallbackQuery } from "../../callbacks/useCallbackList";
 import { useChanges } from "../../events/events";
-import type { ListQuery } from "./query";
 
 /** How long to gather registrations, in milliseconds, before they are counted. */
 const gather = 300;
@@ -12,7 +12,7 @@ const gather = 300;
  * Counts the callbacks that were registered since a list was loaded and that its filters match. The server counts: what
  * 絞り込み finds, the page cannot tell. change is that of the list's answer.
  */
-export function useNewCount(filters: ListQuery, change: number | undefined): number {
+export function useNewCount(filters: CallbackQuery, change: number | undefined): number {
   const [registered, setRegistered] = useState(0);
   const gathered = useDebouncedCallback(setRegistered, gather);
   useChanges(({ event }) => {
