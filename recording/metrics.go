@@ -2,6 +2,7 @@ package recording
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -127,16 +128,31 @@ type Stocks interface {
 	Stocks(ctx context.Context, nodes []string) ([]Stock, error)
 }
 
-// collectTimeout bounds what a scrape waits for the database.
-const collectTimeout = 2 * time.Second
+const (
+	// stockEvery is how old what a Collector shows may be.
+	stockEvery = 10 * time.Second
+	// stockTimeout bounds each look.
+	stockTimeout = 5 * time.Second
+)
 
-// NewCollector returns what shows the stock of some nodes. It is asked for at
-// each scrape, and absent while the database is.
-func NewCollector(stocks Stocks, nodes []string) prometheus.Collector {
+// Collector shows the stock of some nodes. Run looks at it now and then, so
+// that no scrape waits for the database; while the database is away nothing is
+// shown.
+type Collector struct {
+	stocks                                 Stocks
+	nodes                                  []string
+	recordings, files, bytes, calls, swept *prometheus.Desc
+
+	mu   sync.Mutex
+	last []Stock
+}
+
+// NewCollector returns a collector, to be registered and run.
+func NewCollector(stocks Stocks, nodes []string) *Collector {
 	desc := func(name, help string, labels ...string) *prometheus.Desc {
 		return prometheus.NewDesc(name, help, append([]string{"node"}, labels...), nil)
 	}
-	return &collector{
+	return &Collector{
 		stocks: stocks, nodes: nodes,
 		recordings: desc("callbackd_recordings", "Recordings by state: expected and growing now, others at the last sweep.", "state"),
 		files:      desc("callbackd_recording_files_without_call", "Files that belong to no call, at the last sweep."),
@@ -146,27 +162,44 @@ func NewCollector(stocks Stocks, nodes []string) prometheus.Collector {
 	}
 }
 
-type collector struct {
-	stocks                                 Stocks
-	nodes                                  []string
-	recordings, files, bytes, calls, swept *prometheus.Desc
+// Run looks at the stock until the context ends, and then returns nil.
+func (c *Collector) Run(ctx context.Context) error {
+	tick := time.NewTicker(stockEvery)
+	defer tick.Stop()
+	for {
+		c.look(ctx)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+func (c *Collector) look(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, stockTimeout)
+	defer cancel()
+	stocks, err := c.stocks.Stocks(ctx, c.nodes)
+	if err != nil {
+		stocks = nil // other metrics say that the database is away
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.last = stocks
 }
 
 // Describe implements prometheus.Collector.
-func (c *collector) Describe(out chan<- *prometheus.Desc) {
+func (c *Collector) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{c.recordings, c.files, c.bytes, c.calls, c.swept} {
 		out <- d
 	}
 }
 
 // Collect implements prometheus.Collector.
-func (c *collector) Collect(out chan<- prometheus.Metric) {
-	ctx, cancel := context.WithTimeout(context.Background(), collectTimeout)
-	defer cancel()
-	stocks, err := c.stocks.Stocks(ctx, c.nodes)
-	if err != nil {
-		return // other metrics say that the database is away
-	}
+func (c *Collector) Collect(out chan<- prometheus.Metric) {
+	c.mu.Lock()
+	stocks := c.last
+	c.mu.Unlock()
 	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
 		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
 	}

@@ -53,6 +53,7 @@ type daemon struct {
 	// library opens recordings, and jobs are what is done about them.
 	library *recording.Library
 	jobs    *postgres.Jobs
+	stock   *recording.Collector
 	// dialplan is the configuration that was read last, whose dialplan part
 	// holds.
 	dialplan atomic.Pointer[configs.Config]
@@ -212,6 +213,7 @@ func (d *daemon) Run(ctx context.Context) error {
 	g.Go(func() error { return d.abandoned.Run(ctx) })
 	g.Go(func() error { return d.feed.Run(ctx) })
 	g.Go(func() error { return d.work(ctx) })
+	g.Go(func() error { return d.stock.Run(ctx) })
 	g.Go(func() error { return d.server.Run(ctx) })
 	ops := api.NewOps(api.OpsOptions{Registry: d.registry, Ready: d.ready, Log: d.log})
 	g.Go(func() error { return d.serve(ctx, d.api, d.server.Handler(), d.cfg.Listen.TLS) })

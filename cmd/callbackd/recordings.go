@@ -49,7 +49,8 @@ func (d *daemon) openRecordings() error {
 		Store: d.db.Recordings(), Library: d.library, Decoder: decoder, KeepDays: d.keepDays,
 		Log: d.log, Metrics: recording.NewMetrics(d.registry, nodes...),
 	})
-	d.registry.MustRegister(recording.NewCollector(d.db.Recordings(), nodes))
+	d.stock = recording.NewCollector(d.db.Recordings(), nodes)
+	d.registry.MustRegister(d.stock)
 	var err error
 	d.jobs, err = d.db.NewJobs(postgres.JobOptions{
 		Nodes: nodes, Recordings: keeper, SweepEvery: sweepEvery, RetireEvery: retireEvery, Log: d.log,
