@@ -355,7 +355,7 @@ func TestPlayback_ForItsSessionOnly(t *testing.T) {
 	w := newWorld(t, nil)
 	w.account("sato", accounts.RoleAgent, "", "support")
 	w.account("suzuki", accounts.RoleAgent, "", "support")
-	w.account("tanaka", accounts.RoleAgent, "", "sales")
+	w.account("tanaka", accounts.RoleAgent, "PJSIP/2001", "sales")
 	id := w.recording(1, 1)
 	cookie := w.login("sato")
 	path := w.begin(cookie, id)
@@ -388,8 +388,10 @@ func TestPlayback_ForItsSessionOnly(t *testing.T) {
 		}
 	}
 	problem(t, w.do(request{path: "/playback/" + strings.Repeat("A", 43), cookie: cookie}), http.StatusNotFound, "playback_not_found")
-	// Who belongs to another call center does not even see the recording.
-	stranger := w.login("tanaka")
+	// Who belongs to another call center does not even see the recording, also
+	// of a call that their own phone answered and that they see therefore.
+	stranger, call := w.login("tanaka"), centerCall(1, "support")
+	problem(t, w.do(request{path: "/calls/" + string(call.RequestID) + "/recordings", cookie: stranger}), http.StatusForbidden, "forbidden")
 	for _, r := range []request{{method: http.MethodPost, path: recordingPath(id, "/playback")}, {path: recordingPath(id, "/waveform")}, {path: recordingPath(id, "/listens")}} {
 		r.cookie = stranger
 		problem(t, w.do(r), http.StatusNotFound, "recording_not_found")
