@@ -49,7 +49,7 @@ func TestWorkspace_InABrowser(t *testing.T) {
 	arguments := []string{"test", "--config", "browser/playwright.config.ts", "--grep", *onlyScenarios}
 	playwright := exec.CommandContext(ctx, filepath.Join("node_modules", ".bin", "playwright"), arguments...)
 	playwright.Dir = folder
-	playwright.Env = append(os.Environ(), "CALLBACKD_URL="+o.url(), "CALLBACKD_OFFICE="+control.URL)
+	playwright.Env = append(os.Environ(), "CALLBACKD_URL="+o.url(), "CALLBACKD_OFFICE="+control.URL, "CALLBACKD_OPS="+o.w.ops)
 	// SIGINT has it close its browsers.
 	playwright.Cancel = func() error { return playwright.Process.Signal(os.Interrupt) }
 	playwright.WaitDelay = 10 * time.Second

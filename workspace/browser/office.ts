@@ -31,6 +31,14 @@ export class Office {
     await this.tell("daemon", { running });
   }
 
+  /** Reads one of the daemon's metrics, which has no labels. */
+  async metric(name: string): Promise<number> {
+    const text = await (await fetch(`${process.env.CALLBACKD_OPS}/metrics`)).text();
+    const line = text.split("\n").find((l) => l.startsWith(`${name} `));
+    if (line === undefined) throw new Error(`there is no metric ${name}`);
+    return Number(line.slice(name.length + 1));
+  }
+
   private async tell(what: string, how: object): Promise<string> {
     const answer = await fetch(`${this.url}/${what}`, { method: "POST", body: JSON.stringify(how) });
     if (!answer.ok) throw new Error(`${what} ${JSON.stringify(how)}: ${await answer.text()}`);
@@ -52,9 +60,9 @@ export class Person {
     readonly page: Page,
   ) {}
 
-  /** The notifications that the page asked for. */
-  notifications(): Promise<Shown[]> {
-    return this.page.evaluate(() => (window as unknown as { shown: Shown[] }).shown);
+  /** The notifications that a page asked for. */
+  notifications(page: Page = this.page): Promise<Shown[]> {
+    return page.evaluate(() => (window as unknown as { shown: Shown[] }).shown);
   }
 
   /** Keeps a picture of the page among the artefacts, which are not committed. */

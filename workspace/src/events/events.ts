@@ -66,6 +66,7 @@ export function startEvents(queries: QueryClient): void {
   const cache = new RecordCache(queries);
   let account: string | null = null;
   let last: number | null = null;
+  let missed = true;
   const follow = () => {
     if (account !== null) line?.send({ type: "follow", account, from: last });
   };
@@ -73,7 +74,11 @@ export function startEvents(queries: QueryClient): void {
     switch (report.type) {
       case "connection":
         // Until the stream is there for the first time, changes may have been missed since the lists were loaded.
-        if (report.state === "live" && live.connection === "connecting") cache.reload();
+        if (report.state === "connecting") missed = true;
+        if (report.state === "live" && missed) {
+          missed = false;
+          cache.reload();
+        }
         become({ ...live, connection: report.state });
         if (report.state === "unauthorized") sessionEnded();
         break;

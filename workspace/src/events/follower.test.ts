@@ -112,14 +112,14 @@ test("a server that is away is sought again, and found as soon as the network is
   server.status = 0;
   f.follow("sato");
   await settle(120_000);
-  expect(seen).toEqual([]);
+  expect(seen).toEqual(["lost"]);
   const attempts = server.fetch.mock.calls.length;
   expect(attempts).toBeGreaterThan(5);
   expect(attempts).toBeLessThan(40);
   server.status = 200;
   f.wake();
   await settle();
-  expect(seen).toEqual(["live"]);
+  expect(seen).toEqual(["lost", "live"]);
 });
 
 test("going offline shows at once", async () => {

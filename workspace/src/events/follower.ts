@@ -2,7 +2,7 @@ import type { ChangeEvent } from "../api/types";
 import { newFrameReader } from "./sse";
 
 /**
- * How the stream is. `connecting`: it was not there yet. `lost`: it was, and is sought again. `unauthorized`: the
+ * How the stream is. `connecting`: it was not there yet. `lost`: it is not there, and sought again. `unauthorized`: the
  * session has ended; it is not sought again until follow is called.
  */
 export type Connection = "connecting" | "live" | "lost" | "unauthorized";
@@ -123,7 +123,8 @@ export class Follower {
         // Anything else may be over soon.
       }
       if (stop.aborted) return;
-      if (this.state === "live") this.become("lost");
+      // A first attempt that fails may be the moment of a login; a second is not.
+      if (this.state === "live" || attempt > 0) this.become("lost");
       if (await this.wait(backoff(Math.max(attempt, 0), this.timing), stop)) attempt = -1;
     }
   }

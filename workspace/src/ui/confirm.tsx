@@ -1,4 +1,4 @@
-import { Button, Group, getDefaultZIndex, Modal, Stack, Text } from "@mantine/core";
+import { Button, Group, getDefaultZIndex, Modal, Stack } from "@mantine/core";
 import { createContext, type ReactNode, useCallback, useContext, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 
@@ -51,11 +51,9 @@ export function ConfirmProvider({ children }: { children: ReactNode }) {
         centered
         // Above the dialog or drawer from which it is asked.
         zIndex={getDefaultZIndex("modal") + 50}
-        role="alertdialog"
-        aria-label={question?.message}
+        title={question?.message}
       >
         <Stack gap="lg">
-          <Text>{question?.message}</Text>
           <Group justify="flex-end" gap="sm">
             <Button variant="default" onClick={() => answer(false)}>
               {t("action.cancel")}

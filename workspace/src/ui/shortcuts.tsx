@@ -36,7 +36,7 @@ export function isTyping(event: KeyboardEvent): boolean {
   return (
     target?.closest(
       "input:not([type=checkbox]):not([type=radio]), textarea, select, [contenteditable=true], [role=menu], [role=listbox]",
-    ) != null || document.querySelector("[role=dialog][aria-modal=true], [role=alertdialog][aria-modal=true]") !== null
+    ) != null || document.querySelector("[role=dialog][aria-modal=true]") !== null
   );
 }
 

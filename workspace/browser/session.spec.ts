@@ -1,0 +1,53 @@
+import { expect, test } from "./office";
+
+test("a wrong password is told, and too many attempts are refused for a while", async ({ page }) => {
+  await page.goto("/monitor");
+  await page.getByLabel("ログイン名").fill("nobody");
+  for (let attempt = 0; attempt < 20; attempt++) {
+    await page.locator("input[name=password]").fill("wrong password");
+    const answer = page.waitForResponse("**/api/v1/session");
+    await page.getByRole("button", { name: "ログイン" }).click();
+    const { status } = { status: (await answer).status() };
+    await expect(page.getByRole("alert")).toContainText(status === 429 ? "429 too_many_attempts" : "401 login_failed");
+    if (status === 429) {
+      await expect(page.getByRole("alert")).toContainText(/\d+ 秒後に再試行できます/);
+      return;
+    }
+  }
+  throw new Error("attempts are not limited");
+});
+
+test("an ended session shows, and the page is as it was after logging in again", async ({ login }) => {
+  const { page } = await login("sato");
+  await page.getByLabel("番号の先頭").fill("0399");
+  await expect(page).toHaveURL(/number=0399/);
+  const elsewhere = await login("sato");
+  await elsewhere.page.request.delete("/api/v1/me/sessions");
+  const dialog = page.getByRole("dialog", { name: "ログイン" });
+  await expect(dialog).toContainText("セッションが終了しました");
+  await dialog.locator("input[name=password]").fill("correct horse battery");
+  await dialog.getByRole("button", { name: "ログイン", exact: true }).click();
+  await expect(dialog).toBeHidden();
+  await expect(page.getByLabel("番号の先頭")).toHaveValue("0399");
+});
+
+test("logging out empties every tab", async ({ login }) => {
+  const sato = await login("sato");
+  const second = await sato.context.newPage();
+  await second.goto("/callbacks");
+  await expect(second.getByRole("heading", { level: 1 })).toBeVisible();
+  await sato.page.getByRole("button", { name: /のメニュー/ }).click();
+  await sato.page.getByRole("menuitem", { name: "ログアウト", exact: true }).click();
+  for (const page of [sato.page, second]) await expect(page.getByLabel("ログイン名")).toBeVisible();
+});
+
+test("screens that a role does not have are neither in the menu nor shown", async ({ login }) => {
+  const { page } = await login("sato");
+  const menu = page.getByRole("navigation", { name: "メインメニュー" }).getByRole("link");
+  await expect(menu).toHaveText(["応対一覧", "折り返し呼一覧"]);
+  await page.goto("/history");
+  await expect(page.getByText("この画面を表示する権限がありません")).toBeVisible();
+  const response = await page.goto("/nowhere");
+  expect(response?.status()).toBe(404);
+  await expect(page.getByText("ページが見つかりません")).toBeVisible();
+});
