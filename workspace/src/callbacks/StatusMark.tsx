@@ -1,7 +1,7 @@
-import { Badge } from "@mantine/core";
 import { IconCheck, IconCircleDashed } from "@tabler/icons-react";
 import { useTranslation } from "react-i18next";
 import type { Status } from "../api/types";
+import classes from "./StatusMark.module.css";
 import "./texts";
 
 /** The status, by colour, shape and word: none of the three is needed to tell it. */
@@ -9,13 +9,9 @@ export function StatusMark({ status }: { status: Status }) {
   const { t } = useTranslation("callback");
   const Icon = status === "completed" ? IconCheck : IconCircleDashed;
   return (
-    <Badge
-      variant={status === "completed" ? "default" : "light"}
-      color={status === "completed" ? "gray" : "orange"}
-      leftSection={<Icon size={12} aria-hidden />}
-      tt="none"
-    >
+    <span className={classes.mark} data-status={status}>
+      <Icon size={13} aria-hidden />
       {t(`status.${status}`)}
-    </Badge>
+    </span>
   );
 }

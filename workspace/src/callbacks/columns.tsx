@@ -1,4 +1,3 @@
-import { Anchor, Text } from "@mantine/core";
 import { type MouseEvent, useMemo } from "react";
 import { useTranslation } from "react-i18next";
 import type { Callback } from "../api/types";
@@ -7,6 +6,7 @@ import { useNames } from "../site/plan";
 import { useTimes } from "../site/times";
 import { EllipsisText } from "../ui/EllipsisText";
 import type { Column } from "../ui/RecordTable";
+import classes from "./columns.module.css";
 import { StatusMark } from "./StatusMark";
 import "./texts";
 
@@ -39,9 +39,9 @@ export function useCallbackColumns(): Record<Name, Column<Callback>> {
         header: t("field.id"),
         width: 60,
         cell: (c) => (
-          <Anchor size="sm" href={callbackAddress(c.id)} tabIndex={-1} onClick={leaveToRow}>
+          <a className={classes.id} href={callbackAddress(c.id)} tabIndex={-1} onClick={leaveToRow}>
             {c.id}
-          </Anchor>
+          </a>
         ),
       },
       registered_at: {
@@ -49,9 +49,9 @@ export function useCallbackColumns(): Record<Name, Column<Callback>> {
         header: t("field.registered_at"),
         width: 110,
         cell: (c) => (
-          <Text size="sm" title={times.dateTime(c.registered_at)}>
+          <time dateTime={c.registered_at} title={times.dateTime(c.registered_at)}>
             {times.short(c.registered_at)}
-          </Text>
+          </time>
         ),
       },
       remote_number: {

@@ -1,4 +1,3 @@
-import { ActionIcon } from "@mantine/core";
 import { notifications } from "@mantine/notifications";
 import { IconPlayerPlayFilled, IconPlayerStopFilled } from "@tabler/icons-react";
 import { useQueryClient } from "@tanstack/react-query";
@@ -7,6 +6,7 @@ import { useTranslation } from "react-i18next";
 import type { Callback } from "../api/types";
 import { errorText } from "../ui/ErrorMessage";
 import { playerOf, playFor, stopFor, useStatusFor } from "./active";
+import classes from "./PlayButton.module.css";
 import { playableOf } from "./recordings";
 import "./texts";
 
@@ -44,14 +44,14 @@ export function PlayButton({ callback, tabIndex }: { callback: Callback; tabInde
   const running = status === "playing" || status === "loading";
   const label = t(running ? "stopOf" : "playOf", { id: callback.id });
   return (
-    <ActionIcon
-      size={26}
-      variant={running ? "filled" : "default"}
-      radius="xl"
+    <button
+      type="button"
+      className={classes.button}
+      data-running={running || undefined}
+      aria-busy={looking || status === "loading"}
       tabIndex={tabIndex}
       aria-label={label}
       title={label}
-      loading={looking || status === "loading"}
       onClick={(event) => {
         event.stopPropagation();
         if (running) return stopFor(callback.id);
@@ -59,7 +59,7 @@ export function PlayButton({ callback, tabIndex }: { callback: Callback; tabInde
         void play(callback).finally(() => setLooking(false));
       }}
     >
-      {running ? <IconPlayerStopFilled size={16} aria-hidden /> : <IconPlayerPlayFilled size={16} aria-hidden />}
-    </ActionIcon>
+      {running ? <IconPlayerStopFilled size={14} aria-hidden /> : <IconPlayerPlayFilled size={14} aria-hidden />}
+    </button>
   );
 }

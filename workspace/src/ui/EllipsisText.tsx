@@ -1,26 +1,26 @@
-import { Text, type TextProps, Tooltip } from "@mantine/core";
+import { Tooltip } from "@mantine/core";
 import { useRef, useState } from "react";
+import classes from "./EllipsisText.module.css";
 
-/** A text that is cut where it does not fit. Pointing at it shows the whole, when it was cut. */
-export function EllipsisText({ children, lines = 1, ...props }: { children: string; lines?: number } & TextProps) {
-  const ref = useRef<HTMLParagraphElement>(null);
+/**
+ * A text of one line that is cut where it does not fit. Pointing at it shows the whole, when it was cut. Long tables have
+ * a thousand of these, so each is one plain element until somebody points at it.
+ */
+export function EllipsisText({ children, fw }: { children: string; fw?: number }) {
+  const ref = useRef<HTMLSpanElement>(null);
   const [cut, setCut] = useState(false);
-  const measure = () => {
-    const e = ref.current;
-    if (e) setCut(e.scrollWidth > e.clientWidth || e.scrollHeight > e.clientHeight + 1);
-  };
+  const measure = () => setCut(ref.current !== null && ref.current.scrollWidth > ref.current.clientWidth);
   return (
-    <Tooltip label={children} disabled={!cut} multiline maw={480} openDelay={300} withinPortal>
-      <Text
-        ref={ref}
-        size="sm"
-        {...(lines === 1 ? { truncate: true } : { lineClamp: lines })}
-        onMouseEnter={measure}
-        onFocus={measure}
-        {...props}
-      >
-        {children}
-      </Text>
-    </Tooltip>
+    // biome-ignore lint/a11y/noStaticElementInteractions: pointing at it does nothing but show what it says already
+    <span
+      ref={ref}
+      className={classes.text}
+      style={{ fontWeight: fw }}
+      onMouseEnter={measure}
+      onMouseLeave={() => setCut(false)}
+    >
+      {children}
+      {cut && <Tooltip target={ref} label={children} opened multiline maw={480} withinPortal />}
+    </span>
   );
 }
