@@ -75,7 +75,8 @@ func benchSite(b *testing.B) (*postgres.DB, site) {
 // BenchmarkLists measures pages of the lists of callbacks and calls, each in
 // turns with reading one callback by its ID. It reports the median and the
 // 99th percentile of the quietest fifth, and how many readings of one callback
-// they are, and shows the indexes that the plans use.
+// // they are, and shows the indexes that the plans use. The best of all beside
+// the best read is what is left on a machine that is never quiet.
 func BenchmarkLists(b *testing.B) {
 	db, s := benchSite(b)
 	m := &measuring{count: s.callbacks, service: callbacks.NewService(db.Callbacks(), callbacks.Options{
@@ -162,12 +163,14 @@ func (m *measuring) measure(b *testing.B, name string, f func(ctx context.Contex
 			}))
 			times = append(times, timed(b, func() error { return f(b.Context()) }))
 		}
+		best := float64(slices.Min(times)) / float64(slices.Min(reads))
 		reads, times = quietest(reads, times)
 		median, high := len(times)/2, len(times)*99/100
 		b.ReportMetric(float64(times[median].Microseconds()), "p50-µs")
 		b.ReportMetric(float64(times[high].Microseconds()), "p99-µs")
 		b.ReportMetric(float64(times[median])/float64(reads[median]), "p50-reads")
 		b.ReportMetric(float64(times[high])/float64(reads[high]), "p99-reads")
+		b.ReportMetric(best, "best-reads")
 		b.ReportMetric(0, "ns/op")
 	})
 }
