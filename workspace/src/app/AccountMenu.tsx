@@ -28,7 +28,7 @@ export function AccountMenu() {
         <Button
           variant="default"
           size="sm"
-          maw={220}
+          maw={180}
           leftSection={<IconUser size={16} aria-hidden />}
           rightSection={<IconChevronDown size={14} aria-hidden />}
           aria-label={t("account.menu", { name })}

@@ -32,7 +32,7 @@ export function Shell() {
       <AppShell.Header>
         <Group h="100%" px="md" justify="space-between" wrap="nowrap">
           <Group gap="xs" wrap="nowrap" component="nav" aria-label={t("nav.label")}>
-            <Text fw={700} mr="sm">
+            <Text fw={700} mr="sm" className={classes.product ?? ""}>
               {t("product")}
             </Text>
             {mine.map((screen) => (

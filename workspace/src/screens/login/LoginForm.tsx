@@ -70,6 +70,7 @@ export function LoginForm({ account }: { account?: string }) {
               <Button
                 size="compact-sm"
                 variant="default"
+                flex="none"
                 aria-label={t("demoUse", { name: demo.display_name })}
                 disabled={attempt.isPending}
                 onClick={() => attempt.mutate({ name: demo.name, password: demo.password })}
