@@ -52,7 +52,7 @@ function Gaps() {
   if (gaps.isPending) return <Loader aria-label={t("common:loading")} />;
   if (gaps.isError) return <ErrorMessage error={gaps.error} retry={() => void gaps.refetch()} />;
   const items = gaps.data.pages.flatMap((page) => page.items);
-  if (items.length === 0) return <EmptyState icon={IconCheck} title={t("nodes.noGaps")} hint={t("nodes.gapsHint")} />;
+  if (items.length === 0) return <EmptyState icon={IconCheck} title={t("nodes.noGaps")} hint={t("nodes.noGapsHint")} />;
   return (
     <Stack gap="sm" align="flex-start">
       <Table aria-label={t("nodes.gaps")}>
