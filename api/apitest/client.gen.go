@@ -499,6 +499,10 @@ type Call struct {
 	// TalkSeconds From the first answer until the end; null when nobody answered and while the call goes on.
 	TalkSeconds *float64 `json:"talk_seconds"`
 
+	// Unsettled Whether a part of the call fell into a gap that is not settled yet:
+	// what is told here may still change.
+	Unsettled bool `json:"unsettled"`
+
 	// WaitSeconds From the start until a person answered, or until the end when nobody did; null while waiting.
 	WaitSeconds *float64 `json:"wait_seconds"`
 }
@@ -597,6 +601,10 @@ type CallDetail struct {
 	// TalkSeconds From the first answer until the end; null when nobody answered and while the call goes on.
 	TalkSeconds *float64 `json:"talk_seconds"`
 
+	// Unsettled Whether a part of the call fell into a gap that is not settled yet:
+	// what is told here may still change.
+	Unsettled bool `json:"unsettled"`
+
 	// WaitSeconds From the start until a person answered, or until the end when nobody did; null while waiting.
 	WaitSeconds *float64 `json:"wait_seconds"`
 }
@@ -640,7 +648,10 @@ type Callback struct {
 	// Origin By an agent (手動登録), or by the dialplan (自動登録).
 	Origin Origin `json:"origin"`
 
-	// Recording Which kind of recording there is to play, if any.
+	// Recording Which kind of recording can be played now; null for none. Of both
+	// kinds `message` is named. It changes without a new `version`, when
+	// a recording becomes ready or is no longer kept; the event stream
+	// tells of it.
 	Recording    *string   `json:"recording"`
 	RegisteredAt time.Time `json:"registered_at"`
 
@@ -718,7 +729,10 @@ type CallbackDetail struct {
 	// OtherOpenCallbacks How many other open callbacks the number has at the call center.
 	OtherOpenCallbacks int `json:"other_open_callbacks"`
 
-	// Recording Which kind of recording there is to play, if any.
+	// Recording Which kind of recording can be played now; null for none. Of both
+	// kinds `message` is named. It changes without a new `version`, when
+	// a recording becomes ready or is no longer kept; the event stream
+	// tells of it.
 	Recording    *string   `json:"recording"`
 	RegisteredAt time.Time `json:"registered_at"`
 
@@ -882,14 +896,30 @@ type FieldProblem struct {
 // FromVersion The version that the change was made from.
 type FromVersion = int
 
-// Gap An interval in which a node's events were not seen.
+// Gap An interval in which a node's events were not seen, and how it was
+// settled what happened to calls meanwhile.
 type Gap struct {
+	// Calls How many stored calls overlapped the gap when it was settled; 0 before.
+	Calls      int       `json:"calls"`
 	From       time.Time `json:"from"`
 	GapSeconds *float64  `json:"gap_seconds"`
 	Node       string    `json:"node"`
 
+	// RepairedCalls How often a call was completed, so far.
+	RepairedCalls int `json:"repaired_calls"`
+
+	// Settled How it was settled. `cel`: by Asterisk's channel event log.
+	// `unrepaired`: there is none, so calls whose end was not seen stay
+	// `unknown` and calls that began and ended in the gap are missing.
+	// Null while the gap lasts, and until it is settled.
+	Settled   *string    `json:"settled"`
+	SettledAt *time.Time `json:"settled_at"`
+
 	// To Null while the gap lasts.
 	To *time.Time `json:"to"`
+
+	// UnknownCalls Of how many of `calls` the end is not known.
+	UnknownCalls int `json:"unknown_calls"`
 
 	// Why A kebab-case word such as `connection-lost`.
 	Why string `json:"why"`
@@ -1401,7 +1431,10 @@ type RegisteredCallback struct {
 	// OtherOpenCallbacks How many other open callbacks of the number there are that the caller may see.
 	OtherOpenCallbacks int `json:"other_open_callbacks"`
 
-	// Recording Which kind of recording there is to play, if any.
+	// Recording Which kind of recording can be played now; null for none. Of both
+	// kinds `message` is named. It changes without a new `version`, when
+	// a recording becomes ready or is no longer kept; the event stream
+	// tells of it.
 	Recording    *string   `json:"recording"`
 	RegisteredAt time.Time `json:"registered_at"`
 
@@ -2594,7 +2627,8 @@ type ClientInterface interface {
 	// ListGaps Lists the intervals in which a PBX node's events were not seen
 	//
 	// Newest first, those too of nodes that the configuration no longer has.
-	// Calls of that time may be missing or lack details.
+	// Until a gap is settled, calls of that time may be missing, and those
+	// that are there may still change.
 	//
 	// Corresponds with GET /gaps (the `ListGaps` operationId).
 	ListGaps(ctx context.Context, params *ListGapsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -3416,7 +3450,8 @@ func (c *Client) StreamEvents(ctx context.Context, params *StreamEventsParams, r
 // ListGaps Lists the intervals in which a PBX node's events were not seen
 //
 // Newest first, those too of nodes that the configuration no longer has.
-// Calls of that time may be missing or lack details.
+// Until a gap is settled, calls of that time may be missing, and those
+// that are there may still change.
 //
 // Corresponds with GET /gaps (the `ListGaps` operationId).
 func (c *Client) ListGaps(ctx context.Context, params *ListGapsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -7417,7 +7452,8 @@ type ClientWithResponsesInterface interface {
 	// ListGapsWithResponse Lists the intervals in which a PBX node's events were not seen
 	//
 	// Newest first, those too of nodes that the configuration no longer has.
-	// Calls of that time may be missing or lack details.
+	// Until a gap is settled, calls of that time may be missing, and those
+	// that are there may still change.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -12542,7 +12578,8 @@ func (c *ClientWithResponses) StreamEventsWithResponse(ctx context.Context, para
 // ListGapsWithResponse Lists the intervals in which a PBX node's events were not seen
 //
 // Newest first, those too of nodes that the configuration no longer has.
-// Calls of that time may be missing or lack details.
+// Until a gap is settled, calls of that time may be missing, and those
+// that are there may still change.
 //
 // Returns a wrapper object for the known response body format(s).
 //
