@@ -48,6 +48,8 @@ export default defineConfig({
     outDir: dist,
     emptyOutDir: false,
     manifest: true,
+    // A style that could not be fetched, the server being away, would not be asked for again with its screen.
+    cssCodeSplit: false,
     // Fonts and pictures inlined as data: URLs would widen the content security policy.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },

@@ -20,10 +20,14 @@ test("a daemon that was away shows, and what happened meanwhile appears without 
   try {
     await expect(page.getByText("サーバとの接続が切れています")).toBeVisible();
     await office.talk("2002", "2002", "0399990002");
+    // Its program and its records are yet to be fetched.
+    await page.getByRole("link", { name: "折り返し呼一覧" }).click();
   } finally {
     await office.daemon(true);
   }
   await expect(page.getByText("再接続しました")).toBeVisible({ timeout: 30_000 });
+  await expect(page.getByRole("heading", { level: 1, name: "折り返し呼一覧" })).toBeVisible();
+  await page.getByRole("link", { name: "応対一覧", exact: true }).click();
   await office.talk("2002", "2002", "0399990003");
   await expect(page.getByRole("row", { name: "0399990003" })).toContainText("応答");
 });

@@ -8,10 +8,11 @@ import { ConfirmProvider } from "../ui/confirm";
 import { ErrorMessage } from "../ui/ErrorMessage";
 import { ShortcutProvider } from "../ui/shortcuts";
 import { cssVariables, theme } from "../ui/theme";
+import { load } from "./load";
 import { Loading, Shell } from "./Shell";
 
-const Login = lazy(() => import("../screens/login"));
-const SessionEnded = lazy(() => import("../screens/login/SessionEnded"));
+const Login = lazy(() => load(() => import("../screens/login")));
+const SessionEnded = lazy(() => load(() => import("../screens/login/SessionEnded")));
 
 /** The whole page. nonce is what the content security policy asks of style elements that are made at run time. */
 export function App({ queries, nonce }: { queries: QueryClient; nonce: string }) {

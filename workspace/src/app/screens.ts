@@ -1,6 +1,7 @@
 import { IconDashboard, IconHeadset, IconHistory, IconPhoneCall, IconSettings } from "@tabler/icons-react";
 import { type ComponentType, lazy } from "react";
 import type { Role } from "../api/types";
+import { load } from "./load";
 
 /**
  * A screen of the page. Its module is loaded when it is first opened, exports the screen as default, and adds its own
@@ -21,34 +22,34 @@ export const screens: Screen[] = [
     path: "/contacts",
     roles: ["agent", "supervisor", "admin"],
     icon: IconHeadset,
-    component: lazy(() => import("../screens/contacts")),
+    component: lazy(() => load(() => import("../screens/contacts"))),
   },
   {
     name: "callbacks",
     path: "/callbacks",
     roles: ["agent", "supervisor", "admin"],
     icon: IconPhoneCall,
-    component: lazy(() => import("../screens/callbacks")),
+    component: lazy(() => load(() => import("../screens/callbacks"))),
   },
   {
     name: "history",
     path: "/history",
     roles: ["supervisor", "admin"],
     icon: IconHistory,
-    component: lazy(() => import("../screens/history")),
+    component: lazy(() => load(() => import("../screens/history"))),
   },
   {
     name: "monitor",
     path: "/monitor",
     roles: ["supervisor", "admin"],
     icon: IconDashboard,
-    component: lazy(() => import("../screens/monitor")),
+    component: lazy(() => load(() => import("../screens/monitor"))),
   },
   {
     name: "admin",
     path: "/admin",
     roles: ["supervisor", "admin"],
     icon: IconSettings,
-    component: lazy(() => import("../screens/admin")),
+    component: lazy(() => load(() => import("../screens/admin"))),
   },
 ];

@@ -1,6 +1,7 @@
 import { useComputedColorScheme } from "@mantine/core";
 import { useReducedMotion } from "@mantine/hooks";
 import { useEffect, useRef } from "react";
+import { load } from "../app/load";
 import type { Player } from "./player";
 
 interface Shape {
@@ -19,7 +20,7 @@ export function Waveform({ player, shape }: { player: Player; shape: Shape }) {
     const colour = (name: string) => getComputedStyle(element).getPropertyValue(`--mantine-color-${name}`).trim();
     let gone = false;
     let remove = () => {};
-    void import("wavesurfer.js").then(({ default: WaveSurfer }) => {
+    const begin = ({ default: WaveSurfer }: typeof import("wavesurfer.js")) => {
       if (gone) return;
       const nonce = document.querySelector<HTMLMetaElement>('meta[name="csp-nonce"]')?.content ?? "";
       const wave = WaveSurfer.create({
@@ -61,7 +62,9 @@ export function Waveform({ player, shape }: { player: Player; shape: Shape }) {
         cancelAnimationFrame(frame);
         wave.destroy();
       };
-    });
+    };
+    // Without it there is no picture; the keys and buttons work all the same.
+    load(() => import("wavesurfer.js")).then(begin, () => {});
     return () => {
       gone = true;
       remove();
