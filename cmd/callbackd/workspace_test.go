@@ -119,6 +119,7 @@ func (o *office) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("POST /call", command(o.call))
 	mux.Handle("POST /answer", command(o.answer))
+	mux.Handle("POST /hear", command(o.hear))
 	mux.Handle("POST /hangup", command(o.hangUp))
 	mux.Handle("POST /daemon", command(o.runDaemon))
 	return mux
@@ -167,7 +168,9 @@ func (o *office) call(ctx context.Context, how callCommand) (string, error) {
 	return o.keep(call), nil
 }
 
-// answer has a phone answer the call that rings on it, or is going to. Calls
+// answer has a phone answer the call that rings on it, or is going to, and
+// returns when the two hear each other: a PBX that learns that the caller has
+// left before it has connected them sees a call that nobody answered. Calls
 // that rang and were answered elsewhere are passed over.
 func (o *office) answer(ctx context.Context, how struct{ Phone string }) (string, error) {
 	phone := o.phones[how.Phone]
@@ -178,10 +181,11 @@ func (o *office) answer(ctx context.Context, how struct{ Phone string }) (string
 		select {
 		case call := <-phone.Incoming():
 			err := call.Answer(ctx)
-			select {
-			case <-call.Done():
+			if err == nil {
+				err = until(ctx, func() bool { _, level := call.DominantTone(); return level > 0.5 || isOver(call) })
+			}
+			if isOver(call) {
 				continue
-			default:
 			}
 			if err != nil {
 				return "", fmt.Errorf("answer on %s: %w", how.Phone, err)
@@ -193,15 +197,63 @@ func (o *office) answer(ctx context.Context, how struct{ Phone string }) (string
 	}
 }
 
+// hear waits until an end of a call has heard so many seconds of it.
+func (o *office) hear(ctx context.Context, how struct {
+	Call    string
+	Seconds float64
+},
+) (string, error) {
+	call, err := o.called(how.Call)
+	if err != nil {
+		return "", err
+	}
+	err = until(ctx, func() bool { return call.Heard().Audio.Seconds() >= how.Seconds || isOver(call) })
+	if err == nil && isOver(call) {
+		err = fmt.Errorf("call %s ended after %v", how.Call, call.Heard().Audio)
+	}
+	return how.Call, err
+}
+
+// until waits for what is not signalled.
+func until(ctx context.Context, holds func() bool) error {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for !holds() {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return nil
+}
+
+func isOver(call *sip.Call) bool {
+	select {
+	case <-call.Done():
+		return true
+	default:
+		return false
+	}
+}
+
 // hangUp ends a call, and returns when the PBX has seen it.
 func (o *office) hangUp(ctx context.Context, how struct{ Call string }) (string, error) {
-	o.mu.Lock()
-	call := o.calls[how.Call]
-	o.mu.Unlock()
-	if call == nil {
-		return "", fmt.Errorf("there is no call %q", how.Call)
+	call, err := o.called(how.Call)
+	if err != nil {
+		return "", err
 	}
 	return how.Call, call.Hangup(ctx)
+}
+
+// called returns the end of a call that has a name.
+func (o *office) called(name string) (*sip.Call, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if call := o.calls[name]; call != nil {
+		return call, nil
+	}
+	return nil, fmt.Errorf("there is no call %q", name)
 }
 
 // keep names a call.

@@ -10,19 +10,28 @@ export class Office {
     return this.tell("call", { from: "outside", number: "0312345678", ...how, to });
   }
 
-  /** Has an agent's phone answer the call that rings, or is going to. Returns the name of its end of the call. */
+  /**
+   * Has an agent's phone answer the call that rings, or is going to, and returns when the two hear each other: the name
+   * of the agent's end of the call.
+   */
   answer(phone: string): Promise<string> {
     return this.tell("answer", { phone });
+  }
+
+  /** Waits until an end of a call has heard so many seconds of it, which its recording then has too. */
+  async hear(call: string, seconds: number): Promise<void> {
+    await this.tell("hear", { call, seconds });
   }
 
   async hangUp(call: string): Promise<void> {
     await this.tell("hangup", { call });
   }
 
-  /** Has an agent answer a call from outside, talk for a moment, and the caller hang up. */
-  async talk(to: string, phone: string, number?: string): Promise<void> {
-    const call = await this.call(to, number === undefined ? {} : { number });
-    await this.answer(phone);
+  /** Has an agent answer a call from outside, talk for a moment, or some seconds, and the caller hang up. */
+  async talk(to: string, phone: string, number: string, seconds = 0): Promise<void> {
+    const call = await this.call(to, { number });
+    const answered = await this.answer(phone);
+    await this.hear(answered, seconds);
     await this.hangUp(call);
   }
 

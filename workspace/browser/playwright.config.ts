@@ -9,7 +9,8 @@ export default defineConfig({
   outputDir: "../artefacts/results",
   timeout: 120_000,
   expect: { timeout: 15_000 },
-  // Scenarios share phones, which ring for one call at a time.
+  // Scenarios share phones, which ring for one call at a time, and the calls of those before them stay: each has
+  // numbers of its own, by which it finds what is its.
   workers: 1,
   fullyParallel: false,
   forbidOnly: true,
@@ -21,6 +22,8 @@ export default defineConfig({
     // Not the site's: times must be those of the site wherever the browser is.
     timezoneId: "America/New_York",
     viewport: { width: 1280, height: 800 },
+    // What is being faded in has no contrast yet, and may be clicked before it is where it will be.
+    contextOptions: { reducedMotion: "reduce" },
     screenshot: "only-on-failure",
     launchOptions: {
       executablePath: process.env.CALLBACKD_CHROMIUM ?? "/usr/bin/chromium",
