@@ -182,9 +182,8 @@ func detailOf(c Call, call *callcenter.Call) CallDetail {
 		Outcome: c.Outcome, Reason: c.Reason,
 		StartedAt: c.StartedAt, AnsweredAt: c.AnsweredAt, EndedAt: c.EndedAt,
 		WaitSeconds: c.WaitSeconds, TalkSeconds: c.TalkSeconds, MergedInto: c.MergedInto, Unsettled: c.Unsettled,
-		Recordings: orEmpty(call.Recordings),
-		Receipt:    signalsOf(call.Receipt),
-		Legs:       legs,
+		Receipt: signalsOf(call.Receipt),
+		Legs:    legs,
 	}
 }
 

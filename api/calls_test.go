@@ -147,7 +147,6 @@ func TestGetCall_ShowsReceiptAndLegs(t *testing.T) {
 		"outcome": "answered", "reason": "agent-answered",
 		"started_at": "2026-11-20T01:06:19.012Z", "answered_at": "2026-11-20T01:06:24.512Z", "ended_at": "2026-11-20T01:07:24.512Z",
 		"wait_seconds": 5.5, "talk_seconds": 60.0, "unsettled": false, "merged_into": nil,
-		"recordings": []any{"/var/spool/asterisk/recording/cc.wav"},
 		"receipt": []any{map[string]any{
 			"at": "2026-11-20T01:06:19.012Z", "event": "ChannelDialplan", "channel": "c1", "rule": "call_center_queue",
 			"kind": "call_center", "call_center": "support", "value": "support", "merged_from": nil,

@@ -20,6 +20,9 @@ var harmless = []string{
 	"application/json", "application/problem+json", "application/yaml", "text/event-stream", "text/html", "text/css", "text/csv",
 }
 
+// pbxFolder holds the recordings of the tests' calls.
+const pbxFolder = "/var/spool/asterisk/recording"
+
 // checkNoDownload fails for an answer that is a recording to save, or that
 // leads to one. Every answer of all tests of the API passes through it.
 func checkNoDownload(request *http.Request, response *http.Response, body []byte) error {
@@ -45,6 +48,9 @@ func checkNoDownload(request *http.Request, response *http.Response, body []byte
 	}
 	if !isSound && looksLikeSound(body) {
 		return fmt.Errorf("download: %s %s answers with sound under another name", request.Method, route)
+	}
+	if bytes.Contains(body, []byte(pbxFolder)) {
+		return fmt.Errorf("download: %s %s tells where recordings lie", request.Method, route)
 	}
 	return nil
 }

@@ -116,7 +116,7 @@ func (w *world) sql(statement string, args ...any) {
 func (w *world) recording(n, seconds int) recording.ID {
 	w.t.Helper()
 	call := centerCall(n, "support")
-	call.Recordings = []string{fmt.Sprintf("/var/spool/asterisk/recording/%d.wav", n)}
+	call.Recordings = []string{fmt.Sprintf("%s/%d.wav", pbxFolder, n)}
 	w.save(call)
 	list, err := w.db.Recordings().ListByCall(context.Background(), call.RequestID)
 	if err != nil || len(list) != 1 {

@@ -378,7 +378,7 @@ func centerCall(n int, callCenter string) callcenter.Call {
 		RemoteNumber: remoteNumber, LocalNumber: "7001", Agent: "PJSIP/2001", Agents: []string{"PJSIP/2001"},
 		State: callcenter.StateEnded, Outcome: callcenter.Outcome{Result: callcenter.ResultAnswered, Reason: "agent-answered"},
 		StartedAt: begin, AnsweredAt: &answered, EndedAt: &ended, LastEventAt: ended,
-		Recordings: []string{"/var/spool/asterisk/recording/cc.wav"},
+		Recordings: []string{pbxFolder + "/cc.wav"},
 		Receipt: []callcenter.Signal{{
 			At: begin, Event: "ChannelDialplan", Channel: "c1", Rule: callcenter.RuleCallCenterQueue,
 			Kind: callcenter.KindCallCenter, CallCenter: callCenter, Value: callCenter,

@@ -587,9 +587,6 @@ type CallDetail struct {
 	// Receipt What was seen that says what kind of call it is, in order.
 	Receipt []Signal `json:"receipt"`
 
-	// Recordings The files on the PBX that record the call.
-	Recordings []string `json:"recordings"`
-
 	// RemoteNumber The other party's number; null when withheld (非通知).
 	RemoteNumber *string `json:"remote_number"`
 
