@@ -11,7 +11,8 @@ type Phase string
 // The phases.
 const (
 	// PhaseWaiting: the call has one party, who talks to nobody. It may be
-	// queued, be told something, or have been sent on by an agent who left.
+	// queued, be told something, or have been sent on by an agent who left. Who
+	// leaves a message or asks for a callback waits no longer.
 	PhaseWaiting Phase = "waiting"
 	// PhaseTalking: somebody has answered, and both parties are there.
 	PhaseTalking Phase = "talking"
@@ -44,10 +45,7 @@ type Phone struct {
 // Activity is what goes on in a call at this moment: what the real-time
 // monitor counts. It is zero when a call has ended.
 //
-// It is worked out from channels alone. Asterisk sends no event when a caller
-// leaves a queue for another application, so who was sent on to an
-// announcement or a mailbox waits still; and a conversation that is on hold is
-// one.
+// A conversation that is on hold is one.
 type Activity struct {
 	// Phase is empty for calls that are no call-center calls, and for outgoing
 	// ones that nobody has answered: nobody waits for us in them.
@@ -103,12 +101,33 @@ func (c *call) called(l *leg) bool {
 
 // waits reports whether a party that is alone in a call-center call waits to
 // be answered. A phone that calls out in a call center's name does not, nor
-// does an agent whose caller has left.
+// does an agent whose caller has left, nor a caller who leaves a message.
 func (c *call) waits(party *leg) bool {
+	if !party.leftAt.IsZero() && !party.soughtAt.After(party.leftAt) {
+		return false
+	}
 	if c.called(party) && party.Trunk {
 		return true
 	}
 	return (c.called(party) || party.Trunk) && c.has(RuleCallCenterQueue, RuleCallCenterExtension)
+}
+
+// messageApplications take a message from a caller, whom nobody will answer
+// then.
+var messageApplications = map[string]bool{"voicemail": true, "minivmrecord": true, "record": true}
+
+// sought notes that the dialplan looks for somebody who talks to a channel's
+// party, left that it has the party leave a message or ask for a callback.
+func (t *Tracker) sought(ch *channel, at time.Time) { t.latest(ch, &ch.leg.soughtAt, at) }
+func (t *Tracker) left(ch *channel, at time.Time)   { t.latest(ch, &ch.leg.leftAt, at) }
+
+// latest sets *last to at when that is later than what is there, so that late
+// and repeated events make no difference.
+func (t *Tracker) latest(ch *channel, last *time.Time, at time.Time) {
+	if at.After(*last) {
+		*last = at
+		t.touch(ch.call, at)
+	}
 }
 
 // waitsAt returns where the call waits and since when: since it came to the

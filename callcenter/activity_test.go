@@ -122,6 +122,49 @@ func TestTracker_ActivitySinceWhen(t *testing.T) {
 	s.is("")
 }
 
+// Who leaves a message, or asks for a callback, waits for nobody, until the
+// dialplan leads back to the queue.
+func TestTracker_ActivityOfWhoLeavesAMessage(t *testing.T) {
+	t.Parallel()
+	for _, app := range []struct{ name, data string }{
+		{"VoiceMail", "7001@default,u"}, {"MinivmRecord", "desk@example.com"}, {"Record", "/var/messages/1.wav,3,60"},
+		{"Stasis", "callbackd,register,7001,message"}, {"Stasis", "callbackd,register,7009"},
+	} {
+		t.Run(app.name, func(t *testing.T) {
+			t.Parallel()
+			plan := tracePlan()
+			plan.Application = "callbackd"
+			s := newScript(t, plan)
+			caller := s.arrives("0", "PJSIP/trunk-1", "0312345678", "from-trunk", "7001") // 0 and 1
+			s.runs(&caller, "Queue", "support,t,,,30")                                    // 2
+			s.runs(&caller, app.name, app.data)
+			s.is("nothing")
+			s.apply(ari.Event{Type: ari.ChannelStateChange, Channel: caller})
+			s.is("nothing")
+			s.runs(&caller, "Playback", "thank-you")
+			s.is("nothing")
+			s.runs(&caller, "Queue", "support,t,,,30")
+			s.is("waiting support@0.0")
+			s.runs(&caller, app.name, app.data)
+			s.is("nothing")
+			s.runs(&caller, "Queue", "sales,t")
+			s.is("waiting sales@7.0")
+		})
+	}
+	t.Run("sent there by an agent", func(t *testing.T) {
+		t.Parallel()
+		s := newScript(t, tracePlan())
+		caller := s.arrives("0", "PJSIP/trunk-1", "0312345678", "from-trunk", "7001")
+		s.runs(&caller, "Queue", "support,t")
+		agent := s.rings(&caller, "1", "PJSIP/2001-2")
+		s.dials(&caller, &agent, "ANSWER")
+		s.runs(&caller, "VoiceMail", "2002@default")
+		s.is("talking support@5.0, 2001 talking@5.0") // until the agent's channel has ended
+		s.ends(&agent)
+		s.is("nothing")
+	})
+}
+
 func TestTracker_ActivityOfPhones(t *testing.T) {
 	t.Parallel()
 	t.Run("rung by a queue through Local channels", func(t *testing.T) {

@@ -71,10 +71,16 @@ func (t *Tracker) dialplan(ch *channel, ev *ari.Event) {
 // application takes in which application a channel runs, and what follows
 // from it for the kind of the call.
 func (t *Tracker) application(ch *channel, app, data string, ev *ari.Event) {
-	switch name := strings.ToLower(app); {
+	name := strings.ToLower(app)
+	if messageApplications[name] {
+		t.left(ch, ev.Timestamp)
+	}
+	switch {
 	case name == "queue":
+		t.sought(ch, ev.Timestamp)
 		t.sign(ch, t.plan.queue(argument(data, 0)), ev)
 	case name == "dial" || name == "page" || name == "retrydial":
+		t.sought(ch, ev.Timestamp)
 		if ch.call.dialledExten == "" && ch.exten != "" {
 			ch.call.dialledExten, ch.call.dialledExtenAt = ch.exten, ev.Timestamp
 			t.touch(ch.call, ev.Timestamp)
@@ -87,6 +93,7 @@ func (t *Tracker) application(ch *channel, app, data string, ev *ari.Event) {
 		}
 	case name == "stasis":
 		if s, ok := t.plan.stasis(data); ok {
+			t.left(ch, ev.Timestamp)
 			t.sign(ch, s, ev)
 		}
 	case ivrApplications[name]:

@@ -60,6 +60,10 @@ type leg struct {
 	moved bool
 	// upAt is when the leg's channel was first seen to be answered.
 	upAt *time.Time
+	// soughtAt is when the dialplan last looked for somebody to talk to the
+	// leg's party, leftAt when it last had it leave a message or ask for a
+	// callback.
+	soughtAt, leftAt time.Time
 	// roughly says that AnsweredAt is not Dial's word: a phone that picked a
 	// call up has none, and a snapshot does not tell since when.
 	roughly bool

@@ -842,9 +842,8 @@ type Desk struct {
 	Unassigned int `json:"unassigned"`
 
 	// Waiting Callers who talk to nobody now: queued, listening to an
-	// announcement, or sent on by an agent and not yet answered. Asterisk
-	// does not tell when a caller leaves a queue for another application,
-	// so one who is led to a mailbox counts until the end.
+	// announcement, or sent on by an agent and not yet answered. Who
+	// leaves a message or asks for a callback does not wait any more.
 	Waiting int `json:"waiting"`
 }
 
