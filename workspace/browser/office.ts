@@ -74,6 +74,34 @@ export class Person {
     return page.evaluate(() => (window as unknown as { shown: Shown[] }).shown);
   }
 
+  /** Clicks on the last notification. */
+  async clickNotification(): Promise<void> {
+    await this.page.evaluate(() =>
+      (window as unknown as { lastShown: Notification }).lastShown.onclick?.(new Event("click")),
+    );
+  }
+
+  /** Where each recording is that the page has played, in seconds. */
+  positions(): Promise<number[]> {
+    return this.page.evaluate(() =>
+      (window as unknown as { sounds: HTMLAudioElement[] }).sounds.map((sound) => sound.currentTime),
+    );
+  }
+
+  /** The count of open callbacks that are theirs, which stands before the title. */
+  async mine(): Promise<number> {
+    return Number(/^\((\d+)\) /.exec(await this.page.title())?.[1] ?? 0);
+  }
+
+  /** Registers a callback for the call of a number, by the + of its detail, and returns its ID. */
+  async register(number: string): Promise<string> {
+    await this.page.getByRole("link", { name: "応対一覧", exact: true }).click();
+    await this.page.getByRole("row", { name: number }).click();
+    await this.page.getByRole("button", { name: "折り返し呼を登録" }).click();
+    await expect(this.page).toHaveURL(/\/callbacks\/\d+/);
+    return /\d+/.exec(new URL(this.page.url()).pathname)?.[0] ?? "";
+  }
+
   /** Keeps a picture of the page among the artefacts, which are not committed. */
   async picture(name: string): Promise<void> {
     await this.page.screenshot({ path: path.join(import.meta.dirname, "../artefacts", `${name}.png`) });
@@ -99,6 +127,7 @@ export const test = base.extend<Fixtures>({
     await use(async (name) => {
       const context = await browser.newContext({ permissions: ["notifications"] });
       await context.addInitScript(noteNotifications);
+      await context.addInitScript(noteSounds);
       const page = await context.newPage();
       page.on("pageerror", (error) => faults.push(`${name}: ${error.message}`));
       page.on("console", (message) => {
@@ -134,6 +163,18 @@ function noteNotifications(): void {
     close(): void {}
   }
   Object.assign(window, { shown, Notification: Noted });
+}
+
+/** The players of a page are not in its document; each is noted as sounds. */
+function noteSounds(): void {
+  const sounds: HTMLAudioElement[] = [];
+  class Noted extends Audio {
+    constructor(source?: string) {
+      super(source);
+      sounds.push(this);
+    }
+  }
+  Object.assign(window, { sounds, Audio: Noted });
 }
 
 export { expect };
