@@ -127,8 +127,11 @@ func TestTracker_ActivitySinceWhen(t *testing.T) {
 func TestTracker_ActivityOfWhoLeavesAMessage(t *testing.T) {
 	t.Parallel()
 	for _, app := range []struct{ name, data string }{
-		{"VoiceMail", "7001@default,u"}, {"MinivmRecord", "desk@example.com"}, {"Record", "/var/messages/1.wav,3,60"},
-		{"Stasis", "callbackd,register,7001,message"}, {"Stasis", "callbackd,register,7009"},
+		{"VoiceMail", "7001@default,u"},
+		{"MinivmRecord", "desk@example.com"},
+		{"Record", "/var/messages/1.wav,3,60"},
+		{"Stasis", "callbackd,register,7001,message"},
+		{"Stasis", "callbackd,register,7009"},
 	} {
 		t.Run(app.name, func(t *testing.T) {
 			t.Parallel()
