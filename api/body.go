@@ -69,10 +69,22 @@ func checkBody(op *operation, r *http.Request, lang Language) ([]FieldProblem, e
 }
 
 // dateTime refuses times that look right and do not exist.
-var dateTime = openapi3.NewCallbackValidator(func(text string) error {
-	_, err := time.Parse(time.RFC3339, text)
-	return err
-})
+var dateTime = openapi3.NewCallbackValidator(checkTime)
+
+// errYear refuses a time that could be read and not be written again.
+var errYear = errors.New("the year in UTC is none of 0000 to 9999")
+
+// checkTime checks a text of the format date-time.
+func checkTime(text string) error {
+	t, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return err
+	}
+	if year := t.UTC().Year(); year < 0 || year > 9999 {
+		return errYear
+	}
+	return nil
+}
 
 func checkMediaType(op *operation, r *http.Request) error {
 	// A second header would leave open which of them counts.

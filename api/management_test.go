@@ -161,6 +161,9 @@ func TestTokens_Manage(t *testing.T) {
 	w.wantField("an expiry that is past", send(http.MethodPost, "/tokens", map[string]any{
 		"name": "x", "role": "agent", "expires_at": "2020-01-01T00:00:00Z",
 	}), "/expires_at", "body")
+	w.wantField("an expiry that no answer could hold", send(http.MethodPost, "/tokens", map[string]any{
+		"name": "x", "role": "agent", "expires_at": "9999-12-31T23:59:59-01:00",
+	}), "/expires_at", "body")
 
 	r := w.stream(created.Secret, nil, nil)
 	path := fmt.Sprintf("/tokens/%d", created.ID)

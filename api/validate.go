@@ -77,8 +77,13 @@ func checkParameter(input *openapi3filter.RequestValidationInput, parameter *ope
 			return problem, false
 		}
 	}
-	if err := openapi3filter.ValidateParameter(input.Request.Context(), input, parameter); err != nil {
-		problem.Detail = expectation(parameter.Schema.Value, lang)
+	schema := parameter.Schema.Value
+	err := openapi3filter.ValidateParameter(input.Request.Context(), input, parameter)
+	if err == nil && schema.Format == "date-time" && len(values) == 1 {
+		err = checkTime(values[0])
+	}
+	if err != nil {
+		problem.Detail = expectation(schema, lang)
 		return problem, false
 	}
 	return problem, true
@@ -100,6 +105,9 @@ func rawValues(input *openapi3filter.RequestValidationInput, parameter *openapi3
 // expectation says what a schema asks for.
 func expectation(schema *openapi3.Schema, lang Language) string {
 	switch {
+	case schema.Type.Is(openapi3.TypeArray) && len(schema.Items.Value.Enum) == 0 && schema.MaxItems != nil:
+		return fmt.Sprintf(lang.pick("%d 個以上 %d 個以下の値をコンマで区切り、重複なく指定してください。",
+			"Must be %d to %d values, separated by commas, each once."), schema.MinItems, *schema.MaxItems)
 	case schema.Type.Is(openapi3.TypeArray):
 		return lang.pick("次の値をコンマで区切り、重複なく指定してください: ", "Must be some of these values, separated by commas, each once: ") +
 			enumWords(schema.Items.Value) + lang.pick("。", ".")
@@ -111,12 +119,22 @@ func expectation(schema *openapi3.Schema, lang Language) string {
 		return integerExpectation(schema, lang)
 	case schema.Format == "date-time":
 		return lang.pick("RFC 3339 の日時を指定してください (例: 2026-11-20T00:00:00Z)。", "Must be an RFC 3339 time, such as 2026-11-20T00:00:00Z.")
-	case schema.MaxLength != nil && schema.Pattern != "":
-		return fmt.Sprintf(lang.pick("%d 文字以上 %d 文字以下で、正規表現 %s に合う文字列を指定してください。",
-			"Must have %d to %d characters and match %s."), schema.MinLength, *schema.MaxLength, schema.Pattern)
+	case schema.MaxLength != nil:
+		return textExpectation(schema, lang)
 	default:
 		return lang.pick("値が正しくありません。", "The value is not valid.")
 	}
+}
+
+func textExpectation(schema *openapi3.Schema, lang Language) string {
+	ja, en := fmt.Sprintf("%d 文字以上 %d 文字以下", schema.MinLength, *schema.MaxLength), fmt.Sprintf("Must have %d to %d characters", schema.MinLength, *schema.MaxLength)
+	if schema.MinLength == *schema.MaxLength {
+		ja, en = fmt.Sprintf("%d 文字", schema.MinLength), fmt.Sprintf("Must have %d characters", schema.MinLength)
+	}
+	if schema.Pattern == "" {
+		return lang.pick(ja+"の文字列を指定してください。", en+".")
+	}
+	return lang.pick(ja+"で、正規表現 "+schema.Pattern+" に合う文字列を指定してください。", en+" and match "+schema.Pattern+".")
 }
 
 func integerExpectation(schema *openapi3.Schema, lang Language) string {
