@@ -9,6 +9,8 @@ import (
 	"os/exec"
 	"strings"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 const (
@@ -79,6 +81,20 @@ func FindDecoder(look func(name string) (path string, err error)) Decoder {
 
 // Path is that of the program; empty for none.
 func (d Decoder) Path() string { return d.path }
+
+// Collector shows whether there is a program: without one, recordings in GSM
+// are missing as CauseUnsupported.
+func (d Decoder) Collector() prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "callbackd_recording_gsm_decodable",
+		Help: "1 when a program that decodes GSM was found at the start, else 0.",
+	}, func() float64 {
+		if d.path == "" {
+			return 0
+		}
+		return 1
+	})
+}
 
 // errNoDecoder says that a program is missing.
 var errNoDecoder = fmt.Errorf("%w: GSM needs sox or ffmpeg, and neither was found", errUnsupported)

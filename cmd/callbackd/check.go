@@ -3,12 +3,14 @@ package main
 import (
 	"fmt"
 	"io"
+	"os/exec"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"callbackd/callcenter"
 	"callbackd/configs"
+	"callbackd/recording"
 )
 
 func newCheckCommand(opts *options) *cobra.Command {
@@ -37,7 +39,7 @@ func newCheckCommand(opts *options) *cobra.Command {
 					return err
 				}
 			}
-			return describeConfig(cmd.OutOrStdout(), opts.configPath, cfg)
+			return describeConfig(cmd.OutOrStdout(), opts.configPath, cfg, recording.FindDecoder(exec.LookPath))
 		},
 	}
 	c.Flags().BoolVar(&connect, "connect", false, "also look at the tables of channel events")
@@ -57,7 +59,7 @@ func checkPlans(cfg *configs.Config) error {
 
 // describeConfig writes how the configuration was understood, so that a mistake
 // that is no fault shows too.
-func describeConfig(w io.Writer, path string, cfg *configs.Config) error {
+func describeConfig(w io.Writer, path string, cfg *configs.Config, decoder recording.Decoder) error {
 	var b strings.Builder
 	line := func(name, format string, args ...any) {
 		fmt.Fprintf(&b, "  %-16s "+format+"\n", append([]any{name}, args...)...)
@@ -84,6 +86,11 @@ func describeConfig(w io.Writer, path string, cfg *configs.Config) error {
 		copies = cfg.Recordings.Copies
 	}
 	line("copies", "%s", copies)
+	gsm := "cannot be played: install sox or ffmpeg"
+	if decoder.Path() != "" {
+		gsm = "decoded by " + decoder.Path()
+	}
+	line("GSM, wav49", "%s", gsm)
 	for _, c := range cfg.CallCenters {
 		kept := "for ever"
 		if days := c.Recordings.KeepDays; days > 0 {

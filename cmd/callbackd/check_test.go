@@ -6,7 +6,7 @@ import (
 )
 
 func TestCheck_Right(t *testing.T) {
-	t.Parallel()
+	t.Setenv("PATH", t.TempDir()) // where neither sox nor ffmpeg is
 	code, stdout, stderr := execute(t, "check", "../../configs/testdata/traces.yaml")
 	if code != exitOK || stderr != "" {
 		t.Fatalf("exit code %d, stderr %q; want 0 and nothing", code, stderr)
@@ -19,6 +19,7 @@ func TestCheck_Right(t *testing.T) {
     channel events none: calls in a gap stay unknown
     recordings     /var/spool/asterisk/recording, /var/spool/asterisk/recording on the PBX, never removed
   copies           none: only WAV with PCM can be played
+  GSM, wav49       cannot be played: install sox or ffmpeg
   call center      7001 support, queues support, recordings kept for ever
   call center      7003 sales, queues sales, recordings kept for ever
   ring group       6001 frontdesk, queues none

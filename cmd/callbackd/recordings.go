@@ -42,8 +42,9 @@ func (d *daemon) openRecordings() error {
 	d.library = recording.NewLibrary(places, copies)
 	decoder := recording.FindDecoder(exec.LookPath)
 	if decoder.Path() == "" {
-		d.log.Info("recordings in GSM cannot be played: neither sox nor ffmpeg is installed")
+		d.log.Warn("recordings in GSM cannot be played: neither sox nor ffmpeg is installed")
 	}
+	d.registry.MustRegister(decoder.Collector())
 	nodes := d.nodeNames()
 	keeper := recording.NewKeeper(recording.KeeperOptions{
 		Store: d.db.Recordings(), Library: d.library, Decoder: decoder, KeepDays: d.keepDays,
