@@ -280,14 +280,21 @@ func (d *daemon) ready(ctx context.Context) []api.Check {
 }
 
 // reload makes the followers go by a new configuration's dialplan. The rest
-// of it takes a restart. It changes nothing when one of them refuses.
+// of it takes a restart. It changes nothing when there is a fault.
 func (d *daemon) reload(cfg *configs.Config) error {
-	for i, f := range d.followers {
+	if err := checkPlans(cfg); err != nil {
+		return err
+	}
+	plans := make([]*callcenter.Plan, len(d.followers))
+	for i := range d.followers {
 		node, err := nodeOf(cfg, d.cfg.PBX[i].Name)
 		if err != nil {
 			return err
 		}
-		if err := f.SetPlan(planOf(cfg, node)); err != nil {
+		plans[i] = planOf(cfg, node)
+	}
+	for i, f := range d.followers {
+		if err := f.SetPlan(plans[i]); err != nil {
 			return err
 		}
 	}
