@@ -19,11 +19,21 @@ need sox sox
 # What builds the workspace page, and the browser that tests it.
 need nodejs node
 need npm npm
+# What the documents' requests are sent by, and what the race detector links by.
+need curl curl
+need "gcc libc6-dev" gcc
 need chromium chromium
 fc-list :lang=ja 2>/dev/null | grep -q . || missing="$missing fontconfig fonts-noto-cjk"
 # Asterisk and Prometheus themselves are only extracted, by lab.
 need mmdebstrap mmdebstrap
 
+# Debian 12's Node is too old, and what fails then says so late and obscurely.
+check_node() {
+    node -e 'const [a, b] = process.versions.node.split("."); process.exit(a > 20 || (a == 20 && b >= 19) ? 0 : 1)' && return
+    echo "The workspace page needs Node 20.19 or later, with npm 11; this is $(node --version)" >&2
+    exit 1
+}
+! command -v node >/dev/null 2>&1 || check_node
 [ -n "$missing" ] || exit 0
 
 if ! command -v apt-get >/dev/null 2>&1; then
@@ -68,3 +78,4 @@ if ! install >"$log" 2>&1; then
     $root apt-get update --quiet </dev/null >"$log" 2>&1 || { cat "$log" >&2; exit 1; }
     install >"$log" 2>&1 || { cat "$log" >&2; exit 1; }
 fi
+! command -v node >/dev/null 2>&1 || check_node
