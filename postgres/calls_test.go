@@ -345,6 +345,60 @@ func TestCalls_GapLeftOpen(t *testing.T) {
 	}
 }
 
+// A daemon that dies before it has proven anything new is followed by one whose
+// gap begins where the last one did, which may be settled already: it lasts
+// again, and is settled again.
+func TestCalls_GapSettledLastsAgain(t *testing.T) {
+	t.Parallel()
+	db, _ := open(t)
+	calls := db.Calls()
+	to, settled, again := start.Add(time.Minute), start.Add(2*time.Minute), start.Add(5*time.Minute)
+	gap := callcenter.Gap{Node: "pbx1", From: start, Why: "daemon-down"}
+	save := func() {
+		t.Helper()
+		if err := calls.SaveGap(t.Context(), gap); err != nil {
+			t.Fatal(err)
+		}
+	}
+	repair := func() {
+		t.Helper()
+		gap.Repair = callcenter.GapRepair{Until: gap.To, SettledAt: &settled, Settled: callcenter.SettledByCEL, Repaired: 3}
+		if err := calls.SaveRepair(t.Context(), gap); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := func(want callcenter.Gap, unsettled int) {
+		t.Helper()
+		got, _, err := calls.Gaps(t.Context(), callcenter.GapFilter{Limit: 10})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff([]callcenter.Gap{want}, got); diff != "" {
+			t.Errorf("gaps (-want +got):\n%s", diff)
+		}
+		if left, err := calls.UnsettledGaps(t.Context(), "pbx1"); err != nil || len(left) != unsettled {
+			t.Errorf("%d gaps are not settled (%v), want %d", len(left), err, unsettled)
+		}
+	}
+	gap.To = &to
+	save()
+	repair()
+	save() // once more, as after a commit that was not heard of
+	want(gap, 0)
+
+	gap.To = nil
+	save()
+	lasts := gap
+	lasts.Repair.Settled, lasts.Repair.SettledAt = "", nil // what was repaired stays so
+	want(lasts, 1)
+	gap.To = &again
+	save()
+	lasts.To = &again
+	want(lasts, 1)
+	repair()
+	want(gap, 0)
+}
+
 func TestCalls_Proven(t *testing.T) {
 	t.Parallel()
 	db, _ := open(t)

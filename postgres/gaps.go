@@ -15,14 +15,17 @@ import (
 func (c *Calls) SaveGap(ctx context.Context, gap callcenter.Gap) error {
 	// One statement, and so one transaction. A daemon that died during a gap
 	// left it open: it cannot last longer than one that began later.
-	_, err := c.db.pool.Exec(ctx, `
+	err := c.exec(ctx, `
 		WITH stale AS (
 			UPDATE gaps SET to_at = @to
 			WHERE node = @node AND to_at IS NULL AND from_at < @to AND from_at <> @from
 		)
-		INSERT INTO gaps (node, from_at, to_at, why)
+		INSERT INTO gaps AS g (node, from_at, to_at, why)
 		VALUES (@node, @from, @to, @why)
-		ON CONFLICT (node, from_at) DO UPDATE SET to_at = excluded.to_at`,
+		-- One that was settled lasts again: the daemon that settled it died
+		-- before it had proven anything new. What was repaired stays repaired.
+		ON CONFLICT (node, from_at) DO UPDATE SET to_at = excluded.to_at, settled_at = NULL, settled = NULL
+		WHERE g.to_at IS DISTINCT FROM excluded.to_at`,
 		pgx.StrictNamedArgs{"node": gap.Node, "from": gap.From, "to": gap.To, "why": gap.Why})
 	if err != nil {
 		return fmt.Errorf("save gap of node %q: %w", gap.Node, err)
@@ -77,7 +80,7 @@ func (c *Calls) UnsettledGaps(ctx context.Context, node string) ([]callcenter.Ga
 // SaveRepair implements callcenter.Store. Of the calls that overlap the gap
 // those are counted that began within the day before its beginning.
 func (c *Calls) SaveRepair(ctx context.Context, gap callcenter.Gap) error {
-	_, err := c.db.pool.Exec(ctx, `
+	err := c.exec(ctx, `
 		UPDATE gaps g
 		SET repaired_until = @until, repaired = @repaired, settled_at = @settled_at, settled = @settled,
 			calls = coalesce(n.calls, 0), unknown = coalesce(n.unknown, 0)
