@@ -149,6 +149,10 @@ func TestNodes_StateAndGaps(t *testing.T) {
 	if diff := cmp.Diff(want, read(w.token(accounts.RoleSupervisor, "sales"), "ja")); diff != "" {
 		t.Errorf("nodes as a supervisor sees them (-want +got):\n%s", diff)
 	}
+	if err := w.db.Lease("pbx1", "host/1").Take(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	want[0].FollowedBy = new("host/1")
 	want[0].Why, want[0].Detail = new("There is no connection to the PBX; it is tried again and again."), &lost.Why
 	want[1].Why = new("This PBX was not followed yet.")
 	gap.To = at(35)

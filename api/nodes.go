@@ -30,7 +30,7 @@ func nodesFor(ctx context.Context, nodes []callcenter.NodeStatus, now time.Time)
 		items[i] = nodeOf(n, now)
 		items[i].Why = orNull(languageFrom(ctx).pick(nodeTrouble[n.State].ja, nodeTrouble[n.State].en))
 		if principalFrom(ctx).Role == accounts.RoleAdmin {
-			items[i].Detail = orNull(n.Why)
+			items[i].Detail, items[i].FollowedBy = orNull(n.Why), orNull(n.FollowedBy)
 		}
 	}
 	return items

@@ -171,7 +171,7 @@ func (s *site) start(t *testing.T, tweaks ...tweak) *running {
 	if r.Follower, err = callcenter.NewFollower(options); err != nil {
 		t.Fatal(err)
 	}
-	r.registry.MustRegister(callcenter.NewCollector(r.Follower))
+	r.registry.MustRegister(callcenter.NewCollector(func() []*callcenter.Follower { return []*callcenter.Follower{r.Follower} }))
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- r.Run(ctx) }()

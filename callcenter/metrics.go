@@ -186,10 +186,11 @@ func (m *Metrics) first(id RequestID) bool {
 }
 
 // Collector shows the state of nodes' streams when metrics are asked for.
-type Collector struct{ followers []*Follower }
+type Collector struct{ followers func() []*Follower }
 
 // NewCollector returns a collector for all nodes, to be registered once.
-func NewCollector(followers ...*Follower) *Collector { return &Collector{followers} }
+// followers returns who follows them, or will, one a node.
+func NewCollector(followers func() []*Follower) *Collector { return &Collector{followers} }
 
 func describe(name, help string, labels ...string) *prometheus.Desc {
 	return prometheus.NewDesc(name, help, append([]string{"node"}, labels...), nil)
@@ -226,7 +227,7 @@ func (c *Collector) Describe(ch chan<- *prometheus.Desc) {
 
 // Collect implements prometheus.Collector.
 func (c *Collector) Collect(ch chan<- prometheus.Metric) {
-	for _, f := range c.followers {
+	for _, f := range c.followers() {
 		f.collectMetrics(ch)
 	}
 }

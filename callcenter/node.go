@@ -69,6 +69,9 @@ type NodeStatus struct {
 	// SeenAt is when the daemon reported, by the store's clock; zero when none
 	// ever has.
 	SeenAt time.Time
+	// FollowedBy is the daemon whose lease of the node lasts, by its host and
+	// process ID; empty when nobody follows the node.
+	FollowedBy string
 	// LastGap is the node's newest gap, which may still last; nil when it
 	// never had one.
 	LastGap *Gap

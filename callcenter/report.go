@@ -2,6 +2,7 @@ package callcenter
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -38,7 +39,7 @@ func (f *Follower) report(ctx context.Context) error {
 		case <-ctx.Done():
 			r := f.nodeReport(time.Now())
 			r.State, r.Why, r.Since = NodeStopped, "", time.Now()
-			if err := f.saveNode(context.WithoutCancel(ctx), r); err != nil {
+			if err := f.saveNode(context.WithoutCancel(ctx), r); err != nil && !errors.Is(err, ErrSuperseded) {
 				f.log.Warn("that the node is no longer followed cannot be stored", slog.Any("err", err))
 			}
 			return nil

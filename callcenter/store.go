@@ -10,6 +10,13 @@ import (
 // ErrNotFound says that no such call is stored.
 var ErrNotFound = errors.New("call not found")
 
+// ErrHeld says that another daemon follows the node.
+var ErrHeld = errors.New("another daemon follows the node")
+
+// ErrSuperseded says that another daemon has taken the node over meanwhile:
+// nothing was written, and never will be by this one's lease.
+var ErrSuperseded = errors.New("another daemon has taken the node over")
+
 // RefusedError says that a store cannot hold calls as they are, at the next
 // attempt no more than at this one. All others were stored.
 type RefusedError struct {
@@ -24,7 +31,8 @@ func (e *RefusedError) Error() string { return fmt.Sprintf("calls %s are refused
 func (e *RefusedError) Unwrap() error { return e.Err }
 
 // Store keeps calls and gaps for the service. Times may be rounded to
-// microseconds.
+// microseconds. What writes returns ErrSuperseded when the node is another
+// daemon's to follow by now.
 type Store interface {
 	// ActiveCalls returns the calls of a node that were active when they were
 	// last saved, so that a restarted daemon goes on with them.

@@ -13,25 +13,29 @@ import (
 )
 
 // write stores what changes, until ctx ends and nothing is left to apply;
-// then it stores what is left.
+// then it stores what is left. It ends at once with ErrSuperseded.
 func (f *Follower) write(ctx context.Context) error {
 	tick := time.NewTicker(provenEvery)
 	defer tick.Stop()
 	for ctx.Err() == nil {
 		select {
 		case <-ctx.Done():
+			continue
 		case <-tick.C:
-			f.flush(ctx)
 		case <-f.work:
 			// Asterisk's bursts become one transaction.
 			pause(ctx, coalesce)
-			f.flush(ctx)
+		}
+		if err := f.flush(ctx); err != nil {
+			return err
 		}
 	}
 	<-f.consumed
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 	defer cancel()
-	f.flush(last)
+	if err := f.flush(last); err != nil {
+		return err
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if n := len(f.pending); n > 0 {
@@ -51,8 +55,10 @@ func pause(ctx context.Context, d time.Duration) {
 }
 
 // flush stores all that waits, again and again until that succeeds or ctx
-// ends: what is acknowledged to nobody must not be dropped.
-func (f *Follower) flush(ctx context.Context) {
+// ends: what is acknowledged to nobody must not be dropped. It gives up only
+// when another daemon has taken the node over, with ErrSuperseded: that one
+// knows, or repairs, what waits here.
+func (f *Follower) flush(ctx context.Context) error {
 	wait := 50 * time.Millisecond
 	for {
 		err := f.save(ctx)
@@ -62,8 +68,11 @@ func (f *Follower) flush(ctx context.Context) {
 		}
 		f.storeErr = err
 		f.mu.Unlock()
+		if errors.Is(err, ErrSuperseded) {
+			return err
+		}
 		if err == nil || ctx.Err() != nil {
-			return
+			return nil
 		}
 		f.o.Metrics.storeFailed(f.o.Node)
 		f.log.Error("calls cannot be stored; they are kept and stored later", slog.Any("err", err), slog.Duration("retry_in", wait))

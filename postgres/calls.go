@@ -19,11 +19,13 @@ import (
 type Calls struct {
 	db     *DB
 	bounds callBounds // of lists
+	lease  *Lease     // that allows to write; nil for always
 }
 
 var _ callcenter.Store = (*Calls)(nil)
 
-// Calls returns the store of calls.
+// Calls returns the store of calls. Who follows a node writes by that of its
+// lease instead.
 func (db *DB) Calls() *Calls {
 	return &Calls{db: db, bounds: usualCallBounds}
 }
@@ -69,7 +71,7 @@ func (c *Calls) saveRows(ctx context.Context, rows []callRow, refused *callcente
 	if err != nil {
 		return err
 	}
-	err = pgx.BeginFunc(ctx, c.db.pool, func(tx pgx.Tx) error {
+	err = c.write(ctx, func(tx pgx.Tx) error {
 		changed, err := upsertCalls(ctx, tx, batch)
 		if err != nil || len(changed) == 0 {
 			return err

@@ -30,7 +30,7 @@ func (c *Calls) LastProven(ctx context.Context, node string) (time.Time, error) 
 // SaveProven implements callcenter.Store. What was proven stays proven: an
 // earlier time than the stored one changes nothing.
 func (c *Calls) SaveProven(ctx context.Context, node string, at time.Time) error {
-	_, err := c.db.pool.Exec(ctx, `
+	err := c.exec(ctx, `
 		INSERT INTO nodes AS n (name, proven_at)
 		VALUES (@node, @at)
 		ON CONFLICT (name) DO UPDATE SET proven_at = greatest(n.proven_at, excluded.proven_at)`,
@@ -43,7 +43,7 @@ func (c *Calls) SaveProven(ctx context.Context, node string, at time.Time) error
 
 // SaveNode implements callcenter.Store.
 func (c *Calls) SaveNode(ctx context.Context, report callcenter.NodeReport) error {
-	err := pgx.BeginFunc(ctx, c.db.pool, func(tx pgx.Tx) error {
+	err := c.write(ctx, func(tx pgx.Tx) error {
 		changed, err := nodeChanges(ctx, tx, &report)
 		if err != nil {
 			return err
@@ -110,6 +110,7 @@ type nodeRow struct {
 	GapRepaired *int       `db:"repaired"`
 	GapCalls    *int       `db:"calls"`
 	GapUnknown  *int       `db:"unknown"`
+	Holder      optional   `db:"holder"`
 	Now         time.Time  `db:"now"`
 }
 
@@ -119,7 +120,7 @@ func (r *nodeRow) status() callcenter.NodeStatus {
 			Node: r.Name, State: callcenter.NodeState(r.State), Why: string(r.Why), Since: orZero(r.Since),
 			Connections: orZero(r.Connections), EventAt: orZero(r.EventAt),
 		},
-		SeenAt: orZero(r.SeenAt),
+		SeenAt: orZero(r.SeenAt), FollowedBy: string(r.Holder),
 	}
 	if r.GapFrom != nil {
 		n.LastGap = &callcenter.Gap{
@@ -147,9 +148,11 @@ func nodes(ctx context.Context, q querier, names []string) ([]callcenter.NodeSta
 	rows, err := collect[nodeRow](ctx, q, `
 		SELECT w.name, n.state, n.why, n.state_since, n.connections, n.event_at, n.seen_at,
 			g.from_at, g.to_at, g.why AS gap_why,
-			g.repaired_until, g.settled_at, g.settled, g.repaired, g.calls, g.unknown, clock_timestamp() AS now
+			g.repaired_until, g.settled_at, g.settled, g.repaired, g.calls, g.unknown,
+			l.holder, clock_timestamp() AS now
 		FROM unnest(@names::text[]) WITH ORDINALITY AS w (name, place)
 		LEFT JOIN nodes n USING (name)
+		LEFT JOIN leases l ON l.node = w.name AND l.held_until > clock_timestamp()
 		LEFT JOIN LATERAL (
 			SELECT * FROM gaps WHERE node = w.name ORDER BY from_at DESC LIMIT 1
 		) AS g ON true

@@ -1152,7 +1152,11 @@ type Node struct {
 	Connections int `json:"connections"`
 
 	// Detail The error that the daemon met, for administrators; null for others and when there is none. Not in events.
-	Detail      *string    `json:"detail"`
+	Detail *string `json:"detail"`
+
+	// FollowedBy The daemon that follows it, by its host's name and process ID, for
+	// administrators; null for others, and when none does. Not in events.
+	FollowedBy  *string    `json:"followed_by"`
 	LastEventAt *time.Time `json:"last_event_at"`
 
 	// LastEventSeconds How long ago that was. A PBX without calls may be quiet; that it is heard is proven otherwise.

@@ -16,17 +16,8 @@ import (
 // that it has ended: more than a number read out takes.
 const promptLimit = 45 * time.Second
 
-// followedCalls are the calls of a node whose follower is made after its
-// attendant: the follower needs the attendant, too.
-type followedCalls struct{ follower *callcenter.Follower }
-
-// CallOf implements attendant.Calls.
-func (c *followedCalls) CallOf(id ari.ChannelID) (callcenter.Call, bool) {
-	return c.follower.CallOf(id)
-}
-
 // newAttendant returns who talks to a node's callers.
-func (d *daemon) newAttendant(node *configs.PBX, client *ari.Client, calls *followedCalls, metrics *attendant.Metrics) *attendant.Attendant {
+func (d *daemon) newAttendant(node *configs.PBX, client *ari.Client, calls attendant.Calls, metrics *attendant.Metrics) *attendant.Attendant {
 	return attendant.New(attendant.Options{
 		Node: node.Name, Client: client, Calls: calls, Settings: attendantSettings(&d.cfg.Attendant),
 		Numbers: attendant.InRegion(d.cfg.Region),

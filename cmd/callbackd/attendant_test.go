@@ -7,8 +7,8 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -508,7 +508,7 @@ func TestAttendant_Killed(t *testing.T) {
 	if err := w.pbx.SetGlobal(t.Context(), "CALLBACK_TIMEOUT", "20"); err != nil {
 		t.Fatal(err)
 	}
-	daemon := w.child(t)
+	daemon := w.child(t, testWriter{t})
 	takenUp := w.asks(t, "0312345671")
 	if err := daemon.Process.Kill(); err != nil {
 		t.Fatal(err)
@@ -516,6 +516,7 @@ func TestAttendant_Killed(t *testing.T) {
 	daemon.Wait() //nolint:errcheck // killed
 	w.runs(t, "0312345671", "Stasis")
 	w.start(t)
+	w.followedBy(t, patience, "/"+strconv.Itoa(os.Getpid())) // for a while it is the dead one's
 	prompted(t, takenUp, "welcome")
 	press(t, takenUp, "1")
 	prompted(t, takenUp, "registered")
@@ -526,7 +527,7 @@ func TestAttendant_Killed(t *testing.T) {
 	if err := w.pbx.SetGlobal(t.Context(), "CALLBACK_TIMEOUT", "3"); err != nil {
 		t.Fatal(err)
 	}
-	daemon = w.child(t)
+	daemon = w.child(t, testWriter{t})
 	freed := w.asks(t, "0312345672")
 	if err := daemon.Process.Kill(); err != nil {
 		t.Fatal(err)
@@ -534,37 +535,6 @@ func TestAttendant_Killed(t *testing.T) {
 	daemon.Wait() //nolint:errcheck // killed
 	w.runs(t, "0312345672", "Queue")
 	leave(t, freed)
-}
-
-// child starts the daemon as a process of its own, and waits until it follows.
-func (w *attended) child(t *testing.T) *exec.Cmd {
-	t.Helper()
-	text := string(configs.Example)
-	for old, replacement := range map[string]string{
-		"http://127.0.0.1:8088/ari": w.pbx.ARI, `api: ":8080"`: `api: "127.0.0.1:0"`, "127.0.0.1:9090": "localhost:0",
-		"url_file: ": "# ", "password_file: ": "# ",
-	} {
-		if !strings.Contains(text, old) {
-			t.Fatalf("the example has no %q", old)
-		}
-		text = strings.ReplaceAll(text, old, replacement)
-	}
-	file := filepath.Join(t.TempDir(), "callbackd.yaml")
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	c := exec.CommandContext(t.Context(), os.Args[0], "--config", file, "serve")
-	c.Env = append(os.Environ(), mainEnv+"=1", "CALLBACKD_DATABASE_URL="+w.database, "CALLBACKD_PBX_PBX1_PASSWORD="+w.pbx.Password)
-	c.Stderr = testWriter{t}
-	if err := c.Start(); err != nil {
-		t.Fatal(err)
-	}
-	client := w.ariClient(t)
-	labtest.Eventually(t, patience, func() error {
-		_, err := client.GetApplication(t.Context(), "callbackd")
-		return err
-	})
-	return c
 }
 
 // Calls that were abandoned after the wait that the configuration names become

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -18,7 +19,6 @@ import (
 
 	"callbackd/accounts"
 	"callbackd/api"
-	"callbackd/ari"
 	"callbackd/attendant"
 	"callbackd/callbacks"
 	"callbackd/callcenter"
@@ -36,27 +36,27 @@ const drainTimeout = 4 * time.Second
 // daemon is what serve runs, and demo and the tests with it: every part wired
 // to the others, and listening.
 type daemon struct {
-	cfg       *configs.Config
-	log       *slog.Logger
-	db        *postgres.DB
-	feed      *postgres.Feed
-	followers []*callcenter.Follower
+	cfg   *configs.Config
+	log   *slog.Logger
+	db    *postgres.DB
+	feed  *postgres.Feed
+	nodes []*followedNode
 	// logs are the channel event logs of nodes that keep one.
 	logs []*postgres.CEL
-	// attendants talk to the callers of each node, abandoned watches over all.
-	attendants []*attendant.Attendant
-	abandoned  *attendant.Abandoned
-	book       *phonebook.Book
-	callbacks  *callbacks.Service
-	server     *api.Server
-	registry   *prometheus.Registry
+	// abandoned watches over the callers of all nodes.
+	abandoned *attendant.Abandoned
+	book      *phonebook.Book
+	callbacks *callbacks.Service
+	server    *api.Server
+	registry  *prometheus.Registry
 	// library opens recordings, and jobs are what is done about them.
 	library *recording.Library
 	jobs    *postgres.Jobs
 	stock   *recording.Collector
 	// dialplan is the configuration that was read last, whose dialplan part
-	// holds.
+	// holds; planning is held while it changes.
 	dialplan atomic.Pointer[configs.Config]
+	planning sync.Mutex
 	// api and ops are the listeners; their addresses are known before Run.
 	api, ops net.Listener
 }
@@ -87,16 +87,16 @@ func openDaemon(ctx context.Context, cfg *configs.Config, log *slog.Logger, visi
 	d.callbacks = callbacks.NewService(d.db.Callbacks(), callbacks.Options{
 		Numbers: callbacks.InRegion(cfg.Region), Book: d.book, Names: d.names,
 	})
-	metrics, talking := callcenter.NewMetrics(d.registry), attendant.NewMetrics(d.registry)
-	d.abandoned = d.newAbandoned(talking)
+	metrics := newNodeMetrics(d.registry)
+	d.abandoned = d.newAbandoned(metrics.talking)
 	for i := range cfg.PBX {
-		f, err := d.newFollower(ctx, &cfg.PBX[i], metrics, talking)
+		n, err := d.newNode(ctx, &cfg.PBX[i], metrics)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("pbx %q: %w", cfg.PBX[i].Name, err)
 		}
-		d.followers = append(d.followers, f)
+		d.nodes = append(d.nodes, n)
 	}
-	d.registry.MustRegister(callcenter.NewCollector(d.followers...))
+	d.registry.MustRegister(callcenter.NewCollector(d.followers))
 	if err := d.openRecordings(); err != nil {
 		return nil, err
 	}
@@ -113,38 +113,6 @@ func openDaemon(ctx context.Context, cfg *configs.Config, log *slog.Logger, visi
 		return nil, fmt.Errorf("listen for operators: %w", err)
 	}
 	return d, nil
-}
-
-// newFollower returns a node's follower, and takes on an attendant who listens
-// to it.
-func (d *daemon) newFollower(ctx context.Context, node *configs.PBX, metrics *callcenter.Metrics, talking *attendant.Metrics) (*callcenter.Follower, error) {
-	client, err := newClient(node)
-	if err != nil {
-		return nil, fmt.Errorf("pbx %q: %w", node.Name, err)
-	}
-	var leaveOut *ari.EventFilter
-	if node.ARI.EventFilter {
-		leaveOut = &ari.EventFilter{Disallowed: []ari.EventType{ari.ChannelVarset, "DeviceStateChanged"}}
-	}
-	stream, err := ari.NewStream(ari.StreamOptions{
-		Client: client, Filter: ari.NewFilter(slices.Concat(callcenter.Events, attendant.Events), callcenter.Variables), EventFilter: leaveOut,
-		Logger: d.log.With(slog.String("node", node.Name)),
-	})
-	if err != nil {
-		return nil, fmt.Errorf("pbx %q: %w", node.Name, err)
-	}
-	events, err := d.openEventLog(ctx, node)
-	if err != nil {
-		return nil, err
-	}
-	calls := &followedCalls{}
-	listener := d.newAttendant(node, client, calls, talking)
-	calls.follower, err = callcenter.NewFollower(callcenter.FollowerOptions{
-		Node: node.Name, Plan: planOf(d.cfg, node), Client: client, Stream: stream,
-		Store: d.db.Calls(), Log: events, Logger: d.log, Metrics: metrics, Listener: listener,
-	})
-	d.attendants = append(d.attendants, listener)
-	return calls.follower, err
 }
 
 func (d *daemon) newServer(page api.Page, visitors []api.DemoAccount) *api.Server {
@@ -204,11 +172,8 @@ func (d *daemon) hasCallCenter(id string) bool {
 func (d *daemon) Run(ctx context.Context) error {
 	defer d.close()
 	g, ctx := errgroup.WithContext(ctx)
-	for _, f := range d.followers {
-		g.Go(func() error { return f.Run(ctx) })
-	}
-	for _, a := range d.attendants {
-		g.Go(func() error { return a.Run(ctx) })
+	for _, n := range d.nodes {
+		g.Go(func() error { return n.run(ctx) })
 	}
 	g.Go(func() error { return d.abandoned.Run(ctx) })
 	g.Go(func() error { return d.feed.Run(ctx) })
@@ -270,11 +235,8 @@ func (d *daemon) ready(ctx context.Context) []api.Check {
 	if err := d.db.Ready(ctx); err != nil {
 		checks[0].OK, checks[0].Why = false, err.Error()
 	}
-	for _, f := range d.followers {
-		h := f.Health(time.Now())
-		since := h.Since.UTC()
-		checks = append(checks, api.Check{Name: "events", Node: h.Node, OK: h.OK, Why: h.Why, Since: &since})
-		checks = append(checks, repairCheck(f, h.Node))
+	for _, n := range d.nodes {
+		checks = append(checks, n.checks(ctx)...)
 	}
 	return checks
 }
@@ -285,16 +247,18 @@ func (d *daemon) reload(cfg *configs.Config) error {
 	if err := checkPlans(cfg); err != nil {
 		return err
 	}
-	plans := make([]*callcenter.Plan, len(d.followers))
-	for i := range d.followers {
-		node, err := nodeOf(cfg, d.cfg.PBX[i].Name)
+	d.planning.Lock()
+	defer d.planning.Unlock()
+	plans := make([]*callcenter.Plan, len(d.nodes))
+	for i, n := range d.nodes {
+		node, err := nodeOf(cfg, n.cfg.Name)
 		if err != nil {
 			return err
 		}
 		plans[i] = planOf(cfg, node)
 	}
-	for i, f := range d.followers {
-		if err := f.SetPlan(plans[i]); err != nil {
+	for i, n := range d.nodes {
+		if err := n.follower().SetPlan(plans[i]); err != nil {
 			return err
 		}
 	}

@@ -463,7 +463,7 @@ func (w *world) agrees(t *testing.T, channels int) {
 			want = append(want, c.ID)
 		}
 		slices.Sort(want)
-		if diff := cmp.Diff(want, w.daemon.followers[0].ActiveChannels()); diff != "" {
+		if diff := cmp.Diff(want, w.daemon.nodes[0].follower().ActiveChannels()); diff != "" {
 			return fmt.Errorf("channels followed are not those of the PBX (-PBX +followed):\n%s", diff)
 		}
 		if len(want) != channels {

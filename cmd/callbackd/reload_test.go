@@ -31,7 +31,9 @@ func TestDaemon_Reload(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		d.followers = append(d.followers, f)
+		n := &followedNode{d: d, cfg: node}
+		n.term.Store(&nodeTerm{follower: f})
+		d.nodes = append(d.nodes, n)
 	}
 	claims := configs.CallCenter{ID: "claims", Name: "受付", Extension: "7009", Queues: []string{"claims"}}
 	adopted := func() bool { return d.hasCallCenter(claims.ID) }

@@ -1,0 +1,124 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"callbackd/callcenter"
+)
+
+const (
+	// LeaseDuration is how long a node is kept for a daemon that has not been
+	// heard of: so much later at the latest another one begins to follow it.
+	LeaseDuration = 3 * time.Second
+
+	// leasePause is how long a writer may pause within a transaction. It holds
+	// locks: on its lease, so that nobody takes the node over while it may
+	// still commit, and perhaps on the change log. The server ends it then.
+	leasePause = 2 * time.Second
+)
+
+// Lease is the right to follow a node, which one daemon at a time has, for one
+// term. Nothing can be written by one that was not taken.
+type Lease struct {
+	db           *DB
+	node, holder string
+	term         atomic.Int64 // 0 before it is taken
+}
+
+// Lease returns a lease of a node, to be taken. holder says to people who has
+// it then.
+func (db *DB) Lease(node, holder string) *Lease { return &Lease{db: db, node: node, holder: holder} }
+
+// Take takes the node over from nobody, or from a daemon that let go of it or
+// has not been heard of for LeaseDuration. Otherwise it returns
+// callcenter.ErrHeld.
+func (l *Lease) Take(ctx context.Context) error {
+	term, err := scalar[int64](ctx, l.db.pool, `
+		INSERT INTO leases AS l (node, term, holder, taken_at, held_until)
+		VALUES (@node, 1, @holder, clock_timestamp(), clock_timestamp() + @duration::interval)
+		ON CONFLICT (node) DO UPDATE SET
+			term = l.term + 1, holder = excluded.holder, taken_at = excluded.taken_at, held_until = excluded.held_until
+		WHERE l.held_until <= clock_timestamp()
+		RETURNING term`, pgx.StrictNamedArgs{"node": l.node, "holder": l.holder, "duration": LeaseDuration})
+	if errors.Is(err, pgx.ErrNoRows) {
+		err = callcenter.ErrHeld
+	}
+	if err != nil {
+		return fmt.Errorf("take over node %q: %w", l.node, err)
+	}
+	l.term.Store(term)
+	return nil
+}
+
+// Renew keeps the node for another LeaseDuration. It returns
+// callcenter.ErrSuperseded when another daemon has taken it over. A daemon that
+// comes late has it still when nobody else wanted it.
+func (l *Lease) Renew(ctx context.Context) error { return l.keep(ctx, LeaseDuration) }
+
+// Release lets go of the node, so that another daemon need not wait.
+func (l *Lease) Release(ctx context.Context) error { return l.keep(ctx, 0) }
+
+func (l *Lease) keep(ctx context.Context, d time.Duration) error {
+	tag, err := l.db.pool.Exec(ctx, `
+		UPDATE leases SET held_until = clock_timestamp() + @duration::interval
+		WHERE node = @node AND term = @term`,
+		pgx.StrictNamedArgs{"node": l.node, "term": l.term.Load(), "duration": d})
+	if err == nil && tag.RowsAffected() == 0 {
+		err = callcenter.ErrSuperseded
+	}
+	if err != nil {
+		return fmt.Errorf("keep node %q: %w", l.node, err)
+	}
+	return nil
+}
+
+// Calls returns a store of calls that writes only as long as nobody has taken
+// the node over; then it returns callcenter.ErrSuperseded.
+func (l *Lease) Calls() *Calls {
+	calls := l.db.Calls()
+	calls.lease = l
+	return calls
+}
+
+// hold makes sure that the lease outlasts the transaction, or returns
+// callcenter.ErrSuperseded.
+func (l *Lease) hold(ctx context.Context, tx pgx.Tx) error {
+	// The lock is shared, for one daemon writes in several transactions at
+	// once; taking over and renewing wait for it.
+	_, err := scalar[string](ctx, tx, `
+		SELECT set_config('idle_in_transaction_session_timeout', @pause, true)
+		FROM leases
+		WHERE node = @node AND term = @term
+		FOR SHARE`, pgx.StrictNamedArgs{"node": l.node, "term": l.term.Load(), "pause": fmt.Sprintf("%dms", leasePause.Milliseconds())})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return callcenter.ErrSuperseded
+	}
+	return err
+}
+
+// write runs a transaction in which c may write: for a store without a lease
+// any, and else none after another daemon has taken the node over.
+func (c *Calls) write(ctx context.Context, do func(pgx.Tx) error) error {
+	return pgx.BeginFunc(ctx, c.db.pool, func(tx pgx.Tx) error {
+		if c.lease != nil {
+			if err := c.lease.hold(ctx, tx); err != nil {
+				return err
+			}
+		}
+		return do(tx)
+	})
+}
+
+// exec is write for one statement.
+func (c *Calls) exec(ctx context.Context, sql string, args pgx.StrictNamedArgs) error {
+	return c.write(ctx, func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, sql, args)
+		return err
+	})
+}

@@ -1,0 +1,166 @@
+package postgres_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"callbackd/callcenter"
+	"callbackd/lab/labtest"
+	"callbackd/postgres"
+)
+
+// take takes a node over, or fails.
+func take(t *testing.T, db *postgres.DB, holder string) *postgres.Lease {
+	t.Helper()
+	lease := db.Lease("pbx1", holder)
+	if err := lease.Take(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return lease
+}
+
+func TestLease_OneAtATime(t *testing.T) {
+	t.Parallel()
+	db, url := open(t)
+	pool := connect(t, url)
+	runsOut := func() { exec(t, pool, `UPDATE leases SET held_until = now()`) }
+	by := func(want string) {
+		t.Helper()
+		if got := nodes(t, db, "pbx1")[0].FollowedBy; got != want {
+			t.Errorf("the node is followed by %q, want %q", got, want)
+		}
+	}
+	by("")
+	first := take(t, db, "a/1")
+	by("a/1")
+	second := db.Lease("pbx1", "b/1")
+	if err := second.Take(t.Context()); !errors.Is(err, callcenter.ErrHeld) {
+		t.Errorf("a node that is followed was taken over: %v", err)
+	}
+	if err := db.Lease("pbx2", "b/1").Take(t.Context()); err != nil {
+		t.Errorf("another node: %v", err)
+	}
+
+	// Late, but nobody else wanted it.
+	runsOut()
+	by("")
+	if err := first.Renew(t.Context()); err != nil {
+		t.Errorf("renew late: %v", err)
+	}
+	if err := second.Take(t.Context()); !errors.Is(err, callcenter.ErrHeld) {
+		t.Errorf("a node whose lease was renewed was taken over: %v", err)
+	}
+	runsOut()
+	second = take(t, db, "b/1")
+	by("b/1")
+	for _, keep := range []func(context.Context) error{first.Renew, first.Release} {
+		if err := keep(t.Context()); !errors.Is(err, callcenter.ErrSuperseded) {
+			t.Errorf("the first has it still: %v", err)
+		}
+	}
+	by("b/1")
+	if err := second.Release(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	by("")
+	take(t, db, "a/2")
+}
+
+// Of many that ask at once, one gets it.
+func TestLease_Race(t *testing.T) {
+	t.Parallel()
+	db, _ := open(t)
+	const daemons = 32
+	answers := make(chan error, daemons)
+	for range daemons {
+		go func() { answers <- db.Lease("pbx1", "a").Take(t.Context()) }()
+	}
+	got := 0
+	for range daemons {
+		switch err := <-answers; {
+		case err == nil:
+			got++
+		case !errors.Is(err, callcenter.ErrHeld):
+			t.Error(err)
+		}
+	}
+	if got != 1 {
+		t.Errorf("%d took the node over, want one", got)
+	}
+}
+
+// Whoever lost the lease, or never had it, writes nothing.
+func TestLease_Fences(t *testing.T) {
+	t.Parallel()
+	db, url := open(t)
+	pool := connect(t, url)
+	held := take(t, db, "a/1")
+	at := start.Add(time.Hour)
+	gap := callcenter.Gap{Node: "pbx1", From: start, To: &at, Why: "broken"}
+	writes := map[string]func(*postgres.Calls, context.Context) error{
+		"SaveCalls": func(c *postgres.Calls, ctx context.Context) error {
+			return c.SaveCalls(ctx, []callcenter.Call{newCall(1)})
+		},
+		"SaveGap":    func(c *postgres.Calls, ctx context.Context) error { return c.SaveGap(ctx, gap) },
+		"SaveRepair": func(c *postgres.Calls, ctx context.Context) error { return c.SaveRepair(ctx, gap) },
+		"SaveProven": func(c *postgres.Calls, ctx context.Context) error { return c.SaveProven(ctx, "pbx1", start) },
+		"SaveNode": func(c *postgres.Calls, ctx context.Context) error {
+			return c.SaveNode(ctx, callcenter.NodeReport{Node: "pbx1", State: callcenter.NodeConnected, Since: start})
+		},
+	}
+	written := func() (rows int) {
+		t.Helper()
+		err := pool.QueryRow(t.Context(), `
+			SELECT (SELECT count(*) FROM calls) + (SELECT count(*) FROM gaps) + (SELECT count(*) FROM nodes) + (SELECT count(*) FROM changes)`).Scan(&rows)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return rows
+	}
+	exec(t, pool, `UPDATE leases SET held_until = now()`)
+	take(t, db, "b/1")
+	for what, write := range writes {
+		for whose, calls := range map[string]*postgres.Calls{"lost": held.Calls(), "never had": db.Lease("pbx1", "c/1").Calls()} {
+			if err := write(calls, t.Context()); !errors.Is(err, callcenter.ErrSuperseded) {
+				t.Errorf("%s by whoever %s the lease: %v", what, whose, err)
+			}
+		}
+	}
+	if n := written(); n != 0 {
+		t.Errorf("%d rows were written", n)
+	}
+	exec(t, pool, `UPDATE leases SET held_until = now()`)
+	calls := take(t, db, "a/2").Calls()
+	for what, write := range writes {
+		if err := write(calls, t.Context()); err != nil {
+			t.Errorf("%s with the lease: %v", what, err)
+		}
+	}
+	if n := written(); n < len(writes) {
+		t.Errorf("%d rows were written, want more", n)
+	}
+}
+
+// A daemon that pauses in the middle of a transaction holds up neither who
+// takes over nor, as it comes back, what that one wrote.
+func TestLease_PausedWithinATransaction(t *testing.T) {
+	t.Parallel()
+	db, _ := open(t)
+	paused := take(t, db, "a/1")
+	begun, goOn := make(chan struct{}), make(chan struct{})
+	ended := make(chan error, 1)
+	go func() { ended <- paused.PauseWriting(t.Context(), begun, goOn) }()
+	<-begun
+	at := time.Now()
+	labtest.Eventually(t, 5*time.Second, func() error { return db.Lease("pbx1", "b/1").Take(t.Context()) })
+	t.Logf("taken over after %v", time.Since(at).Round(time.Millisecond))
+	close(goOn)
+	if err := <-ended; err == nil {
+		t.Error("the paused transaction was committed")
+	}
+	if got := nodes(t, db, "pbx1")[0]; got.State != callcenter.NodeUnknown {
+		t.Errorf("the paused daemon has written %+v", got)
+	}
+}
