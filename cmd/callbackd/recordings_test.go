@@ -211,6 +211,9 @@ func recordedTransfer(t *testing.T, w *stage) {
 	over(t, agents)
 	other := arrives(t, colleague)
 	hears(t, other, 500)
+	// Each of the other: the customer still has in the ear what the first agent
+	// said last.
+	spoken(t, call, call.Heard().Audio+1500*time.Millisecond)
 	hears(t, call, 700)
 	spoken(t, other, other.Heard().Audio+1500*time.Millisecond)
 	ends(t, call, other)
