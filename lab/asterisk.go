@@ -80,6 +80,7 @@ type Asterisk struct {
 	httpPort int
 	events   *pgconn.Config // of ChannelEvents; nil for none
 	process  *process
+	booted   bool // whether the process was ready
 }
 
 // StartAsterisk starts a PBX and returns when it is ready for calls. The
@@ -174,6 +175,7 @@ var errPortTaken = errors.New("a port was taken meanwhile")
 func (a *Asterisk) run(ctx context.Context) (err error) {
 	// The log is kept over restarts; only what this process says counts.
 	before := len(a.log())
+	a.booted = false
 	// Not CommandContext: the context bounds the start, not the process.
 	cmd := a.program.cmd(context.WithoutCancel(ctx), "-f", "-n", "-C", a.folder.join("etc", "asterisk.conf"))
 	a.process, err = startProcess(cmd, a.folder.join("log", "console"), syscall.SIGKILL)
@@ -196,6 +198,7 @@ func (a *Asterisk) run(ctx context.Context) (err error) {
 			return errPortTaken
 		}
 		if a.ready(ctx) {
+			a.booted = true
 			return nil
 		}
 	}
@@ -285,6 +288,9 @@ func (a *Asterisk) Stop() error {
 func (a *Asterisk) end() error {
 	if a.process == nil || a.process.ended() {
 		return nil
+	}
+	if !a.booted { // it passes over SIGTERM, and has nothing to lose
+		return a.process.stop(stopPatience, syscall.SIGKILL)
 	}
 	return a.process.stop(stopPatience, syscall.SIGTERM, syscall.SIGKILL)
 }

@@ -16,7 +16,11 @@ import (
 var databases = labtest.NewDatabases(nil)
 
 func TestMain(m *testing.M) {
-	if os.Getenv("LAB_TEST_CHILD") != "" {
+	switch os.Getenv("LAB_TEST_CHILD") {
+	case "":
+	case "postgres":
+		os.Exit(hastyChild())
+	default:
 		os.Exit(child())
 	}
 	// The tests wait for programs and calls more than they compute. What the
@@ -53,5 +57,15 @@ func child() int {
 		return 1
 	}
 	<-ctx.Done()
+	return 1
+}
+
+// hastyChild is a program that is to be killed while it makes a database.
+func hastyChild() int {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	if _, err := lab.StartPostgres(ctx, lab.PostgresOptions{}); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+	}
 	return 1
 }

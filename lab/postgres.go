@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -116,6 +117,14 @@ func (p *Postgres) initialise(ctx context.Context) error {
 	cmd := p.command(ctx, "initdb", "--pgdata", p.folder.join("data"), "--username", superuser,
 		"--pwfile", secret, "--auth", "scram-sha-256", "--encoding", "UTF8", "--locale", "C.UTF-8",
 		"--no-sync", "--no-instructions")
+	// It removes what it has made when it is told to end, but it takes programs
+	// of its own that hang on to its output.
+	dieWithParent(cmd.SysProcAttr, syscall.SIGTERM)
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.WaitDelay = stopPatience
+	// See startProcess.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("initdb: %w\n%s", err, lastLines(string(out), 15))
 	}
