@@ -3,12 +3,14 @@ package sip_test
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"runtime"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	sipmsg "github.com/emiago/sipgo/sip"
 	"github.com/google/go-cmp/cmp"
 
 	"callbackd/sip"
@@ -408,5 +410,14 @@ func TestOpenPhone_AllFaultsAtOnce(t *testing.T) {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("error %q does not mention %q", err, want)
 		}
+	}
+}
+
+// What sipgo has to say may hold numbers, and is for nobody who runs a demo.
+func TestPhone_SipgoLogsNothing(t *testing.T) {
+	t.Parallel()
+	open(t, sip.PhoneOptions{Username: "2001"})
+	if sipmsg.DefaultLogger().Enabled(t.Context(), slog.LevelError) {
+		t.Error("sipgo writes to the program's log")
 	}
 }

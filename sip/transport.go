@@ -12,10 +12,16 @@ import (
 	sipmsg "github.com/emiago/sipgo/sip"
 )
 
+var quiet = slog.New(slog.DiscardHandler)
+
+// quietly silences those parts of sipgo that take no logger, and would use the
+// program's.
+var quietly = sync.OnceFunc(func() { sipmsg.SetDefaultLogger(quiet) })
+
 // serve wires sipgo's layers to our socket. Its logs are dropped: they hold
 // whole start lines, and so numbers.
 func (p *Phone) serve(ctx context.Context) error {
-	quiet := slog.New(slog.DiscardHandler)
+	quietly()
 	agent, err := sipgo.NewUA(
 		sipgo.WithUserAgent(p.options.Username),
 		sipgo.WithUserAgentHostname(p.address.Addr().String()),
