@@ -6,10 +6,11 @@ import { useTranslation } from "react-i18next";
 import { checkSession, useSession } from "../session/session";
 import { ConfirmProvider } from "../ui/confirm";
 import { ErrorMessage } from "../ui/ErrorMessage";
+import { Loading } from "../ui/Loading";
 import { ShortcutProvider } from "../ui/shortcuts";
 import { cssVariables, theme } from "../ui/theme";
 import { load } from "./load";
-import { Loading, Shell } from "./Shell";
+import { Shell } from "./Shell";
 
 const Login = lazy(() => load(() => import("../screens/login")));
 const SessionEnded = lazy(() => load(() => import("../screens/login/SessionEnded")));

@@ -1,4 +1,4 @@
-import { AppShell, Center, Group, Loader, Text } from "@mantine/core";
+import { AppShell, Box, Group } from "@mantine/core";
 import { IconCompass, IconLock } from "@tabler/icons-react";
 import { Suspense } from "react";
 import { useTranslation } from "react-i18next";
@@ -6,16 +6,14 @@ import { Link, Redirect, Route, Switch, useLocation } from "wouter";
 import { ConnectionBanner } from "../events/ConnectionBanner";
 import { NotificationBell, NotificationQuestion, useNotifications } from "../notifications/Notifications";
 import { useMe } from "../session/session";
+import { Brand } from "../ui/Brand";
 import { EmptyState } from "../ui/EmptyState";
+import { Loading } from "../ui/Loading";
 import { LanguageSwitch, ThemeSwitch } from "../ui/switches";
 import { AccountMenu } from "./AccountMenu";
 import { ErrorBoundary } from "./ErrorBoundary";
 import classes from "./Shell.module.css";
-import { type Screen, screens } from "./screens";
-
-function isAt(location: string, screen: Screen): boolean {
-  return location === screen.path || location.startsWith(`${screen.path}/`);
-}
+import { isAt, screens } from "./screens";
 
 /** The page of who is logged in: the menu, and the screen that the address names. */
 export function Shell() {
@@ -32,9 +30,9 @@ export function Shell() {
       <AppShell.Header>
         <Group h="100%" px="md" justify="space-between" wrap="nowrap">
           <Group gap="xs" wrap="nowrap" component="nav" aria-label={t("nav.label")}>
-            <Text fw={700} mr="sm" className={classes.product ?? ""}>
-              {t("product")}
-            </Text>
+            <Box mr="sm" className={classes.product ?? ""}>
+              <Brand />
+            </Box>
             {mine.map((screen) => (
               <Link
                 key={screen.name}
@@ -83,13 +81,4 @@ export function Shell() {
 function NotAllowed() {
   const { t } = useTranslation();
   return <EmptyState title={t("notAllowed.title")} hint={t("notAllowed.hint")} icon={IconLock} />;
-}
-
-export function Loading() {
-  const { t } = useTranslation();
-  return (
-    <Center p="xl">
-      <Loader aria-label={t("loading")} />
-    </Center>
-  );
 }

@@ -14,6 +14,12 @@ export interface Screen {
   roles: Role[];
   icon: ComponentType<{ size?: number; stroke?: number }>;
   component: ComponentType;
+  /** Loads the module ahead of showing it. */
+  preload: () => Promise<unknown>;
+}
+
+function loaded(module: () => Promise<{ default: ComponentType }>): Pick<Screen, "component" | "preload"> {
+  return { component: lazy(() => load(module)), preload: module };
 }
 
 export const screens: Screen[] = [
@@ -22,34 +28,45 @@ export const screens: Screen[] = [
     path: "/contacts",
     roles: ["agent", "supervisor", "admin"],
     icon: IconHeadset,
-    component: lazy(() => load(() => import("../screens/contacts"))),
+    ...loaded(() => import("../screens/contacts")),
   },
   {
     name: "callbacks",
     path: "/callbacks",
     roles: ["agent", "supervisor", "admin"],
     icon: IconPhoneCall,
-    component: lazy(() => load(() => import("../screens/callbacks"))),
+    ...loaded(() => import("../screens/callbacks")),
   },
   {
     name: "history",
     path: "/history",
     roles: ["supervisor", "admin"],
     icon: IconHistory,
-    component: lazy(() => load(() => import("../screens/history"))),
+    ...loaded(() => import("../screens/history")),
   },
   {
     name: "monitor",
     path: "/monitor",
     roles: ["supervisor", "admin"],
     icon: IconDashboard,
-    component: lazy(() => load(() => import("../screens/monitor"))),
+    ...loaded(() => import("../screens/monitor")),
   },
   {
     name: "admin",
     path: "/admin",
     roles: ["supervisor", "admin"],
     icon: IconSettings,
-    component: lazy(() => load(() => import("../screens/admin"))),
+    ...loaded(() => import("../screens/admin")),
   },
 ];
+
+export function isAt(location: string, screen: Screen): boolean {
+  return location === screen.path || location.startsWith(`${screen.path}/`);
+}
+
+/** Loads the screen of an address while it is still being found out who is logged in. */
+export function preloadScreen(location: string): void {
+  const screen = screens.find((s) => isAt(location === "/" ? "/contacts" : location, s));
+  // What cannot be loaded is told when it is shown.
+  screen?.preload().catch(() => {});
+}

@@ -1,17 +1,16 @@
 import { IconCheck, IconCircleDashed } from "@tabler/icons-react";
 import { useTranslation } from "react-i18next";
 import type { Status } from "../api/types";
-import classes from "./StatusMark.module.css";
+import { Mark } from "../ui/Mark";
 import "./texts";
 
-/** The status, by colour, shape and word: none of the three is needed to tell it. */
+/** The status of a callback: what is still to be done stands out. */
 export function StatusMark({ status }: { status: Status }) {
   const { t } = useTranslation("callback");
-  const Icon = status === "completed" ? IconCheck : IconCircleDashed;
+  const done = status === "completed";
   return (
-    <span className={classes.mark} data-status={status}>
-      <Icon size={13} aria-hidden />
+    <Mark tone={done ? "quiet" : "busy"} icon={done ? IconCheck : IconCircleDashed}>
       {t(`status.${status}`)}
-    </span>
+    </Mark>
   );
 }

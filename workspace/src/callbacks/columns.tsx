@@ -31,13 +31,13 @@ export function useCallbackColumns(): Record<Name, Column<Callback>> {
       status: {
         name: "status",
         header: t("field.status"),
-        width: 92,
+        width: 112,
         cell: (c) => <StatusMark status={c.status} />,
       },
       id: {
         name: "id",
         header: t("field.id"),
-        width: 60,
+        width: 74,
         cell: (c) => (
           <a className={classes.id} href={callbackAddress(c.id)} tabIndex={-1} onClick={leaveToRow}>
             {c.id}
@@ -60,15 +60,18 @@ export function useCallbackColumns(): Record<Name, Column<Callback>> {
         width: 116,
         cell: (c) => <EllipsisText>{c.remote_number ?? t("common:withheld")}</EllipsisText>,
       },
-      remote_name: textColumn("remote_name", t("field.remote_name"), (c) => c.remote_name),
-      call_center: textColumn("call_center", t("field.call_center"), (c) => names.callCenter(c.call_center)),
+      remote_name: { ...textColumn("remote_name", t("field.remote_name"), (c) => c.remote_name), width: "13%" },
+      call_center: {
+        ...textColumn("call_center", t("field.call_center"), (c) => names.callCenter(c.call_center)),
+        width: "11%",
+      },
       business_label: {
         ...textColumn("business_label", t("field.business_label"), (c) => names.businessLabel(c.business_label)),
-        width: 96,
+        width: 90,
       },
       assignee: {
         ...textColumn("assignee", t("field.assignee"), (c) => c.assignee_name ?? c.assignee),
-        width: 108,
+        width: "9%",
       },
       memo: {
         name: "memo",

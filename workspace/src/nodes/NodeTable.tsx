@@ -1,10 +1,11 @@
-import { Badge, Stack, Table, Text } from "@mantine/core";
+import { Stack, Table, Text } from "@mantine/core";
 import { IconAlertTriangle, IconCheck, IconServer } from "@tabler/icons-react";
 import { useTranslation } from "react-i18next";
 import type { components } from "../api/schema.gen";
 import { useTimes } from "../site/times";
 import { Elapsed } from "../ui/Elapsed";
 import { EmptyState } from "../ui/EmptyState";
+import { Mark } from "../ui/Mark";
 import "./texts";
 
 export type Node = components["schemas"]["Node"];
@@ -45,9 +46,7 @@ export function NodeTable({ nodes }: { nodes: readonly Node[] }) {
                 )}
               </Stack>
             </Table.Td>
-            <Table.Td>
-              {node.last_event_seconds === null ? "-" : t("ago", { time: times.duration(node.last_event_seconds) })}
-            </Table.Td>
+            <Table.Td>{times.ago(node.last_event_seconds)}</Table.Td>
             <Table.Td>
               <GapText gap={node.open_gap ?? node.last_gap} />
             </Table.Td>
@@ -61,17 +60,10 @@ export function NodeTable({ nodes }: { nodes: readonly Node[] }) {
 function NodeStateMark({ state }: { state: Node["state"] }) {
   const { t } = useTranslation("node");
   const good = state === "connected";
-  const Icon = good ? IconCheck : IconAlertTriangle;
   return (
-    <Badge
-      variant="outline"
-      color={good ? "green.9" : "red.9"}
-      radius="sm"
-      tt="none"
-      leftSection={<Icon size={12} aria-hidden />}
-    >
+    <Mark tone={good ? "good" : "alarm"} icon={good ? IconCheck : IconAlertTriangle}>
       {t(`state.${state}`)}
-    </Badge>
+    </Mark>
   );
 }
 

@@ -36,3 +36,17 @@ test("a day begins when it begins at the site", () => {
   expect(berlin.dayBegins("2026-03-29")).toBe("2026-03-28T23:00:00.000Z"); // the clock goes forward on it
   expect(berlin.dayBegins("2026-03-29", 1)).toBe("2026-03-29T22:00:00.000Z");
 });
+
+test("how long ago something was is said roughly", () => {
+  const { ago } = timesFor("ja", "Asia/Tokyo");
+  expect([0.4, 59, 60, 3599, 3600, 47 * 3600, 49 * 3600, null].map(ago)).toEqual([
+    "0 秒前",
+    "59 秒前",
+    "1 分前",
+    "59 分前",
+    "1 時間前",
+    "47 時間前",
+    "2 日前",
+    "-",
+  ]);
+});

@@ -14,6 +14,8 @@ export interface Times {
   time(at: string | null | undefined): string;
   /** A length of time: 1:05, 12:34:56; null is "-". */
   duration(seconds: number | null | undefined): string;
+  /** How long ago something was, roughly: 28 秒前, 3 分前 (English: 28 seconds ago); null is "-". */
+  ago(seconds: number | null | undefined): string;
   /** The day at the site now, or at a time, as 2026-11-20. */
   day(at?: Date): string;
   /** When a day such as 2026-11-20 begins at the site, as the API takes it. */
@@ -33,6 +35,7 @@ export function timesFor(language: Language, timeZone: string, now: () => Date =
   const shortOther = format({ year: "numeric", ...day, ...clock });
   const time = format({ ...clock, second: "2-digit" });
   const iso = new Intl.DateTimeFormat("en-CA", { timeZone, year: "numeric", month: "2-digit", day: "2-digit" });
+  const relative = new Intl.RelativeTimeFormat(tags[language], { numeric: "always" });
   const or = (at: string | null | undefined, f: (d: Date) => string) => (at == null ? "-" : f(new Date(at)));
   return {
     dateTime: (at) => or(at, (d) => full.format(d)),
@@ -43,6 +46,7 @@ export function timesFor(language: Language, timeZone: string, now: () => Date =
       }),
     time: (at) => or(at, (d) => time.format(d)),
     duration: durationText,
+    ago: (seconds) => (seconds == null ? "-" : agoText(relative, seconds)),
     day: (at = now()) => iso.format(at),
     dayBegins: (text, plusDays = 0) => dayBegins(text, plusDays, timeZone),
   };
@@ -54,6 +58,14 @@ function durationText(seconds: number | null | undefined): string {
   const two = (n: number) => String(n).padStart(2, "0");
   const [h, m, s] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
   return h > 0 ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`;
+}
+
+function agoText(format: Intl.RelativeTimeFormat, seconds: number): string {
+  const whole = Math.max(0, Math.floor(seconds));
+  if (whole < 60) return format.format(-whole, "second");
+  if (whole < 3600) return format.format(-Math.floor(whole / 60), "minute");
+  if (whole < 48 * 3600) return format.format(-Math.floor(whole / 3600), "hour");
+  return format.format(-Math.floor(whole / 86400), "day");
 }
 
 /** Returns how far a zone is ahead of UTC at a moment, in milliseconds. */

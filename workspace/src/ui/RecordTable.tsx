@@ -6,8 +6,8 @@ export interface Column<T> {
   /** Unique in the table. */
   name: string;
   header: ReactNode;
-  /** In pixels; a column without width shares what is left. */
-  width?: number;
+  /** In pixels or of the whole table; columns without width share what is left. */
+  width?: number | `${number}%`;
   /** Controls in the cell take the given tabIndex, by which only those of one row are stops for the Tab key. */
   cell: (record: T, tabIndex: 0 | -1) => ReactNode;
 }

@@ -15,6 +15,10 @@ export const theme = createTheme({
   defaultRadius: "sm",
   respectReducedMotion: true,
   focusRing: "auto",
+  components: {
+    Modal: { styles: { title: { fontWeight: 600 } } },
+    Drawer: { styles: { title: { fontWeight: 600 } } },
+  },
 });
 
 // Mantine's defaults for these are too pale for WCAG 1.4.3 as well.

@@ -1,4 +1,4 @@
-import { Badge, Button, Group, Loader, Stack, Switch, TextInput } from "@mantine/core";
+import { Button, Group, Stack, Switch, TextInput } from "@mantine/core";
 import { IconPlus, IconSearch, IconUser } from "@tabler/icons-react";
 import { useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
@@ -7,6 +7,8 @@ import { useNames } from "../../site/plan";
 import { EllipsisText } from "../../ui/EllipsisText";
 import { EmptyState } from "../../ui/EmptyState";
 import { ErrorMessage } from "../../ui/ErrorMessage";
+import { Loading } from "../../ui/Loading";
+import { Mark } from "../../ui/Mark";
 import { type Column, RecordTable } from "../../ui/RecordTable";
 import { flag, text, useUrlState } from "../../ui/url-state";
 import { AccountDialog } from "./AccountDialog";
@@ -29,6 +31,7 @@ export function Accounts() {
             aria-label={t("accounts.find")}
             placeholder={t("accounts.find")}
             leftSection={<IconSearch size={16} aria-hidden />}
+            w={280}
             value={state.q}
             onChange={(e) => show({ q: e.currentTarget.value })}
           />
@@ -43,7 +46,7 @@ export function Accounts() {
         </Button>
       </Group>
       {accounts.isError && <ErrorMessage error={accounts.error} retry={() => void accounts.refetch()} />}
-      {accounts.isPending && <Loader aria-label={t("common:loading")} />}
+      {accounts.isPending && <Loading />}
       {accounts.data && shown.length === 0 && (
         <EmptyState icon={IconUser} title={t("accounts.none")} hint={t("accounts.noneHint")} />
       )}
@@ -98,9 +101,7 @@ function useColumns(): Column<Account>[] {
         header: t("accounts.state"),
         width: 100,
         cell: (a) => (
-          <Badge variant="outline" color={a.enabled ? "green.9" : "gray.7"} radius="sm" tt="none">
-            {t(a.enabled ? "accounts.enabled" : "accounts.disabled")}
-          </Badge>
+          <Mark tone={a.enabled ? "good" : "quiet"}>{t(a.enabled ? "accounts.enabled" : "accounts.disabled")}</Mark>
         ),
       },
     ],

@@ -57,6 +57,7 @@ export function ImportDialog({ onClose }: { onClose: () => void }) {
       <FileInput
         label={t("phonebook.file")}
         description={t("phonebook.fileHint")}
+        placeholder={t("phonebook.filePlaceholder")}
         required
         accept=".csv,text/csv"
         leftSection={<IconFileTypeCsv size={16} aria-hidden />}

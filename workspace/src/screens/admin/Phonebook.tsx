@@ -1,4 +1,4 @@
-import { Button, Group, Loader, Stack, TextInput } from "@mantine/core";
+import { Button, Group, Stack, TextInput } from "@mantine/core";
 import { useDebouncedCallback } from "@mantine/hooks";
 import { IconAddressBook, IconDownload, IconPlus, IconSearch, IconUpload } from "@tabler/icons-react";
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
@@ -10,6 +10,7 @@ import { useTimes } from "../../site/times";
 import { EllipsisText } from "../../ui/EllipsisText";
 import { EmptyState } from "../../ui/EmptyState";
 import { ErrorMessage } from "../../ui/ErrorMessage";
+import { Loading } from "../../ui/Loading";
 import { Paging, pageSizes } from "../../ui/Paging";
 import { usePages } from "../../ui/pages";
 import { type Column, RecordTable } from "../../ui/RecordTable";
@@ -75,7 +76,7 @@ export function Phonebook() {
         </Group>
       </Group>
       {list.isError && <ErrorMessage error={list.error} retry={() => void list.refetch()} />}
-      {list.isPending && <Loader aria-label={t("common:loading")} />}
+      {list.isPending && <Loading />}
       {list.data && items.length === 0 && (
         <EmptyState
           icon={IconAddressBook}

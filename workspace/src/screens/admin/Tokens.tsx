@@ -1,4 +1,4 @@
-import { Badge, Button, Code, CopyButton, Group, Loader, Modal, Stack, Table, Text } from "@mantine/core";
+import { Button, Code, CopyButton, Group, Modal, Stack, Table, Text, VisuallyHidden } from "@mantine/core";
 import { IconKey, IconPlus } from "@tabler/icons-react";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
@@ -11,6 +11,8 @@ import { useConfirm } from "../../ui/confirm";
 import { EllipsisText } from "../../ui/EllipsisText";
 import { EmptyState } from "../../ui/EmptyState";
 import { ErrorMessage } from "../../ui/ErrorMessage";
+import { Loading } from "../../ui/Loading";
+import { Mark } from "../../ui/Mark";
 import { TokenDialog } from "./TokenDialog";
 
 type Token = components["schemas"]["Token"];
@@ -40,7 +42,7 @@ export function Tokens() {
         </Button>
       </Group>
       {tokens.isError && <ErrorMessage error={tokens.error} retry={() => void tokens.refetch()} />}
-      {tokens.isPending && <Loader aria-label={t("common:loading")} />}
+      {tokens.isPending && <Loading />}
       {tokens.data?.items.length === 0 && (
         <EmptyState icon={IconKey} title={t("tokens.none")} hint={t("tokens.noneHint")} />
       )}
@@ -63,7 +65,9 @@ function TokenTable({ tokens }: { tokens: readonly Token[] }) {
           <Table.Th scope="col">{t("tokens.expires")}</Table.Th>
           <Table.Th scope="col">{t("tokens.lastUsed")}</Table.Th>
           <Table.Th scope="col">{t("tokens.state")}</Table.Th>
-          <Table.Th scope="col">{t("tokens.revoke")}</Table.Th>
+          <Table.Th scope="col">
+            <VisuallyHidden>{t("tokens.revoke")}</VisuallyHidden>
+          </Table.Th>
         </Table.Tr>
       </Table.Thead>
       <Table.Tbody>
@@ -102,11 +106,9 @@ function TokenRow({ token }: { token: Token }) {
       <Table.Td>{token.expires_at === null ? t("tokens.never") : times.dateTime(token.expires_at)}</Table.Td>
       <Table.Td>{times.short(token.last_used_at)}</Table.Td>
       <Table.Td>
-        <Badge variant="outline" color={state === "valid" ? "green.9" : "gray.7"} radius="sm" tt="none">
-          {t(`tokens.${state}`)}
-        </Badge>
+        <Mark tone={state === "valid" ? "good" : "quiet"}>{t(`tokens.${state}`)}</Mark>
       </Table.Td>
-      <Table.Td>
+      <Table.Td ta="right">
         {state === "valid" && (
           <Button
             size="compact-sm"

@@ -1,6 +1,6 @@
-import { ActionIcon, Button, Card, Center, CopyButton, Group, Loader, SimpleGrid, Stack, Text } from "@mantine/core";
+import { ActionIcon, Button, Card, CopyButton, Group, SimpleGrid, Stack, Text } from "@mantine/core";
 import { IconArrowLeft, IconCheck, IconCopy, IconExternalLink } from "@tabler/icons-react";
-import { useState } from "react";
+import { type ReactNode, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { Link } from "wouter";
 import type { CallbackDetail } from "../../api/types";
@@ -13,6 +13,7 @@ import { useNames } from "../../site/plan";
 import { useTimes } from "../../site/times";
 import { ErrorMessage } from "../../ui/ErrorMessage";
 import { Field, Fields } from "../../ui/Field";
+import { Loading } from "../../ui/Loading";
 import { Page } from "../../ui/Page";
 import { useShortcuts } from "../../ui/shortcuts";
 import { AssigneeField } from "./AssigneeField";
@@ -36,11 +37,7 @@ export function Detail({ id, toList }: { id: number; toList: () => void }) {
         </Button>
       }
     >
-      {callback.isPending && (
-        <Center p="xl">
-          <Loader aria-label={t("common:loading")} />
-        </Center>
-      )}
+      {callback.isPending && <Loading />}
       {callback.isError && <ErrorMessage error={callback.error} retry={() => void callback.refetch()} />}
       {callback.data && <Record callback={callback.data} />}
     </Page>
@@ -65,8 +62,10 @@ function Record({ callback }: { callback: CallbackDetail }) {
           <Fields>
             <StatusField callback={callback} onConflict={setConflict} />
             <AssigneeField callback={callback} onConflict={setConflict} />
+            <Party callback={callback}>
+              <ContactField callback={callback} editor={contact} onConflict={setConflict} />
+            </Party>
             <Facts callback={callback} />
-            <ContactField callback={callback} editor={contact} onConflict={setConflict} />
             <Origin callback={callback} />
           </Fields>
         </Card>
@@ -87,11 +86,10 @@ function Record({ callback }: { callback: CallbackDetail }) {
   );
 }
 
-/** What does not change, in the order of the manual. */
-function Facts({ callback }: { callback: CallbackDetail }) {
-  const { t } = useTranslation(["callback", "callbacks", "common"]);
+/** Who is to be called back, in the order of the manual, and with what follows from it. */
+function Party({ callback, children }: { callback: CallbackDetail; children: ReactNode }) {
+  const { t } = useTranslation(["callback", "common"]);
   const times = useTimes();
-  const names = useNames();
   return (
     <>
       <Field label={t("field.registered_at")}>
@@ -104,6 +102,17 @@ function Facts({ callback }: { callback: CallbackDetail }) {
       <Field label={t("field.remote_name")}>
         <Text size="sm">{callback.remote_name ?? t("common:none")}</Text>
       </Field>
+      {children}
+    </>
+  );
+}
+
+/** What does not change, in the order of the manual. */
+function Facts({ callback }: { callback: CallbackDetail }) {
+  const { t } = useTranslation(["callback", "callbacks", "common"]);
+  const names = useNames();
+  return (
+    <>
       <Field label={t("field.call_center_name")}>
         <Text size="sm">{names.callCenter(callback.call_center)}</Text>
       </Field>

@@ -1,11 +1,20 @@
-import { Button, Checkbox, Divider, Fieldset, Popover, ScrollArea, Stack } from "@mantine/core";
+import { Button, Checkbox, Divider, Fieldset, Popover, ScrollArea, Stack, TextInput } from "@mantine/core";
 import { IconFilter } from "@tabler/icons-react";
+import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { StatusMark } from "../../callbacks/StatusMark";
-import { useAccounts } from "../../site/people";
+import { type Account, useAccounts } from "../../site/people";
 import { filterCount, type ListState, noFilters, type Show } from "./query";
 
 const statuses = ["open", "completed"] as const;
+
+/** So many people are seen at a glance; among more, one is searched for. */
+const fewPeople = 12;
+
+function isSought(account: Account, sought: string): boolean {
+  const text = sought.trim().toLowerCase();
+  return [account.name, account.display_name].some((name) => name.toLowerCase().includes(text));
+}
 
 function toggled<T>(all: readonly T[], one: T): T[] {
   return all.includes(one) ? all.filter((other) => other !== one) : [...all, one];
@@ -15,6 +24,8 @@ function toggled<T>(all: readonly T[], one: T): T[] {
 export function FilterMenu({ state, show }: { state: ListState; show: Show }) {
   const { t } = useTranslation(["callbacks", "callback", "common"]);
   const accounts = useAccounts();
+  const [sought, setSought] = useState("");
+  const people = (accounts.data ?? []).filter((a) => a.role !== "admin" || state.assignee.includes(a.name));
   const count = filterCount(state);
   const set = (change: Partial<ListState>) => show({ ...change, page: 1, after: "" });
   return (
@@ -54,8 +65,17 @@ export function FilterMenu({ state, show }: { state: ListState; show: Show }) {
                   checked={state.unassigned}
                   onChange={() => set({ unassigned: !state.unassigned })}
                 />
-                {accounts.data
-                  ?.filter((a) => a.role !== "admin" || state.assignee.includes(a.name))
+                {people.length > fewPeople && (
+                  <TextInput
+                    size="xs"
+                    aria-label={t("list.findPerson")}
+                    placeholder={t("list.findPerson")}
+                    value={sought}
+                    onChange={(event) => setSought(event.currentTarget.value)}
+                  />
+                )}
+                {people
+                  .filter((a) => state.assignee.includes(a.name) || isSought(a, sought))
                   .map((account) => (
                     <Checkbox
                       key={account.name}

@@ -1,4 +1,4 @@
-import { Box, Button, Center, Loader, Stack } from "@mantine/core";
+import { Box, Button, Stack } from "@mantine/core";
 import { useCallbackRef } from "@mantine/hooks";
 import { useMemo, useRef } from "react";
 import { useTranslation } from "react-i18next";
@@ -9,6 +9,7 @@ import { firstPage, useCallbackList } from "../../callbacks/useCallbackList";
 import { PlayButton } from "../../player/PlayButton";
 import { EmptyState } from "../../ui/EmptyState";
 import { ErrorMessage } from "../../ui/ErrorMessage";
+import { Loading } from "../../ui/Loading";
 import { Paging } from "../../ui/Paging";
 import { RecordTable } from "../../ui/RecordTable";
 import { useShortcuts } from "../../ui/shortcuts";
@@ -50,11 +51,7 @@ export function List({ active, onOpen }: { active: boolean; onOpen: (id: number)
         reloading={list.isFetching && !list.isPending}
       />
       {list.isError && <ErrorMessage error={list.error} retry={() => void list.refetch()} />}
-      {list.isPending && (
-        <Center p="xl">
-          <Loader aria-label={t("common:loading")} />
-        </Center>
-      )}
+      {list.isPending && <Loading />}
       {list.data && items.length === 0 && (
         <Nothing page={state.page} narrowed={state.q !== "" || filterCount(state) > 0} />
       )}

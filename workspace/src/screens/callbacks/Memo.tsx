@@ -1,4 +1,4 @@
-import { Button, Group, Stack, Text, Textarea, Title } from "@mantine/core";
+import { Button, Group, Spoiler, Stack, Text, Textarea, Title } from "@mantine/core";
 import { useRef } from "react";
 import { useTranslation } from "react-i18next";
 import type { Callback } from "../../api/types";
@@ -55,13 +55,20 @@ export function Memo({
         )}
       </Group>
       {editor.text === null ? (
-        <Text
-          size="sm"
-          {...(callback.memo === "" ? { c: "dimmed" } : {})}
-          style={{ whiteSpace: "pre-wrap", overflowWrap: "anywhere" }}
+        <Spoiler
+          maxHeight={240}
+          showLabel={t("callbacks:detail.wholeMemo")}
+          hideLabel={t("callbacks:detail.lessMemo")}
+          styles={{ control: { fontSize: "var(--mantine-font-size-sm)" } }}
         >
-          {callback.memo === "" ? t("callbacks:detail.noMemo") : callback.memo}
-        </Text>
+          <Text
+            size="sm"
+            {...(callback.memo === "" ? { c: "dimmed" } : {})}
+            style={{ whiteSpace: "pre-wrap", overflowWrap: "anywhere" }}
+          >
+            {callback.memo === "" ? t("callbacks:detail.noMemo") : callback.memo}
+          </Text>
+        </Spoiler>
       ) : (
         <MemoEditor
           id={callback.id}

@@ -1,4 +1,4 @@
-import { ActionIcon, Anchor, CopyButton, Group, Loader, Stack, Table, Text, Title, Tooltip } from "@mantine/core";
+import { ActionIcon, Anchor, Card, CopyButton, Group, Stack, Table, Text, Title, Tooltip } from "@mantine/core";
 import { IconCheck, IconCopy, IconPlus } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { type ReactNode, useId } from "react";
@@ -11,6 +11,7 @@ import { callAddress } from "../../app/addresses";
 import { useNames } from "../../site/plan";
 import { useTimes } from "../../site/times";
 import { ErrorMessage } from "../../ui/ErrorMessage";
+import { Loading } from "../../ui/Loading";
 import { useShortcuts } from "../../ui/shortcuts";
 import { CallbackLink } from "./CallList";
 import { CallState } from "./CallState";
@@ -19,17 +20,18 @@ import { useRegister } from "./register";
 
 /** 応対詳細: all that is known of a call, and the + that registers a callback for it. */
 export function CallDetail({ requestID }: { requestID: string }) {
-  const { t } = useTranslation("common");
   const call = useQuery({
     queryKey: ["calls", "one", requestID],
     queryFn: ({ signal }) =>
       read(api.GET("/calls/{request_id}", { params: { path: { request_id: requestID } }, signal })),
   });
-  if (call.isPending) return <Loader aria-label={t("loading")} />;
+  if (call.isPending) return <Loading />;
   if (call.isError) return <ErrorMessage error={call.error} retry={() => void call.refetch()} />;
   return (
-    <Stack gap="lg">
-      <Fields call={call.data} />
+    <Stack gap="md">
+      <Card withBorder padding="md">
+        <Fields call={call.data} />
+      </Card>
       <Receipt call={call.data} />
       <Legs call={call.data} />
     </Stack>
@@ -145,7 +147,7 @@ function Receipt({ call }: { call: Detail }) {
   const ruleText = (rule: string) =>
     i18n.exists(`contacts:rule.${rule}`) ? t(`rule.${rule}` as "rule.terminal_dial") : rule;
   return (
-    <section>
+    <Card withBorder padding="md" component="section">
       <Title order={2} size="h5" mb="xs">
         {t("receipt.title")}
       </Title>
@@ -172,7 +174,7 @@ function Receipt({ call }: { call: Detail }) {
           </Table.Tbody>
         </Table>
       )}
-    </section>
+    </Card>
   );
 }
 
@@ -180,7 +182,7 @@ function Legs({ call }: { call: Detail }) {
   const { t } = useTranslation("contacts");
   const times = useTimes();
   return (
-    <section>
+    <Card withBorder padding="md" component="section">
       <Title order={2} size="h5" mb="xs">
         {t("legs.title")}
       </Title>
@@ -206,6 +208,6 @@ function Legs({ call }: { call: Detail }) {
           ))}
         </Table.Tbody>
       </Table>
-    </section>
+    </Card>
   );
 }

@@ -1,4 +1,4 @@
-import { Anchor, Button, Group, Loader, SegmentedControl, Select, Stack, Text, TextInput } from "@mantine/core";
+import { Anchor, Button, Group, SegmentedControl, Select, Stack, Text, TextInput } from "@mantine/core";
 import { useDebouncedCallback } from "@mantine/hooks";
 import { useEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
@@ -11,6 +11,7 @@ import { useTimes } from "../../site/times";
 import { EllipsisText } from "../../ui/EllipsisText";
 import { EmptyState } from "../../ui/EmptyState";
 import { ErrorMessage } from "../../ui/ErrorMessage";
+import { Loading } from "../../ui/Loading";
 import { usePointerOver } from "../../ui/pointer";
 import { type Column, RecordTable } from "../../ui/RecordTable";
 import { useShortcuts } from "../../ui/shortcuts";
@@ -63,7 +64,7 @@ export function CallList({ selected, onOpen }: { selected: string | null; onOpen
         </Text>
       )}
       {list.isError && <ErrorMessage error={list.error} retry={() => void list.refetch()} />}
-      {list.isPending && <Loader aria-label={t("common:loading")} />}
+      {list.isPending && <Loading />}
       {list.isSuccess && list.calls.length === 0 && (
         <EmptyState
           title={t(filtered ? "noMatch.title" : "empty.title")}
@@ -153,7 +154,7 @@ function CallTable({
   const names = useNames();
   const columns: Column<Call>[] = [
     { name: "started", header: t("column.started"), width: 112, cell: (c) => times.short(c.started_at) },
-    { name: "direction", header: t("column.direction"), width: 76, cell: (c) => t(`common:direction.${c.direction}`) },
+    { name: "direction", header: t("column.direction"), width: 88, cell: (c) => t(`common:direction.${c.direction}`) },
     { name: "kind", header: t("column.kind"), width: 120, cell: (c) => t(`common:kind.${c.kind}`) },
     {
       name: "remote",
@@ -164,7 +165,7 @@ function CallTable({
     {
       name: "local",
       header: t("column.local"),
-      width: 110,
+      width: 104,
       cell: (c) => <EllipsisText>{c.local_number ?? "-"}</EllipsisText>,
     },
     {
@@ -174,7 +175,7 @@ function CallTable({
     },
     { name: "state", header: t("column.state"), width: 140, cell: (c) => <CallState call={c} /> },
     { name: "talk", header: t("column.talk"), width: 84, cell: (c) => times.duration(c.talk_seconds) },
-    { name: "callback", header: t("column.callback"), width: 112, cell: (c) => <CallbackLink id={c.callback_id} /> },
+    { name: "callback", header: t("column.callback"), width: 108, cell: (c) => <CallbackLink id={c.callback_id} /> },
   ];
   return (
     <RecordTable

@@ -1,7 +1,8 @@
-import { Badge } from "@mantine/core";
+import { IconPhone, IconPhoneIncoming } from "@tabler/icons-react";
 import { useTranslation } from "react-i18next";
 import type { Call } from "../../api/types";
 import { Elapsed } from "../../ui/Elapsed";
+import { Mark } from "../../ui/Mark";
 
 /** Whether a call rings, is talked on, or how it ended. */
 export function CallState({ call }: { call: Call }) {
@@ -11,14 +12,8 @@ export function CallState({ call }: { call: Call }) {
   }
   const talking = call.answered_at !== null;
   return (
-    <Badge
-      variant="outline"
-      color={talking ? "green.9" : "orange.9"}
-      radius="sm"
-      tt="none"
-      rightSection={<Elapsed since={call.answered_at ?? call.started_at} />}
-    >
-      {t(talking ? "state.talking" : "state.waiting")}
-    </Badge>
+    <Mark tone={talking ? "good" : "busy"} icon={talking ? IconPhone : IconPhoneIncoming}>
+      {t(talking ? "state.talking" : "state.waiting")} <Elapsed since={call.answered_at ?? call.started_at} />
+    </Mark>
   );
 }

@@ -22,7 +22,21 @@ export default function Contacts() {
   const go = (path: string) => navigate(search === "" ? path : `${path}?${search}`);
   useShortcuts([{ key: "Escape", label: t("shortcut.back"), run: () => go("/"), disabled: id === null }]);
   return (
-    <Page title={t(id === null ? "title" : "detail")}>
+    <Page
+      title={t(id === null ? "title" : "detail")}
+      aside={
+        id !== null && (
+          <Button
+            variant="default"
+            size="xs"
+            leftSection={<IconArrowLeft size={14} aria-hidden />}
+            onClick={() => go("/")}
+          >
+            {t("backToList")}
+          </Button>
+        )
+      }
+    >
       <Tabs value={id === null ? "list" : "detail"} onChange={(tab) => tab === "list" && go("/")} keepMounted>
         {id !== null && (
           <Tabs.List mb="md">
@@ -33,22 +47,7 @@ export default function Contacts() {
         <Tabs.Panel value="list">
           <CallList selected={id} onOpen={(call) => go(`/${call.request_id}`)} />
         </Tabs.Panel>
-        <Tabs.Panel value="detail">
-          {id !== null && (
-            <>
-              <Button
-                variant="default"
-                size="xs"
-                mb="md"
-                leftSection={<IconArrowLeft size={14} aria-hidden />}
-                onClick={() => go("/")}
-              >
-                {t("backToList")}
-              </Button>
-              <CallDetail key={id} requestID={id} />
-            </>
-          )}
-        </Tabs.Panel>
+        <Tabs.Panel value="detail">{id !== null && <CallDetail key={id} requestID={id} />}</Tabs.Panel>
       </Tabs>
     </Page>
   );

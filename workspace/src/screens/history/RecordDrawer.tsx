@@ -1,4 +1,4 @@
-import { Anchor, Center, Drawer, Loader, Stack, Text } from "@mantine/core";
+import { Anchor, Drawer, Stack, Text } from "@mantine/core";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { Link } from "wouter";
@@ -10,6 +10,7 @@ import { useNames } from "../../site/plan";
 import { useTimes } from "../../site/times";
 import { ErrorMessage } from "../../ui/ErrorMessage";
 import { Field, Fields } from "../../ui/Field";
+import { Loading } from "../../ui/Loading";
 import { RecordEditor } from "./RecordEditor";
 
 /** A record of the result, beside it. */
@@ -38,11 +39,7 @@ function Record({ id, onEditing }: { id: number; onEditing: (editing: boolean) =
   const callback = useCallback(id);
   return (
     <Stack gap="md">
-      {callback.isPending && (
-        <Center p="xl">
-          <Loader aria-label={t("common:loading")} />
-        </Center>
-      )}
+      {callback.isPending && <Loading />}
       {callback.isError && <ErrorMessage error={callback.error} retry={() => void callback.refetch()} />}
       {callback.data && (
         <>

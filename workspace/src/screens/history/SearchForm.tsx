@@ -121,7 +121,7 @@ function Period({ form, set, fault }: PartProps & { fault: string | undefined })
 const statuses = ["open", "completed"] as const;
 
 function Choices({ form, set }: PartProps) {
-  const { t } = useTranslation(["callback", "common"]);
+  const { t } = useTranslation(["callback", "history", "common"]);
   const callCenters = useCallCenters().data ?? [];
   const labels = useBusinessLabels().data ?? [];
   const accounts = useAccounts().data ?? [];
@@ -133,11 +133,13 @@ function Choices({ form, set }: PartProps) {
     // Narrow enough to stand beside a choice instead of below it.
     styles: { inputField: { minWidth: 16 } },
   } as const;
+  const hint = (chosen: number) => (chosen === 0 ? { placeholder: t("history:search.any") } : {});
   return (
     <SimpleGrid cols={4} spacing="sm">
       <MultiSelect
         {...shared}
         label={t("field.call_center_name")}
+        {...hint(form.call_center.length)}
         data={options(callCenters)}
         value={[...form.call_center]}
         onChange={(call_center) => set({ call_center })}
@@ -145,6 +147,7 @@ function Choices({ form, set }: PartProps) {
       <MultiSelect
         {...shared}
         label={t("field.business_label_name")}
+        {...hint(form.business_label.length)}
         data={options(labels)}
         value={[...form.business_label]}
         onChange={(business_label) => set({ business_label })}
@@ -152,6 +155,7 @@ function Choices({ form, set }: PartProps) {
       <MultiSelect
         {...shared}
         label={t("field.assignee")}
+        {...hint(form.assignee.length + Number(form.unassigned))}
         data={[
           { value: nobody, label: t("unassigned") },
           ...accounts.map((a) => ({ value: a.name, label: a.display_name })),
@@ -165,6 +169,7 @@ function Choices({ form, set }: PartProps) {
         {...shared}
         searchable={false}
         label={t("field.status")}
+        {...hint(form.status.length)}
         data={statuses.map((value) => ({ value, label: t(`status.${value}`) }))}
         value={[...form.status]}
         onChange={(chosen) => set({ status: statuses.filter((s) => chosen.includes(s)) })}

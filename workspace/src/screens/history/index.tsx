@@ -1,4 +1,4 @@
-import { Box, Center, Group, Loader, Stack, Title } from "@mantine/core";
+import { Box, Group, Stack, Title } from "@mantine/core";
 import { useCallbackRef } from "@mantine/hooks";
 import { useMemo } from "react";
 import { useTranslation } from "react-i18next";
@@ -11,6 +11,7 @@ import { useTimes } from "../../site/times";
 import { EllipsisText } from "../../ui/EllipsisText";
 import { EmptyState } from "../../ui/EmptyState";
 import { ErrorMessage } from "../../ui/ErrorMessage";
+import { Loading } from "../../ui/Loading";
 import { Page } from "../../ui/Page";
 import { Paging } from "../../ui/Paging";
 import { RecordTable } from "../../ui/RecordTable";
@@ -54,11 +55,7 @@ export default function History() {
         <ExportButton query={filters} />
       </Group>
       {list.isError && <ErrorMessage error={list.error} retry={() => void list.refetch()} />}
-      {list.isPending && (
-        <Center p="xl">
-          <Loader aria-label={t("common:loading")} />
-        </Center>
-      )}
+      {list.isPending && <Loading />}
       {list.data && items.length === 0 && <EmptyState title={t("none")} hint={t("noneHint")} />}
       {items.length > 0 && (
         <Stack gap="md">
@@ -106,7 +103,7 @@ function useColumns() {
       {
         name: "local_number",
         header: t("field.local_number"),
-        width: 72,
+        width: 78,
         cell: (callback: Callback) => <EllipsisText>{callback.local_number ?? "-"}</EllipsisText>,
       },
       c.call_center,

@@ -1,8 +1,9 @@
-import { Box, Center, Group, Paper, Stack, Text, Title } from "@mantine/core";
+import { Box, Center, Group, Paper, Stack, Title } from "@mantine/core";
 import { useFocusTrap } from "@mantine/hooks";
 import { useEffect } from "react";
 import { useTranslation } from "react-i18next";
 import { addTexts } from "../../i18n";
+import { Brand } from "../../ui/Brand";
 import { LanguageSwitch, ThemeSwitch } from "../../ui/switches";
 import { setPageTitle } from "../../ui/title";
 import en from "./en.json";
@@ -13,14 +14,14 @@ addTexts("login", { ja, en });
 
 /** The page of who is not logged in. The address stays, and is what is shown after logging in. */
 export default function Login() {
-  const { t } = useTranslation(["login", "common"]);
+  const { t } = useTranslation("login");
   const focus = useFocusTrap();
   useEffect(() => setPageTitle(t("title")), [t]);
   return (
     <Center mih="100vh" p="md" component="main">
       <Stack gap="md" w={420}>
         <Group justify="space-between">
-          <Text fw={700}>{t("common:product")}</Text>
+          <Brand />
           <Group gap="xs">
             <LanguageSwitch />
             <ThemeSwitch />

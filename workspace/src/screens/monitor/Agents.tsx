@@ -1,4 +1,4 @@
-import { Anchor, Badge, Table } from "@mantine/core";
+import { Anchor, Table } from "@mantine/core";
 import { IconPhone, IconPhoneIncoming, IconPhoneOutgoing, IconQuestionMark, IconUser } from "@tabler/icons-react";
 import { useTranslation } from "react-i18next";
 import { Link } from "wouter";
@@ -7,17 +7,18 @@ import { useNames } from "../../site/plan";
 import { Elapsed } from "../../ui/Elapsed";
 import { EllipsisText } from "../../ui/EllipsisText";
 import { EmptyState } from "../../ui/EmptyState";
+import { Mark } from "../../ui/Mark";
 import classes from "./monitor.module.css";
 import type { Monitor } from "./useMonitor";
 
 type Agent = Monitor["agents"][number];
 
 const looks = {
-  idle: { color: "gray.7", icon: IconUser },
-  ringing: { color: "orange.9", icon: IconPhoneIncoming },
-  dialling: { color: "blue.8", icon: IconPhoneOutgoing },
-  talking: { color: "green.9", icon: IconPhone },
-  unknown: { color: "gray.7", icon: IconQuestionMark },
+  idle: { tone: "quiet", icon: IconUser },
+  ringing: { tone: "busy", icon: IconPhoneIncoming },
+  dialling: { tone: "info", icon: IconPhoneOutgoing },
+  talking: { tone: "good", icon: IconPhone },
+  unknown: { tone: "quiet", icon: IconQuestionMark },
 } as const;
 
 /** What the phone of each agent does. */
@@ -78,10 +79,5 @@ export function Agents({ agents }: { agents: readonly Agent[] }) {
 
 function StateMark({ state }: { state: Agent["state"] }) {
   const { t } = useTranslation("monitor");
-  const { color, icon: Icon } = looks[state];
-  return (
-    <Badge variant="outline" color={color} radius="sm" tt="none" leftSection={<Icon size={12} aria-hidden />}>
-      {t(`state.${state}`)}
-    </Badge>
-  );
+  return <Mark {...looks[state]}>{t(`state.${state}`)}</Mark>;
 }

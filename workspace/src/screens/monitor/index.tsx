@@ -1,10 +1,11 @@
-import { Loader, Paper, Text, Title } from "@mantine/core";
+import { Paper, Text, Title } from "@mantine/core";
 import { type ReactNode, useId } from "react";
 import { useTranslation } from "react-i18next";
 import { addTexts } from "../../i18n";
 import { NodeTable } from "../../nodes/NodeTable";
 import { useTimes } from "../../site/times";
 import { ErrorMessage } from "../../ui/ErrorMessage";
+import { Loading } from "../../ui/Loading";
 import { Page } from "../../ui/Page";
 import { Agents } from "./Agents";
 import { Desks } from "./Desks";
@@ -31,7 +32,7 @@ export default function MonitorScreen() {
       }
     >
       {monitor.isError && <ErrorMessage error={monitor.error} retry={() => void monitor.refetch()} />}
-      {monitor.isPending && <Loader aria-label={t("common:loading")} />}
+      {monitor.isPending && <Loading />}
       {monitor.data && (
         <>
           <Section title={t("desks.title")}>
