@@ -77,23 +77,34 @@ export function NotificationBell() {
         </ActionIcon>
       </Popover.Target>
       <Popover.Dropdown aria-label={t("notification.title")}>
-        <Text size="sm" fw={600} mb="xs" tabIndex={-1} data-autofocus>
-          {t(`notification.state.${state}`)}
-        </Text>
-        {state === "default" && (
-          <Button size="xs" onClick={() => void askPermission()}>
-            {t("notification.allow")}
-          </Button>
-        )}
-        {state === "denied" && (
-          <List type="ordered" size="sm" spacing={4}>
-            <List.Item>{t("notification.blocked.site")}</List.Item>
-            <List.Item>{t("notification.blocked.allow")}</List.Item>
-            <List.Item>{t("notification.blocked.system")}</List.Item>
-          </List>
-        )}
-        {state === "granted" && <Text size="sm">{t("notification.blocked.system")}</Text>}
+        <NotificationState />
       </Popover.Dropdown>
     </Popover>
+  );
+}
+
+/** Whether the browser notifies, in words, and what to do when it does not. */
+export function NotificationState() {
+  const { t } = useTranslation();
+  const state = usePermission().permission;
+  return (
+    <Box>
+      <Text size="sm" fw={600} mb="xs" tabIndex={-1} data-autofocus>
+        {t(`notification.state.${state}`)}
+      </Text>
+      {state === "default" && (
+        <Button size="xs" onClick={() => void askPermission()}>
+          {t("notification.allow")}
+        </Button>
+      )}
+      {state === "denied" && (
+        <List type="ordered" size="sm" spacing={4}>
+          <List.Item>{t("notification.blocked.site")}</List.Item>
+          <List.Item>{t("notification.blocked.allow")}</List.Item>
+          <List.Item>{t("notification.blocked.system")}</List.Item>
+        </List>
+      )}
+      {state === "granted" && <Text size="sm">{t("notification.blocked.system")}</Text>}
+    </Box>
   );
 }

@@ -4,7 +4,7 @@ import { useTranslation } from "react-i18next";
 import { changeLanguage, currentLanguage, type Language, languages } from "../i18n";
 
 /** Each language in its own words, for those who do not read the other. */
-const languageNames: Record<Language, string> = { ja: "日本語", en: "English" };
+export const languageNames: Record<Language, string> = { ja: "日本語", en: "English" };
 
 export function LanguageSwitch() {
   const { t } = useTranslation();
@@ -33,7 +33,7 @@ export function LanguageSwitch() {
   );
 }
 
-const schemes = [
+export const schemes = [
   { name: "auto", icon: IconSunMoon },
   { name: "light", icon: IconSun },
   { name: "dark", icon: IconMoon },
