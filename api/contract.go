@@ -104,6 +104,9 @@ func (o *operation) public() bool {
 	return o.route.Operation.Security != nil && len(*o.route.Operation.Security) == 0
 }
 
+// static reports whether the answer is the same for everybody and at any time.
+func (o *operation) static() bool { return o.public() && o.route.Method == http.MethodGet }
+
 // streams returns the type of an answer that takes as long as it takes, or
 // "" for an answer that must be there in time.
 func (o *operation) streams() string {

@@ -265,6 +265,20 @@ const (
 // errUnavailable marks errors of a database that is away.
 var errUnavailable = errors.New("unavailable")
 
+// awayError refuses a request because the database was found away before.
+type awayError struct{ err error }
+
+func (e *awayError) Error() string { return e.err.Error() }
+
+func (e *awayError) Is(target error) bool { return target == errUnavailable }
+
+// isKnownAway reports whether an error tells of nothing but an outage that was
+// logged when it began.
+func isKnownAway(err error) bool {
+	_, known := errors.AsType[*awayError](err)
+	return known
+}
+
 // retryAfterSeconds is what a refused caller is told to wait: about as long
 // as a restart or a failover of the database takes.
 const retryAfterSeconds = 5
@@ -425,7 +439,7 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 		row = s.problemOf(errStopping)
 	case row.code == codeInternal:
 		s.log.LogAttrs(r.Context(), slog.LevelError, "request failed", slog.String("route", routeFrom(w)), slog.Any("err", err))
-	case row.code == codeUnavailable:
+	case row.code == codeUnavailable && !isKnownAway(err):
 		s.log.LogAttrs(r.Context(), slog.LevelWarn, "request could not be served", slog.String("route", routeFrom(w)), slog.Any("err", err))
 	}
 	s.countUnplayed(w, &row)

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -303,4 +304,44 @@ func TestErrors_OfEveryOperation(t *testing.T) {
 			}
 		})
 	}
+}
+
+// While the database is known to be away, nothing is asked of it, and what does
+// not need it is answered.
+func TestErrors_DatabaseKnownToBeAway(t *testing.T) {
+	t.Parallel()
+	var away atomic.Bool
+	w := newWorld(t, func(o *api.Options) {
+		failWith(errors.New("out of order"))(o)
+		o.DatabaseAway = func() error {
+			if away.Load() {
+				return errors.New("dial tcp 192.0.2.7:5432: connection refused")
+			}
+			return nil
+		}
+	})
+	calls := request{path: "/calls", token: "some"}
+	problem(t, w.do(calls), http.StatusInternalServerError, "internal")
+	away.Store(true)
+	for _, r := range anyRequests() {
+		if r.method == http.MethodGet && isPublic(r) {
+			if got := w.do(r); got.status != http.StatusOK {
+				t.Errorf("GET %s: %d, want 200", r.path, got.status)
+			}
+			continue
+		}
+		r.token = "some"
+		got := w.do(r)
+		if refused := problem(t, got, http.StatusServiceUnavailable, "unavailable"); strings.Contains(refused.Detail, "192.0.2.7") {
+			t.Errorf("the problem tells too much: %s", refused.Detail)
+		}
+		if got.header.Get("Retry-After") == "" {
+			t.Errorf("%s %s: no Retry-After", r.method, r.path)
+		}
+	}
+	if strings.Contains(w.log.String(), "could not be served") {
+		t.Error("an outage that was logged when it began is logged for each request")
+	}
+	away.Store(false)
+	problem(t, w.do(calls), http.StatusInternalServerError, "internal")
 }

@@ -65,7 +65,7 @@ func (s *Server) operation(op *operation, f http.HandlerFunc) http.Handler {
 	if !op.public() {
 		inner = s.authenticate(op, inner)
 	}
-	inner = s.limit(op, inner)
+	inner = s.limit(op, s.refuseWhileAway(op, inner))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		lang := requestLanguage(r)
 		w.Header().Add("Vary", "Accept-Language")
@@ -75,6 +75,20 @@ func (s *Server) operation(op *operation, f http.HandlerFunc) http.Handler {
 			s.fail(w, r, err)
 		}
 	})
+}
+
+// refuseWhileAway refuses requests while the database is known to be away, but
+// those that need nothing of it.
+func (s *Server) refuseWhileAway(op *operation, next handler) handler {
+	if s.options.DatabaseAway == nil || op.static() {
+		return next
+	}
+	return func(w http.ResponseWriter, r *http.Request) error {
+		if err := s.options.DatabaseAway(); err != nil {
+			return &awayError{err}
+		}
+		return next(w, r)
+	}
 }
 
 // dispatch answers what the mux would answer with a page of its own: unknown

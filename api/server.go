@@ -150,6 +150,12 @@ type Options struct {
 	// and the request may be repeated later. Nil when no error does.
 	IsUnavailable func(error) bool
 
+	// DatabaseAway returns, at once, why the database did not answer when it
+	// was asked last, and nil when it did. Requests that need it are refused
+	// then, for each would have to wait until its time is up. Nil when nobody
+	// asks.
+	DatabaseAway func() error
+
 	// Log gets one line a request, and errors; nil for nowhere.
 	Log *slog.Logger
 	// Registry gets the metrics; nil for nowhere.

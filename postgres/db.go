@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -51,6 +52,8 @@ type DB struct {
 	pool *pgxpool.Pool
 	log  *slog.Logger
 	jobs *jobQueue
+	// away is why the database did not answer Watch; nil when it did.
+	away atomic.Pointer[error]
 }
 
 // Open connects to the database and checks its schema: it returns a

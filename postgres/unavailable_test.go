@@ -109,3 +109,57 @@ func TestIsUnavailable(t *testing.T) {
 		t.Errorf("Ready of a closed database = %v, want it unavailable", err)
 	}
 }
+
+// A database that hangs holds up who asks it; that it does is known soon, and
+// without asking, and that it answers again too.
+func TestDB_WatchTellsOfOutages(t *testing.T) {
+	t.Parallel()
+	server := labtest.Postgres(t, lab.PostgresOptions{})
+	if err := server.Template(t.Context(), postgres.Migrate); err != nil {
+		t.Fatal(err)
+	}
+	url, err := server.Database(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	db, err := postgres.Open(t.Context(), url, postgres.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- db.Watch(ctx) }()
+	defer func() {
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	}()
+	becomes := func(away bool) {
+		t.Helper()
+		labtest.Eventually(t, 20*time.Second, func() error {
+			if err := db.Away(); (err != nil) != away {
+				return fmt.Errorf("it is said to be away: %t, want %t", err != nil, away)
+			}
+			return nil
+		})
+	}
+	// Whether the first answer came cannot be seen: an outage must come first.
+	for name, outage := range map[string]struct{ begin, end func() error }{
+		"hangs":  {server.Pause, server.Resume},
+		"killed": {server.Kill, func() error { return server.Restart(t.Context()) }},
+	} {
+		if err := outage.begin(); err != nil {
+			t.Fatal(err)
+		}
+		becomes(true)
+		if err := db.Away(); !postgres.IsUnavailable(err) {
+			t.Errorf("%s: %v, want it to say that the database is away", name, err)
+		}
+		if err := outage.end(); err != nil {
+			t.Fatal(err)
+		}
+		becomes(false)
+	}
+}

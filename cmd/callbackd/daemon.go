@@ -81,6 +81,14 @@ func openDaemon(ctx context.Context, cfg *configs.Config, log *slog.Logger, visi
 	if d.db, err = postgres.Open(ctx, cfg.Database.URL.Reveal(), postgres.Options{Log: log}); err != nil {
 		return nil, err
 	}
+	d.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "callbackd_database_up", Help: "1 when the database answered when it was asked last, 0 while it does not.",
+	}, func() float64 {
+		if d.db.Away() != nil {
+			return 0
+		}
+		return 1
+	}))
 	d.feed = d.db.Feed()
 	d.dialplan.Store(cfg)
 	d.book = phonebook.NewBook(d.db.Phonebook(), cfg.Region, nil)
@@ -139,6 +147,7 @@ func (d *daemon) newServer(page api.Page, visitors []api.DemoAccount) *api.Serve
 		Location:       d.cfg.Location(),
 		IsTrustedProxy: d.cfg.Listen.IsTrustedProxy,
 		IsUnavailable:  postgres.IsUnavailable,
+		DatabaseAway:   d.db.Away,
 		Log:            d.log, Registry: d.registry,
 	})
 }
@@ -175,6 +184,7 @@ func (d *daemon) Run(ctx context.Context) error {
 	for _, n := range d.nodes {
 		g.Go(func() error { return n.run(ctx) })
 	}
+	g.Go(func() error { return d.db.Watch(ctx) })
 	g.Go(func() error { return d.abandoned.Run(ctx) })
 	g.Go(func() error { return d.feed.Run(ctx) })
 	g.Go(func() error { return d.work(ctx) })
