@@ -324,10 +324,15 @@ func TestListCallbacks_PagesAndWhatIsNew(t *testing.T) {
 	newest := decode[api.RegisteredCallback](t, w.register(&call, admin.token, nil), http.StatusCreated)
 
 	got, page := idsOf(first), first
+	query.Set("total", "true")
+	query.Set("new_since", strconv.FormatInt(first.Change, 10))
 	for page.NextCursor != nil {
 		query.Set("cursor", *page.NextCursor)
 		page = w.list(admin, query)
 		got = append(got, idsOf(page)...)
+		if *page.Total != 8 || *page.NewCount != 1 {
+			t.Errorf("a page says %d in all and %d new, want 8 and 1", *page.Total, *page.NewCount)
+		}
 	}
 	if diff := cmp.Diff([]int64{7, 6, 5, 4, 3, 2, 1}, got); diff != "" {
 		t.Errorf("pages (-want +got):\n%s", diff)

@@ -31,6 +31,7 @@ func (s *Service) Count(ctx context.Context, by accounts.Principal, filter Filte
 	if err != nil {
 		return 0, err
 	}
+	query.After = nil
 	count, err := s.store.Count(ctx, query)
 	if err != nil {
 		return 0, fmt.Errorf("count callbacks: %w", err)
@@ -39,7 +40,8 @@ func (s *Service) Count(ctx context.Context, by accounts.Principal, filter Filte
 }
 
 // NewSince counts the callbacks of a list that were registered after a number
-// of the change log, such as the newest one before the list was read.
+// of the change log, such as the newest one before the list was read. Which
+// page the filter is at does not matter.
 func (s *Service) NewSince(ctx context.Context, by accounts.Principal, filter Filter, change int64) (int64, error) {
 	query, err := s.query(by, &filter)
 	if err != nil {
@@ -52,7 +54,7 @@ func (s *Service) NewSince(ctx context.Context, by accounts.Principal, filter Fi
 	if !found {
 		return 0, nil
 	}
-	query.First = first
+	query.First, query.After = first, nil
 	count, err := s.store.Count(ctx, query)
 	if err != nil {
 		return 0, fmt.Errorf("count new callbacks: %w", err)
