@@ -1,5 +1,5 @@
 import { useMemo } from "react";
-import { useSearchParams } from "wouter";
+import { useLocation, useSearch } from "wouter";
 
 /** How a value stands in the URL. What is the default does not stand there, so that addresses stay short. */
 export interface Parameter<T> {
@@ -72,11 +72,16 @@ export type Values<P> = { [K in keyof P]: P[K] extends Parameter<infer T> ? T : 
 export function useUrlState<P extends Record<string, Parameter<unknown>>>(
   parameters: P,
 ): [Values<P>, (change: Partial<Values<P>>, how?: { push?: boolean }) => void] {
-  const [search, setSearch] = useSearchParams();
-  const written = search.toString();
+  const [location, navigate] = useLocation();
+  const written = useSearch();
   const values = useMemo(() => valuesOf(parameters, new URLSearchParams(written)), [parameters, written]);
-  const change = (patch: Partial<Values<P>>, how?: { push?: boolean }) =>
-    setSearch((before) => withChange(parameters, before, patch), { replace: !how?.push, state: chosen });
+  const change = (patch: Partial<Values<P>>, how?: { push?: boolean }) => {
+    // What the address says by now, which may be more than what is shown yet.
+    const search = withChange(parameters, new URLSearchParams(window.location.search), patch).toString();
+    // A screen's own address has no slash at its end: the server knows none that has.
+    const path = location === "/" ? "" : location;
+    navigate(search === "" ? path : `${path}?${search}`, { replace: !how?.push, state: chosen });
+  };
   return [values, change];
 }
 

@@ -46,6 +46,7 @@ export function useOpenTabs(current: number | null) {
   return { ids, close, show, hrefOf: (id: number | null) => address(id, search) };
 }
 
+/** Within the screen, whose own address has no slash at its end: the server knows none that has. */
 function address(id: number | null, search: string): string {
-  return (id === null ? "/" : `/${id}`) + (search === "" ? "" : `?${search}`);
+  return (id === null ? "" : `/${id}`) + (search === "" ? "" : `?${search}`);
 }

@@ -20,7 +20,7 @@ export default function Contacts() {
   const search = useSearch();
   const id = match?.id ?? null;
   const go = (path: string) => navigate(search === "" ? path : `${path}?${search}`);
-  useShortcuts([{ key: "Escape", label: t("shortcut.back"), run: () => go("/"), disabled: id === null }]);
+  useShortcuts([{ key: "Escape", label: t("shortcut.back"), run: () => go(""), disabled: id === null }]);
   return (
     <Page
       title={t(id === null ? "title" : "detail")}
@@ -30,14 +30,14 @@ export default function Contacts() {
             variant="default"
             size="xs"
             leftSection={<IconArrowLeft size={14} aria-hidden />}
-            onClick={() => go("/")}
+            onClick={() => go("")}
           >
             {t("backToList")}
           </Button>
         )
       }
     >
-      <Tabs value={id === null ? "list" : "detail"} onChange={(tab) => tab === "list" && go("/")} keepMounted>
+      <Tabs value={id === null ? "list" : "detail"} onChange={(tab) => tab === "list" && go("")} keepMounted>
         {id !== null && (
           <Tabs.List mb="md">
             <Tabs.Tab value="list">{t("title")}</Tabs.Tab>

@@ -86,7 +86,7 @@ function useRecord(): [number | null, (id: number | null) => void] {
   const [, match] = useRoute<{ id: string }>("/:id");
   const id = match && /^[1-9]\d{0,14}$/.test(match.id) ? Number(match.id) : null;
   const open = (to: number | null) =>
-    navigate((to === null ? "/" : `/${to}`) + (search === "" ? "" : `?${search}`), { state: chosen });
+    navigate((to === null ? "" : `/${to}`) + (search === "" ? "" : `?${search}`), { state: chosen });
   return [id, open];
 }
 
