@@ -54,6 +54,8 @@ export function useCalls(query: CallQuery, held: boolean) {
     queryFn: ({ pageParam, signal }) =>
       read(api.GET("/calls", { params: { query: { ...query, ...(pageParam ? { cursor: pageParam } : {}) } }, signal })),
     getNextPageParam: (page) => page.next_cursor,
+    // Calls that began while another screen was shown are nobody's to add: coming back asks for them.
+    staleTime: 0,
   });
   const [unseen, setUnseen] = useState<ReadonlySet<string>>(new Set());
   const waiting = useRef<ReturnType<typeof setTimeout> | null>(null);
@@ -67,6 +69,11 @@ export function useCalls(query: CallQuery, held: boolean) {
   });
   const showNew = async () => {
     setUnseen(new Set());
+    // An answer that is on its way may not have the new calls, and would take them away again.
+    if (queries.isFetching({ queryKey, exact: true }) > 0) {
+      await queries.refetchQueries({ queryKey, exact: true });
+      return;
+    }
     const fresh = await read(api.GET("/calls", { params: { query } }));
     queries.setQueryData<Pages>(queryKey, (before) => before && withNewCalls(before, fresh));
   };
