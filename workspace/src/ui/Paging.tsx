@@ -23,7 +23,8 @@ export interface PagingProps {
 export function Paging({ page, size, shown, total, toFirst, toPrevious, toNext, setSize }: PagingProps) {
   const { t } = useTranslation();
   const before = (page - 1) * Number(size);
-  const range = { from: before + 1, to: before + shown };
+  // While the next page is fetched, shown is that of the page before.
+  const range = { from: before + 1, to: Math.min(before + shown, total ?? before + shown) };
   return (
     <Group component="nav" aria-label={t("paging.label")} justify="space-between" gap="md">
       <Text size="sm" c="dimmed">

@@ -1,5 +1,5 @@
 import { Box, Table } from "@mantine/core";
-import { type FocusEvent, type KeyboardEvent, memo, type ReactNode, useRef, useState } from "react";
+import { type FocusEvent, type KeyboardEvent, memo, type ReactNode, useEffect, useRef, useState } from "react";
 import classes from "./RecordTable.module.css";
 
 export interface Column<T> {
@@ -21,6 +21,8 @@ interface RecordTableProps<T> {
   /** The record that is shown elsewhere on the screen. */
   selected?: string | null;
   onOpen: (record: T) => void;
+  /** False while the table lies hidden. Shown again, it gives the focus to the row that had it last. */
+  active?: boolean;
 }
 
 /** Returns the key of the record whose row, or a control in it, has the focus; null when none has. */
@@ -33,11 +35,26 @@ export function focusedRecord(): string | null {
  * End move between rows, Enter opens. A row is drawn anew only when its record changes, as long as columns and onOpen
  * are the same objects.
  */
-export function RecordTable<T>({ label, columns, records, keyOf, selected, onOpen }: RecordTableProps<T>) {
+export function RecordTable<T>({
+  label,
+  columns,
+  records,
+  keyOf,
+  selected,
+  onOpen,
+  active = true,
+}: RecordTableProps<T>) {
   const body = useRef<HTMLTableSectionElement>(null);
   const [visited, setVisited] = useState<string | null>(null);
   const keys = records.map(keyOf);
   const stop = visited !== null && keys.includes(visited) ? visited : keys[0];
+  const wasActive = useRef(active);
+  useEffect(() => {
+    if (active && !wasActive.current && document.activeElement === document.body) {
+      body.current?.querySelector<HTMLElement>('tr[tabindex="0"]')?.focus({ preventScroll: true });
+    }
+    wasActive.current = active;
+  }, [active]);
   const onFocus = (event: FocusEvent<HTMLElement>) => {
     const row = event.target.closest<HTMLElement>("tr[data-record]");
     if (row) setVisited(row.dataset.record ?? null);

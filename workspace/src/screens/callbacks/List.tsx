@@ -57,7 +57,14 @@ export function List({ active, onOpen }: { active: boolean; onOpen: (id: number)
       )}
       {items.length > 0 && (
         <Box opacity={list.isPlaceholderData ? 0.6 : 1} aria-busy={list.isPlaceholderData}>
-          <RecordTable label={t("list.label")} columns={columns} records={items} keyOf={keyOf} onOpen={open} />
+          <RecordTable
+            label={t("list.label")}
+            columns={columns}
+            records={items}
+            keyOf={keyOf}
+            onOpen={open}
+            active={active}
+          />
         </Box>
       )}
       {list.data && (items.length > 0 || state.page > 1) && <Paging {...paging} />}

@@ -185,6 +185,7 @@ function CallTable({
       keyOf={(c) => c.request_id}
       selected={selected}
       onOpen={onOpen}
+      active={selected === null}
     />
   );
 }
