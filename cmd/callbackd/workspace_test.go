@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"callbackd/accounts"
 	"callbackd/lab"
 	"callbackd/sip"
@@ -121,6 +123,7 @@ func (o *office) handler() http.Handler {
 	mux.Handle("POST /answer", command(o.answer))
 	mux.Handle("POST /hear", command(o.hear))
 	mux.Handle("POST /hangup", command(o.hangUp))
+	mux.Handle("POST /past", command(o.past))
 	mux.Handle("POST /daemon", command(o.runDaemon))
 	return mux
 }
@@ -262,6 +265,24 @@ func (o *office) keep(call *sip.Call) string {
 	defer o.mu.Unlock()
 	o.calls[call.ID()] = call
 	return call.ID()
+}
+
+// past has calls of sales in the database that nobody answered yesterday, as
+// many as no phone is patient enough to make.
+func (o *office) past(ctx context.Context, how struct{ Calls int }) (string, error) {
+	conn, err := pgx.Connect(ctx, o.w.database)
+	if err != nil {
+		return "", err
+	}
+	defer conn.Close(ctx)
+	_, err = conn.Exec(ctx, `
+		INSERT INTO calls (request_id, node, linked_id, kind, direction, call_center, call_centers, remote_number,
+			local_number, state, result, started_at, ended_at, last_event_at)
+		SELECT 'past' || n, 'pbx1', 'past' || n, 'call_center', 'inbound', 'sales', '{sales}', '039998' || lpad(n::text, 4, '0'),
+			'7002', 'ended', 'abandoned', at, at + interval '10 seconds', at + interval '10 seconds'
+		FROM generate_series(1, $1::int) AS n, LATERAL (SELECT now() - interval '1 day' + n * interval '1 minute') AS x (at)`,
+		how.Calls)
+	return "", err
 }
 
 // runDaemon stops the daemon or starts it again, which is done by the test's

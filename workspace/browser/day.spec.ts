@@ -179,6 +179,7 @@ test("a day at the office, from the call to the export", async ({ office, login 
     await expect.poll(() => sato.mine()).toBe(mine + 1);
     await expect(assignee(suzuki.page)).toHaveText("佐藤 恵子");
     await drawer.getByRole("button", { name: "閉じる" }).click();
+    await expect(history).toHaveURL(/\/history\?/);
   });
 
   await test.step("yamada exports the result", async () => {
@@ -212,6 +213,7 @@ test("a day at the office, from the call to the export", async ({ office, login 
       await expect(plus).toHaveAccessibleDescription(new RegExp(`${kind}.*${number}.*登録できません`));
       await sato.picture(`contact-${number}`);
       await sato.page.keyboard.press("Escape");
+      await expect(sato.page).toHaveURL(/\/contacts$/);
     }
   });
 

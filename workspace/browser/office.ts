@@ -35,6 +35,11 @@ export class Office {
     await this.hangUp(call);
   }
 
+  /** Has calls of sales in the database, past1, past2 and so on, with the numbers 0399980001 and so on. */
+  async past(calls: number): Promise<void> {
+    await this.tell("past", { calls });
+  }
+
   /** Stops the daemon, or starts it again at the same address. */
   async daemon(running: boolean): Promise<void> {
     await this.tell("daemon", { running });
@@ -66,7 +71,7 @@ export interface Shown {
 export class Person {
   constructor(
     readonly context: BrowserContext,
-    readonly page: Page,
+    public page: Page,
   ) {}
 
   /** The notifications that a page asked for. */
