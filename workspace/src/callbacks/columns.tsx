@@ -2,6 +2,7 @@ import { type MouseEvent, useMemo } from "react";
 import { useTranslation } from "react-i18next";
 import type { Callback } from "../api/types";
 import { callbackAddress } from "../app/addresses";
+import { currentLanguage } from "../i18n";
 import { useNames } from "../site/plan";
 import { useTimes } from "../site/times";
 import { EllipsisText } from "../ui/EllipsisText";
@@ -31,7 +32,8 @@ export function useCallbackColumns(): Record<Name, Column<Callback>> {
       status: {
         name: "status",
         header: t("field.status"),
-        width: 112,
+        // As wide as the longer word.
+        width: currentLanguage() === "ja" ? 90 : 112,
         cell: (c) => <StatusMark status={c.status} />,
       },
       id: {
@@ -60,10 +62,10 @@ export function useCallbackColumns(): Record<Name, Column<Callback>> {
         width: 116,
         cell: (c) => <EllipsisText>{c.remote_number ?? t("common:withheld")}</EllipsisText>,
       },
-      remote_name: { ...textColumn("remote_name", t("field.remote_name"), (c) => c.remote_name), width: "13%" },
+      remote_name: { ...textColumn("remote_name", t("field.remote_name"), (c) => c.remote_name), width: "12%" },
       call_center: {
         ...textColumn("call_center", t("field.call_center"), (c) => names.callCenter(c.call_center)),
-        width: "11%",
+        width: "12%",
       },
       business_label: {
         ...textColumn("business_label", t("field.business_label"), (c) => names.businessLabel(c.business_label)),

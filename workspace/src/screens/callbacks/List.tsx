@@ -91,7 +91,7 @@ function useListColumns() {
       c.memo,
       {
         name: "recording",
-        header: <span title={t("player:playback")}>{t("callback:field.recording")}</span>,
+        header: <span title={t("player:playback")}>{t("callback:field.recording_column")}</span>,
         width: 48,
         cell: (callback: Callback, tabIndex: 0 | -1) => <PlayButton callback={callback} tabIndex={tabIndex} />,
       },
