@@ -52,22 +52,24 @@ async function menuColour(page: Page): Promise<string> {
 }
 
 /** Keeps pictures of the page as it is now, light and dark; it must fit into 1024 pixels. */
-export async function picture(page: Page, name: string): Promise<void> {
+export async function picture(page: Page, name: string, height = 800): Promise<void> {
+  const keep = (file: string) =>
+    page.screenshot({
+      path: path.join(import.meta.dirname, "../artefacts/pictures", `${file}.png`),
+      animations: "disabled",
+      caret: "hide",
+    });
   await page.setViewportSize({ width: 1024, height: 768 });
   const spare = () => page.evaluate(() => document.documentElement.clientWidth - document.documentElement.scrollWidth);
   // What floats takes a moment to find its new place.
   await expect.soft.poll(spare, { message: `${name} fits into 1024 pixels`, timeout: 2000 }).toBeGreaterThanOrEqual(0);
-  await page.setViewportSize({ width: 1280, height: 800 });
+  await page.setViewportSize({ width: 1280, height });
   const colours = new Set<string>();
   for (const colorScheme of ["light", "dark"] as const) {
     await page.emulateMedia({ colorScheme });
     await expect(page.locator("html")).toHaveAttribute("data-mantine-color-scheme", colorScheme);
     colours.add(await menuColour(page));
-    await page.screenshot({
-      path: path.join(import.meta.dirname, "../artefacts/pictures", `${name}-${colorScheme}.png`),
-      animations: "disabled",
-      caret: "hide",
-    });
+    await keep(`${name}-${colorScheme}`);
   }
   if (!colours.has("")) {
     expect.soft(colours.size, `${name}: our own colours follow the scheme, too`).toBe(2);
