@@ -433,10 +433,15 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	err = withFields(r, err)
 	row := s.problemOf(err)
 	switch {
+	case isType[*invalidError](err):
+		// Also of a body that broke off, with which the context ends.
 	case errors.Is(r.Context().Err(), context.Canceled):
 		// The caller went away, or the server stops: what the stores said to
 		// a cancelled context is no fault, and hardly anybody reads this.
 		row = s.problemOf(errStopping)
+		if rec, ok := w.(*recorder); ok && !s.stopping() {
+			rec.left = true
+		}
 	case row.code == codeInternal:
 		s.log.LogAttrs(r.Context(), slog.LevelError, "request failed", slog.String("route", routeFrom(w)), slog.Any("err", err))
 	case row.code == codeUnavailable && !isKnownAway(err):

@@ -3,12 +3,12 @@ package api_test
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -257,29 +257,50 @@ func TestProblems_InTheCallersLanguage(t *testing.T) {
 	}
 }
 
-// A body that never comes ends with the request's time, and so does its
-// connection.
-func TestSlowBody_IsCut(t *testing.T) {
+// A body that never comes, or breaks off, ends with the request's time, and so
+// does its connection. It is the caller's fault: anybody could raise the alarm
+// otherwise, who need not even log in.
+func TestUnfinishedBody(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, func(o *api.Options) { o.RequestTimeout = 100 * time.Millisecond })
-	call := centerCall(1, "support")
-	w.save(call)
+	w := newWorld(t, func(o *api.Options) { o.RequestTimeout = 500 * time.Millisecond })
 	target, err := url.Parse(w.url)
 	if err != nil {
 		t.Fatal(err)
 	}
-	conn, err := net.Dial("tcp", target.Host)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
-		t.Fatal(err)
-	}
-	fmt.Fprintf(conn, "POST %s/calls/%s/callback HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Length: 100\r\n\r\n",
-		basePath, call.RequestID, w.token(accounts.RoleAdmin))
-	if _, err := io.Copy(io.Discard, conn); err != nil && !errors.Is(err, net.ErrClosed) && strings.Contains(err.Error(), "timeout") {
-		t.Errorf("the connection stays open: %v", err)
+	token := w.token(accounts.RoleAdmin)
+	for _, to := range []struct{ path, kind string }{
+		{"/session", "application/json"},
+		{"/tokens", "application/json"},
+		{"/phonebook/import", "text/csv"},
+		{"/phonebook/import", "multipart/form-data; boundary=x"},
+	} {
+		for _, breaksOff := range []bool{true, false} {
+			if !breaksOff && to.path == "/phonebook/import" {
+				continue // has minutes
+			}
+			conn, err := net.DialTCP("tcp", nil, net.TCPAddrFromAddrPort(netip.MustParseAddrPort(target.Host)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+				t.Fatal(err)
+			}
+			fmt.Fprintf(conn, "POST %s%s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Type: %s\r\nContent-Length: 100\r\n\r\n0312345678,",
+				basePath, to.path, token, to.kind)
+			if breaksOff {
+				if err := conn.CloseWrite(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			text, err := io.ReadAll(conn)
+			if err != nil && strings.Contains(err.Error(), "timeout") {
+				t.Errorf("%s: the connection stays open: %v", to.path, err)
+			}
+			if !strings.HasPrefix(string(text), "HTTP/1.1 400 ") || !strings.Contains(string(text), `"invalid_request"`) {
+				t.Errorf("%s, %s, breaks off %t: answered with %q", to.path, to.kind, breaksOff, text)
+			}
+		}
 	}
 }
 
@@ -317,4 +338,44 @@ func TestTimeout_LeavesTheConnectionGood(t *testing.T) {
 			t.Errorf("answer %d is %d %s, %v; want %d", i+1, res.StatusCode, body, err, want)
 		}
 	}
+}
+
+// absentTokens takes until the caller has gone away to find out who it is.
+type absentTokens struct {
+	faultyTokens
+	asked chan struct{}
+}
+
+func (a absentTokens) Verify(ctx context.Context, _ string) (accounts.Principal, error) {
+	close(a.asked)
+	<-ctx.Done()
+	return accounts.Principal{}, ctx.Err()
+}
+
+// Who closes a page while it loads is counted, but not as a fault of ours.
+func TestCallerGoesAway(t *testing.T) {
+	t.Parallel()
+	asked := make(chan struct{})
+	w := newWorld(t, func(o *api.Options) { o.Tokens = absentTokens{asked: asked} })
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	go func() {
+		<-asked
+		cancel()
+	}()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, w.url+"/calls", http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer some")
+	if res, err := http.DefaultClient.Do(req); err == nil {
+		res.Body.Close()
+		t.Fatalf("answered with %s", res.Status)
+	}
+	w.eventually(func() error { return w.metricIs("callbackd_http_requests_total", 1) })
+	w.wantMetrics(`
+		# HELP callbackd_http_requests_total Answered requests by route pattern, method and status.
+		# TYPE callbackd_http_requests_total counter
+		callbackd_http_requests_total{method="GET",route="/api/v1/calls",status="499"} 1
+	`, "callbackd_http_requests_total")
 }

@@ -195,7 +195,11 @@ func (s *Server) limit(op *operation, next handler) handler {
 		control := http.NewResponseController(w)
 		if r.ContentLength != 0 {
 			_ = control.SetReadDeadline(deadline)
-			r.Body = &timedBody{ReadCloser: r.Body, read: func() { _ = control.SetReadDeadline(time.Time{}) }}
+			r.Body = &timedBody{
+				ReadCloser: r.Body, read: func() { _ = control.SetReadDeadline(time.Time{}) },
+				unfinished: invalidField(languageFrom(r.Context()), "", inBody,
+					"本文を最後まで受信できませんでした。", "The body did not arrive in whole."),
+			}
 		}
 		_ = control.SetWriteDeadline(deadline.Add(s.options.RequestTimeout))
 		ctx, cancel := context.WithDeadline(r.Context(), deadline)
@@ -208,15 +212,22 @@ func (s *Server) limit(op *operation, next handler) handler {
 // connection may be read without a deadline again: the server watches it for
 // its end, and would take a deadline that passes for one. Then the contexts of
 // all further requests on that connection would be over when they begin.
+//
+// A body that is late or breaks off is unfinished, the caller's fault. Its own
+// error would be taken for one of the database's connections.
 type timedBody struct {
 	io.ReadCloser
-	read func()
+	read       func()
+	unfinished error
 }
 
 func (b *timedBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
-	if errors.Is(err, io.EOF) {
+	switch {
+	case err == io.EOF: //nolint:errorlint // as io.Reader says, and unlike a body that breaks off
 		b.read()
+	case err != nil && !isTooLarge(err):
+		err = b.unfinished
 	}
 	return n, err
 }
@@ -270,7 +281,14 @@ type recorder struct {
 	http.ResponseWriter
 	route  string
 	status int // 0 until the header is written
+	// left says that the caller went away before there was an answer.
+	left bool
 }
+
+// statusLeft is counted for who did not wait for the answer, as proxies do. It
+// is never sent. Counted as what a cancelled request comes to, people who
+// close pages would look like a fault of the server.
+const statusLeft = 499
 
 func (r *recorder) WriteHeader(status int) {
 	if r.status == 0 && status >= http.StatusOK {
@@ -290,7 +308,10 @@ func (r *recorder) Write(p []byte) (int, error) {
 func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 
 func (r *recorder) finalStatus() int {
-	if r.status == 0 {
+	switch {
+	case r.left:
+		return statusLeft
+	case r.status == 0:
 		return http.StatusOK
 	}
 	return r.status

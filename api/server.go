@@ -245,3 +245,13 @@ func (s *Server) Run(ctx context.Context) error {
 	s.follow(ctx)
 	return nil
 }
+
+// stopping reports whether Run has ended.
+func (s *Server) stopping() bool {
+	select {
+	case <-s.stopped:
+		return true
+	default:
+		return false
+	}
+}
