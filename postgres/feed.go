@@ -79,13 +79,15 @@ func (f *Feed) wakeUp() {
 	f.wake = make(chan struct{})
 }
 
-// Run wakes readers up until the context ends, and then returns nil. It
+// Run wakes readers up, and removes changes that are a week old, until the
+// context ends, and then returns nil. It
 // listens for notifications on a connection of its own, connects again when
 // that is lost, and looks at the log by itself once a second.
 func (f *Feed) Run(ctx context.Context) error {
 	var group errgroup.Group
 	group.Go(func() error { f.keepListening(ctx); return nil })
 	group.Go(func() error { f.poll(ctx); return nil })
+	group.Go(func() error { f.keepForgetting(ctx); return nil })
 	return group.Wait()
 }
 

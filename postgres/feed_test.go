@@ -346,3 +346,36 @@ func awaitListener(t *testing.T, pool *pgxpool.Pool, before int) (pid int) {
 	})
 	return pid
 }
+
+// The log keeps a week; the newest change stays however old it is, since the
+// next number is told from it that a reader has missed nothing.
+func TestFeed_ForgetsOldChanges(t *testing.T) {
+	t.Parallel()
+	db, url := open(t)
+	pool := connect(t, url)
+	const n = 12_000 // more than are removed at once
+	exec(t, pool, `INSERT INTO changes (kind, request_id, call_centers, changed_at)
+		SELECT 'call', 'r', '{}', now() - interval '8 days' FROM generate_series(1, $1)`, n)
+	remaining := func() (oldest, newest, count int64) {
+		t.Helper()
+		if err := pool.QueryRow(t.Context(), `SELECT min(number), max(number), count(*) FROM changes`).Scan(&oldest, &newest, &count); err != nil {
+			t.Fatal(err)
+		}
+		return oldest, newest, count
+	}
+	feed := run(t, db)
+	labtest.Eventually(t, 30*time.Second, func() error {
+		if oldest, newest, count := remaining(); oldest != n || newest != n || count != 1 {
+			return fmt.Errorf("%d changes are left, from %d to %d; want the newest alone", count, oldest, newest)
+		}
+		return nil
+	})
+
+	exec(t, pool, insertChange, "r")
+	if removed, err := feed.Forget(t.Context(), time.Now().Add(-time.Hour)); err != nil || removed != 1 {
+		t.Errorf("removed %d, %v; want the old one", removed, err)
+	}
+	if oldest, newest, _ := remaining(); oldest != n+1 || newest != n+1 {
+		t.Errorf("left are %d to %d, want %d", oldest, newest, n+1)
+	}
+}
