@@ -32,7 +32,13 @@ func serving() map[string]string {
 	return map[string]string{
 		"application_name": "callbackd",
 		// To compile a statement takes longer than any of ours should run.
-		"jit":                                 "off",
+		"jit": "off",
+		// Nothing that is prepared depends on its arguments' values, and to plan
+		// a list anew takes as long as to read it.
+		"plan_cache_mode": "force_generic_plan",
+		// The planner cannot know how little of a list is read. To start other
+		// processes for it takes longer than any list.
+		"max_parallel_workers_per_gather":     "0",
 		"statement_timeout":                   "30s",
 		"idle_in_transaction_session_timeout": "60s",
 		"tcp_keepalives_idle":                 "15",
