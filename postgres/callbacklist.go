@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 
@@ -12,14 +13,17 @@ import (
 
 const (
 	// walked is how many callbacks of a list are looked at one after another
-	// before the index of terms is asked. It finds what is frequent. With a
-	// text each of them takes longer, since its name is looked up, so fewer are.
-	walked         = 1000
-	walkedWithText = 400
+	// before the index of terms is asked. It finds what is frequent, such as
+	// those of a call center out of thirty.
+	walked = 1500
+	// walkedWithText and walkedWithNames are the same when there is a text,
+	// and when the name of each has to be looked up: each takes longer.
+	walkedWithText  = 900
+	walkedWithNames = 300
 	// gathered is how many callbacks are sorted by something else than their
 	// IDs when they are all that match. When there are more, many match, and
 	// they are found in the order of the list.
-	gathered = 500
+	gathered = 1000
 	// namedNumbers is how many numbers of the phone book are looked up one by
 	// one when their names hold the text. When there are more, many callbacks
 	// match, and the name of each is looked at.
@@ -31,32 +35,29 @@ func (c *Callbacks) List(ctx context.Context, query callbacks.Query) ([]callback
 	if query.Limit < 1 {
 		return nil, nil, fmt.Errorf("list callbacks: limit %d is less than 1", query.Limit)
 	}
-	l, err := c.newList(ctx, c.db.pool, query)
-	if err != nil {
-		return nil, nil, fmt.Errorf("list callbacks: %w", err)
-	}
-	items, next, err := l.page(ctx, c.db.pool, func(f func(q querier) error) error {
-		return pgx.BeginTxFunc(ctx, c.db.pool, snapshot, func(tx pgx.Tx) error { return f(tx) })
-	})
+	items, next, err := c.page(ctx, c.db.pool, query)
 	if err != nil {
 		return nil, nil, fmt.Errorf("list callbacks: %w", err)
 	}
 	return items, next, nil
 }
 
-// snapshot is a transaction that sees everything as it was at its beginning.
-var snapshot = pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
+// page returns the page of a query and where the next one begins.
+func (c *Callbacks) page(ctx context.Context, q querier, query callbacks.Query) ([]callbacks.Callback, *callbacks.Position, error) {
+	l, err := c.newList(ctx, q, query)
+	if err != nil {
+		return nil, nil, err
+	}
+	return l.page(ctx, q)
+}
 
 // Export implements callbacks.Store. It reads page by page: a cursor of the
 // server would have to sort all callbacks before it gave the first.
 func (c *Callbacks) Export(ctx context.Context, query callbacks.Query, f func(batch []callbacks.Callback) error) error {
+	snapshot := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 	return pgx.BeginTxFunc(ctx, c.db.pool, snapshot, func(tx pgx.Tx) error {
 		for {
-			l, err := c.newList(ctx, tx, query)
-			if err != nil {
-				return fmt.Errorf("export callbacks: %w", err)
-			}
-			items, next, err := l.page(ctx, tx, func(f func(q querier) error) error { return f(tx) })
+			items, next, err := c.page(ctx, tx, query)
 			if err != nil {
 				return fmt.Errorf("export callbacks: %w", err)
 			}
@@ -92,20 +93,19 @@ func (c *Callbacks) Count(ctx context.Context, query callbacks.Query) (int64, er
 
 // list is a query on its way to its page.
 //
-// A page is found in one of three ways, each of which gives the whole page or
-// leaves it to the next:
+// A page is found in one of these ways, each of which is one statement that
+// gives the whole page, or leaves it to the next:
 //
 //   - Walk: look at the next callbacks in the order of the list. When many
 //     match, these make the page.
 //   - By blocks: ask the index of terms, block by block in the order of the
-//     IDs (see callback_terms). In a list of another order this gathers all
-//     that match, when they are few.
-//   - By values: take the values that are sorted by one after another, as
-//     lists in the order of the IDs. Here many match, so a page takes few
-//     values.
+//     IDs (see callback_block_terms).
+//   - By values, in a list of another order: gather all that match, when they
+//     are few; else take the values that are sorted by one after another, as
+//     lists in the order of the IDs. Where many match, a page takes few values.
 //
 // So no page costs more when there are more callbacks, but for a look into
-// the index every 16,384 of them.
+// the index every 32,768 of them.
 type list struct {
 	*search
 	store *Callbacks
@@ -120,43 +120,47 @@ type list struct {
 	order, after string
 	// lowest and highest are the range of IDs of all pages.
 	lowest, highest int64
-	// assignees are the accounts whose display names hold the text.
-	assignees []string
-	// names are those of the phone book that do; nil until they are asked for.
-	names *named
-}
-
-// named are the numbers in the phone book whose names hold a text.
-type named struct {
-	numbers []string
-	// many is set when there are more than namedNumbers.
-	many bool
 }
 
 func (c *Callbacks) newList(ctx context.Context, q querier, query callbacks.Query) (*list, error) {
-	var assignees []string
-	if query.Text != nil && storable(query.Text.Forms[0]) {
+	var names named
+	if query.Text != nil && storable(query.Text.Name) {
 		var err error
-		if assignees, err = assigneesNamed(ctx, q, query.Text.Forms[0]); err != nil {
+		if names, err = c.findNames(ctx, q, query.Text); err != nil {
 			return nil, err
 		}
 	}
-	l := &list{store: c, search: newSearch(&query, assignees), query: query, n: query.Limit + 1, assignees: assignees}
+	l := &list{store: c, search: newSearch(&query, names), query: query, n: query.Limit + 1}
 	l.order, l.after = `ASC`, `>`
 	if query.Descending {
 		l.order, l.after = `DESC`, `<`
 	}
 	switch query.Sort {
 	case callbacks.SortStatus:
-		l.key = `b.status`
+		sortBy(l, `b.status`, query.Statuses)
 	case callbacks.SortAssignee:
-		l.key = `coalesce(b.assignee, '')`
+		sortBy(l, `coalesce(b.assignee, '')`, query.Assignees)
 	case callbacks.SortCallCenter:
-		l.key = `b.call_center`
+		sortBy(l, `b.call_center`, query.CallCenters)
 	case callbacks.SortID, callbacks.SortRegisteredAt:
 		// Times of registration are in the order of the IDs.
 	}
 	return l, l.bound(ctx, q)
+}
+
+// sortBy sorts by a column that has one of some values; nil for any.
+func sortBy[T ~string](l *list, key string, values []T) {
+	if len(values) != 1 {
+		l.key = key
+		return
+	}
+	// What is left is the order of the IDs.
+	after, value := l.query.After, string(values[0])
+	if after != nil && after.Key != value {
+		// The page before was another query's.
+		l.possible = l.possible && (after.Key < value) != l.query.Descending
+		l.query.After = nil
+	}
 }
 
 // bound finds the range of IDs that come into question. What does not is not
@@ -232,37 +236,51 @@ func (l *list) period(ctx context.Context, q querier) (lowest, highest int64, er
 	return lowest, highest, nil
 }
 
-// assigneesNamed returns the accounts whose display names hold a folded text.
-func assigneesNamed(ctx context.Context, q querier, name string) ([]string, error) {
-	rows, err := q.Query(ctx, `SELECT name FROM accounts WHERE strpos(fold(display_name), @name) > 0`,
-		pgx.StrictNamedArgs{"name": name})
-	if err != nil {
-		return nil, fmt.Errorf("find assignees: %w", err)
+// findNames finds the people whose names hold a text.
+func (c *Callbacks) findNames(ctx context.Context, q querier, text *callbacks.TextQuery) (named, error) {
+	type foundNames struct {
+		Assignees []string `db:"assignees"`
+		Numbers   []string `db:"numbers"`
 	}
-	names, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	inBook := `ARRAY[]::text[]`
+	if hasGrams(text.Name) {
+		inBook = fmt.Sprintf(`ARRAY(
+			SELECT number
+			FROM (SELECT * FROM phonebook_entries p
+				WHERE phonebook_grams(split_part(p.search, E'\n', 2)) @> phonebook_grams(@name) OFFSET 0) AS p
+			WHERE `+nameMatches+`
+			LIMIT %d)`, c.named+1)
+	}
+	sql := `SELECT ARRAY(SELECT name FROM accounts a WHERE strpos(a.search, @text) > 0) AS assignees, ` + inBook + ` AS numbers`
+	found, err := collectOne[foundNames](ctx, q, sql, usedArgs(sql, pgx.StrictNamedArgs{"text": text.Forms[0], "name": text.Name}))
 	if err != nil {
-		return nil, fmt.Errorf("find assignees: %w", err)
+		return named{}, fmt.Errorf("find names: %w", err)
+	}
+	names := named{assignees: found.Assignees, numbers: found.Numbers}
+	if !hasGrams(text.Name) || len(names.numbers) > c.named {
+		names.numbers, names.many = nil, true
 	}
 	return names, nil
 }
 
-// page returns the page and where the next one begins. What takes several
-// statements is done within a transaction that sees one state of everything.
-func (l *list) page(ctx context.Context, q querier, within func(f func(q querier) error) error) ([]callbacks.Callback, *callbacks.Position, error) {
+func (l *list) page(ctx context.Context, q querier) ([]callbacks.Callback, *callbacks.Position, error) {
 	if !l.possible {
 		return nil, nil, nil
 	}
-	rows, err := l.walk(ctx, q)
-	if err != nil {
-		return nil, nil, err
+	var rows []callbackRow
+	var err error
+	if sql := l.walk(); sql != "" {
+		if rows, err = l.read(ctx, q, sql); err != nil {
+			return nil, nil, fmt.Errorf("walk: %w", err)
+		}
 	}
 	if len(rows) < l.n {
-		err = within(func(q querier) error {
-			rows, err = l.find(ctx, q)
-			return err
-		})
-		if err != nil {
-			return nil, nil, err
+		sql := l.found(l.matching(`b.id`, l.n))
+		if l.key != "" {
+			sql = l.found(l.byValues())
+		}
+		if rows, err = l.read(ctx, q, sql); err != nil {
+			return nil, nil, fmt.Errorf("find: %w", err)
 		}
 	}
 	more := len(rows) == l.n
@@ -280,173 +298,121 @@ func (l *list) page(ctx context.Context, q querier, within func(f func(q querier
 	return items, &last, nil
 }
 
-// find finds the page by blocks or by values.
-func (l *list) find(ctx context.Context, q querier) ([]callbackRow, error) {
-	if l.key == "" {
-		return l.byBlocks(ctx, q, l.n)
-	}
-	ids, err := l.ids(ctx, q, l.store.gathered+1)
-	switch {
-	case err != nil:
-		return nil, err
-	case len(ids) > l.store.gathered:
-		return l.byValues(ctx, q)
-	default:
-		return l.fetch(ctx, q, ids)
-	}
+func (l *list) read(ctx context.Context, q querier, sql string) ([]callbackRow, error) {
+	return collect[callbackRow](ctx, q, sql, usedArgs(sql, l.args))
 }
 
-// walk looks at the next callbacks of the list. Their number is bounded, not
-// that of those that match, so nothing but the place of the page may be among
-// the conditions of the inner query.
-func (l *list) walk(ctx context.Context, q querier) ([]callbackRow, error) {
-	key, place, rest := `b.id`, `b.id BETWEEN @lowest AND @highest`, []string(nil)
-	orderBy := `b.id ` + l.order
-	if l.key != "" {
-		key, place, rest = l.key, `true`, []string{`b.id BETWEEN @lowest AND @highest`}
-		orderBy = `sort_key ` + l.order + `, b.id ` + l.order
+// orderBy is the order of the list, of callbacks b.
+func (l *list) orderBy() string {
+	if l.key == "" {
+		return ` ORDER BY b.id ` + l.order
 	}
-	if l.key != "" && l.query.After != nil {
-		place = l.afterPage()
-	}
+	return ` ORDER BY ` + l.key + ` ` + l.order + `, b.id ` + l.order
+}
+
+// walk is SQL that looks at the next callbacks of the list; empty when others
+// find them sooner. The number of callbacks is bounded, not that of those that
+// match, so nothing but the place of the page may be among the conditions of
+// the inner query; and that they are open, for which there are indexes.
+func (l *list) walk() string {
 	most := l.store.walked
-	if l.text != "" {
+	switch {
+	case l.names.many && l.key == "" && len(l.terms) == 0:
+		return "" // all that is left is to walk until the page is full
+	case l.names.many:
+		most = min(most, walkedWithNames)
+	case l.text != "":
 		most = min(most, walkedWithText)
 	}
-	sql := fmt.Sprintf(`
-		SELECT `+callbackColumns+`
-		FROM (
-			SELECT b.*, `+key+` AS sort_key
-			FROM callbacks b
-			WHERE `+place+`
-			ORDER BY `+orderBy+`
-			LIMIT %d
-		) AS b
-		WHERE `+l.where(rest...)+`
-		ORDER BY `+orderBy+`
-		LIMIT %d`, max(most, l.n), l.n)
-	rows, err := collect[callbackRow](ctx, q, sql, usedArgs(sql, l.args))
-	if err != nil {
-		return nil, fmt.Errorf("walk: %w", err)
+	place := inRange
+	if l.key != "" {
+		if place = `true`; l.query.After != nil {
+			place = l.afterPage(l.key)
+		}
 	}
-	return rows, nil
+	concentrated := l.query.Sort == callbacks.SortCallCenter && l.key != "" && l.query.VisibleTo != nil
+	switch {
+	case l.onlyOpen() && !concentrated:
+		if l.text != "" || slices.ContainsFunc(l.terms, func(c termCondition) bool { return c.kind != 'S' && c.strength == leavesFew }) {
+			return ""
+		}
+		place += ` AND b.status = 'open'`
+	case (l.query.Sort == callbacks.SortAssignee || l.query.Sort == callbacks.SortCallCenter) && l.key != "" && (len(l.rows) > 0 || l.text != ""):
+		// The values' lists give a page more quickly, unless any callback will
+		// do: neighbours in these orders are far apart in the table.
+		return ""
+	}
+	from := fmt.Sprintf(`(SELECT * FROM callbacks b WHERE `+place+l.orderBy()+` LIMIT %d) AS b`, max(most, l.n))
+	orderBy := l.orderBy()
+	if l.key != "" {
+		// The index alone is walked, or the planner would rather sort all that
+		// are open.
+		from = fmt.Sprintf(`(SELECT b.id, `+l.key+` AS sort_key FROM callbacks b WHERE `+place+l.orderBy()+` LIMIT %d) AS w
+			CROSS JOIN LATERAL (SELECT * FROM callbacks b WHERE b.id = w.id OFFSET 0) AS b`, max(most, l.n))
+		orderBy = ` ORDER BY w.sort_key ` + l.order + `, w.id ` + l.order
+	}
+	return fmt.Sprintf(`SELECT `+callbackColumns+` FROM `+from+` WHERE `+l.where(inRange)+orderBy+` LIMIT %d`, l.n)
+}
+
+// onlyOpen reports whether open callbacks are asked for, and no others.
+func (l *list) onlyOpen() bool {
+	return len(l.query.Statuses) == 1 && l.query.Statuses[0] == callbacks.StatusOpen
 }
 
 // afterPage is the condition that a callback comes after the page before, in
 // a list of another order than that of the IDs.
-func (l *list) afterPage() string {
+func (l *list) afterPage(key string) string {
 	l.args["after_key"], l.args["after_id"] = l.query.After.Key, int64(l.query.After.ID)
-	return `(` + l.key + `, b.id) ` + l.after + ` (@after_key, @after_id)`
+	return `(` + key + `, b.id) ` + l.after + ` (@after_key, @after_id)`
 }
 
-// byBlocks finds the first callbacks in the order of their IDs.
-func (l *list) byBlocks(ctx context.Context, q querier, most int) ([]callbackRow, error) {
-	ids, err := l.ids(ctx, q, most)
-	if err != nil {
-		return nil, err
-	}
-	return l.fetch(ctx, q, ids)
+// found is SQL for the page whose IDs a statement finds.
+func (l *list) found(ids string) string {
+	return fmt.Sprintf(`
+		SELECT `+callbackColumns+`
+		FROM (`+ids+`) AS f CROSS JOIN LATERAL (SELECT * FROM callbacks b WHERE b.id = f.id OFFSET 0) AS b
+		`+l.orderBy()+`
+		LIMIT %d`, l.n)
 }
 
-// ids finds the IDs of the first callbacks in the order of their IDs, wherever
-// the page before ended in another order. When the text may be a name, there
-// may be more than asked for.
-func (l *list) ids(ctx context.Context, q querier, most int) ([]int64, error) {
-	terms := l.textTerms
-	if l.named {
-		if err := l.findNames(ctx, q); err != nil {
-			return nil, err
-		}
-		if l.names.many {
-			terms = nil
-		}
+// matching is SQL for columns of the first callbacks b in the order of their
+// IDs, wherever the page before ended in another order. When the text may be a
+// name, there may be more than asked for.
+func (l *list) matching(columns string, most int) string {
+	sql := inBlocks(columns, l.blocks(`@lowest`, `@highest`), l.conditions(""), l.where(inRange), l.order, most)
+	if len(l.names.numbers) > 0 {
+		// Union, as a callback may be found both ways.
+		sql = fmt.Sprintf(`(`+sql+`) UNION (`+l.ofNames(columns)+` LIMIT %d)`, most)
 	}
-	const place = `b.id BETWEEN @lowest AND @highest`
-	sql := l.inBlocks(l.blocks(), l.where(place), l.order, terms, most)
-	if l.named && len(l.names.numbers) > 0 {
-		// Union, as a callback may be found both ways. OFFSET 0, so that each
-		// number is looked up: the planner may take them for so frequent that it
-		// reads all callbacks.
-		sql = fmt.Sprintf(`(`+sql+`) UNION (
+	return sql
+}
+
+const inRange = `b.id BETWEEN @lowest AND @highest`
+
+// ofNames is SQL for columns of the callbacks b of the numbers whose names hold
+// the text, in the order of their IDs.
+//
+// OFFSET 0, so that each number is looked up: the planner may take them for so
+// frequent that it reads all callbacks. The IDs are in the index of numbers;
+// no more callbacks are read than the page takes.
+func (l *list) ofNames(columns string) string {
+	return `
+		SELECT ` + columns + `
+		FROM (
 			SELECT b.id
 			FROM unnest(@numbers::text[]) AS n (number)
-				CROSS JOIN LATERAL (SELECT * FROM callbacks b WHERE b.remote_key = n.number OFFSET 0) AS b
-			WHERE `+and(append([]string{place}, l.rows...))+`
-			ORDER BY b.id `+l.order+`
-			LIMIT %d)`, most)
-		l.args["numbers"] = l.names.numbers
-	}
-	rows, err := q.Query(ctx, sql, usedArgs(sql, l.args))
-	if err != nil {
-		return nil, fmt.Errorf("find by blocks: %w", err)
-	}
-	ids, err := pgx.CollectRows(rows, pgx.RowTo[int64])
-	if err != nil {
-		return nil, fmt.Errorf("find by blocks: %w", err)
-	}
-	return ids, nil
+				CROSS JOIN LATERAL (SELECT b.id FROM callbacks b WHERE b.remote_key = n.number OFFSET 0) AS b
+			WHERE ` + inRange + `
+			ORDER BY b.id ` + l.order + `
+		) AS i CROSS JOIN LATERAL (SELECT * FROM callbacks b WHERE b.id = i.id OFFSET 0) AS b
+		WHERE ` + and(l.rows)
 }
 
-// findNames finds the names that hold the text, once.
-func (l *list) findNames(ctx context.Context, q querier) error {
-	if l.names != nil {
-		return nil
-	}
-	l.names = &named{}
-	if !hasGrams(l.query.Text.Name) {
-		l.names.many = true
-		return nil
-	}
-	rows, err := q.Query(ctx, fmt.Sprintf(`
-		SELECT number
-		FROM (SELECT * FROM phonebook_entries p
-			WHERE phonebook_grams(split_part(p.search, E'\n', 2)) @> phonebook_grams(@name) OFFSET 0) AS p
-		WHERE `+nameMatches+`
-		LIMIT %d`, l.store.named+1), pgx.StrictNamedArgs{"name": l.query.Text.Name})
-	if err != nil {
-		return fmt.Errorf("find names: %w", err)
-	}
-	numbers, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	if err != nil {
-		return fmt.Errorf("find names: %w", err)
-	}
-	if l.names.many = len(numbers) > l.store.named; !l.names.many {
-		l.names.numbers = numbers
-	}
-	return nil
-}
-
-// fetch returns the callbacks of the page, out of some.
-func (l *list) fetch(ctx context.Context, q querier, ids []int64) ([]callbackRow, error) {
-	if len(ids) == 0 {
-		return nil, nil
-	}
-	where, orderBy := `b.id = ANY (@ids)`, `b.id `+l.order
-	if l.key != "" {
-		orderBy = l.key + ` ` + l.order + `, ` + orderBy
-		if l.query.After != nil {
-			where += ` AND ` + l.afterPage()
-		}
-	}
-	l.args["ids"] = ids
-	sql := fmt.Sprintf(`
-		SELECT `+callbackColumns+`
-		FROM callbacks b
-		WHERE `+where+`
-		ORDER BY `+orderBy+`
-		LIMIT %d`, l.n)
-	rows, err := collect[callbackRow](ctx, q, sql, usedArgs(sql, l.args))
-	if err != nil {
-		return nil, fmt.Errorf("fetch callbacks: %w", err)
-	}
-	return rows, nil
-}
-
-// blocks are the arguments of generate_series for the blocks that come into
-// question, in the order of the list.
-func (l *list) blocks() string {
-	lowest := fmt.Sprintf(`@lowest >> %d`, blockBits)
-	highest := fmt.Sprintf(`least(@highest, coalesce((SELECT max(id) FROM callbacks), 0)) >> %d`, blockBits)
+// blocks are the arguments of generate_series for the blocks of a range of
+// IDs, in the order of the list.
+func (l *list) blocks(lowest, highest string) string {
+	lowest = fmt.Sprintf(`%s >> %d`, lowest, blockBits)
+	highest = fmt.Sprintf(`least(%s, coalesce((SELECT max(id) FROM callbacks), 0)) >> %d`, highest, blockBits)
 	if l.query.Descending {
 		return highest + `, ` + lowest + `, -1`
 	}

@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
@@ -12,21 +13,25 @@ import (
 	"callbackd/callbacks"
 )
 
-// blockBits is the size of a block of callbacks.callback_terms: 2 to the
+// blockBits is the size of a block of callback_block_terms: 2 to the
 // power of it are the IDs of one block.
-const blockBits = 14
+const blockBits = 15
 
 const (
+	// maxConditions bounds the conditions that the index is asked for at once.
+	// Each takes a look into it, in every block, and the strongest find hardly
+	// more than all.
+	maxConditions = 3
 	// maxTerms bounds the terms that a text is looked up by.
-	maxTerms = 8
+	maxTerms = 3
 	// maxDigitTerms bounds those of digits in a row.
 	maxDigitTerms = 3
 	// maxPairTerms bounds those of pairs of call centers.
 	maxPairTerms = 64
 )
 
-// termsExpression is the expression of the index callbacks_by_term.
-const termsExpression = `callback_terms(b.id, b.status, b.origin, b.assignee, b.call_center,
+// termsExpression is the expression of the index callbacks_by_block_term.
+const termsExpression = `callback_block_terms(b.id, b.status, b.origin, b.assignee, b.call_center,
 	b.business_label, b.call_centers, b.search) COLLATE "C"`
 
 // nameMatches is a condition on phonebook_entries p: its name holds the text. The
@@ -53,23 +58,54 @@ type search struct {
 	rows []string
 	// text is the condition on callbacks b of the text; empty for none.
 	text string
-	// named says that the text may also be part of a name of the phone book.
-	named bool
-	// terms are conditions on the index, all but those of the text, for the
-	// block whose terms begin with the column "block".
-	terms []string
-	// textTerms are conditions of which one is enough; none for no text.
+	// terms are conditions on the index, all but those of the text.
+	terms []termCondition
+	// textTerms are conditions of which one is enough; none for no text, and
+	// when they would miss the names that hold it.
 	textTerms []string
+	// names are those that hold the text.
+	names named
 }
 
-// newSearch returns the SQL of a query. assignees are the accounts whose
-// display names match its text.
-func newSearch(q *callbacks.Query, assignees []string) *search {
-	s := &search{args: pgx.StrictNamedArgs{}, possible: true}
-	oneOf(s, "statuses", 'S', q.Statuses, `b.status = ANY (@statuses)`)
-	oneOf(s, "origins", 'O', q.Origins, `b.origin = ANY (@origins)`)
-	oneOf(s, "assignees", 'A', q.Assignees, `coalesce(b.assignee, '') = ANY (@assignees)`)
-	oneOf(s, "business_labels", 'L', q.BusinessLabels, `b.business_label = ANY (@business_labels)`)
+// termCondition is a condition on the index, for the block whose terms begin
+// with the column "block".
+type termCondition struct {
+	// kind is that of its terms; see callback_block_terms.
+	kind     byte
+	strength strength
+	sql      string
+}
+
+// strength is how few callbacks a condition usually leaves.
+type strength int
+
+const (
+	leavesMost strength = iota // perhaps all
+	leavesMany                 // one in some
+	leavesFew                  // one in hundreds
+)
+
+// named are the people whose names hold a text.
+type named struct {
+	// assignees are the accounts with such display names.
+	assignees []string
+	// numbers are those in the phone book with such names.
+	numbers []string
+	// many is set instead of numbers when there are more than namedNumbers.
+	many bool
+}
+
+// newSearch returns the SQL of a query. names are those that hold its text.
+func newSearch(q *callbacks.Query, names named) *search {
+	s := &search{args: pgx.StrictNamedArgs{}, possible: true, names: names}
+	statusStrength := leavesMost
+	if len(q.Statuses) == 1 && q.Statuses[0] == callbacks.StatusOpen {
+		statusStrength = leavesFew
+	}
+	oneOf(s, "statuses", 'S', statusStrength, q.Statuses, `b.status = ANY (@statuses)`)
+	oneOf(s, "origins", 'O', leavesMost, q.Origins, `b.origin = ANY (@origins)`)
+	oneOf(s, "assignees", 'A', leavesFew, q.Assignees, `coalesce(b.assignee, '') = ANY (@assignees)`)
+	oneOf(s, "business_labels", 'L', leavesMany, q.BusinessLabels, `b.business_label = ANY (@business_labels)`)
 	s.addCallCenters(q.VisibleTo, q.CallCenters)
 	if q.RequestID != "" {
 		s.row(`b.request_id = @request_id`, "request_id", string(q.RequestID))
@@ -79,7 +115,7 @@ func newSearch(q *callbacks.Query, assignees []string) *search {
 	}
 	if q.LocalNumber != "" {
 		s.row(`starts_with(fold(b.local_number), @local_number)`, "local_number", q.LocalNumber)
-		s.all("local_terms", []string{beginningTerm('M', q.LocalNumber)})
+		s.anyTerm("local_terms", 'M', strengthOf(q.LocalNumber), []string{beginningTerm('M', q.LocalNumber)})
 	}
 	if !q.From.IsZero() {
 		s.row(`b.registered_at >= @from`, "from", q.From)
@@ -91,7 +127,7 @@ func newSearch(q *callbacks.Query, assignees []string) *search {
 		s.row(`b.id >= @first`, "first", int64(q.First))
 	}
 	if q.Text != nil {
-		s.addText(q.Text, assignees)
+		s.addText(q.Text)
 	}
 	return s
 }
@@ -113,16 +149,26 @@ func usedArgs(sql string, all pgx.StrictNamedArgs) pgx.StrictNamedArgs {
 // addRemoteNumbers adds the condition that a form of the remote number begins
 // with one of some texts.
 func (s *search) addRemoteNumbers(beginnings []string) {
-	s.row(`EXISTS (
-			SELECT FROM unnest(b.remote_forms) AS form, unnest(@remote_numbers::text[]) AS beginning
-			WHERE starts_with(form, beginning))`, "remote_numbers", beginnings)
-	var enough []string
+	var terms, enough []string
+	weakest := leavesFew
 	for i, beginning := range beginnings {
-		name := fmt.Sprintf("remote%d_terms", i)
-		enough = append(enough, termsExpression+` @> `+blockTerms(name))
-		s.args[name] = beginningTerm('N', beginning)
+		name := fmt.Sprintf("remote%d", i)
+		// What begins a form comes after a character that none has.
+		enough = append(enough, `strpos(E'\x01' || array_to_string(b.remote_forms, E'\x01'), E'\x01' || @`+name+`) > 0`)
+		s.args[name] = beginning
+		terms = append(terms, beginningTerm('N', beginning))
+		weakest = min(weakest, strengthOf(beginning))
 	}
-	s.terms = append(s.terms, `(`+strings.Join(enough, ` OR `)+`)`)
+	s.rows = append(s.rows, `(`+strings.Join(enough, ` OR `)+`)`)
+	s.anyTerm("remote_terms", 'N', weakest, terms)
+}
+
+// strengthOf is how few numbers have a beginning.
+func strengthOf(beginning string) strength {
+	if utf8.RuneCountInString(beginning) < 4 {
+		return leavesMost
+	}
+	return leavesFew
 }
 
 // addCallCenters adds the conditions that one of some call centers sees the
@@ -131,8 +177,8 @@ func (s *search) addRemoteNumbers(beginnings []string) {
 func (s *search) addCallCenters(visibleTo, callCenters []string) {
 	const visible, counts = `b.call_centers && @visible_to`, `b.call_center = ANY (@call_centers)`
 	if pairs := len(visibleTo) * len(callCenters); pairs == 0 || pairs > maxPairTerms {
-		oneOf(s, "visible_to", 'V', visibleTo, visible)
-		oneOf(s, "call_centers", 'C', callCenters, counts)
+		oneOf(s, "visible_to", 'V', leavesMany, visibleTo, visible)
+		oneOf(s, "call_centers", 'C', leavesMany, callCenters, counts)
 		return
 	}
 	visibleTo, _ = storableValues('V', visibleTo)
@@ -145,9 +191,7 @@ func (s *search) addCallCenters(visibleTo, callCenters []string) {
 			terms = append(terms, pairTerm(to, callCenter))
 		}
 	}
-	s.terms = append(s.terms, termsExpression+` && `+blockTerms("pair_terms"))
-	s.args["pair_terms"] = strings.Join(terms, termSeparator)
-	s.possible = s.possible && len(terms) > 0
+	s.anyTerm("pair_terms", 'W', leavesFew, terms)
 }
 
 // row adds a condition on the row.
@@ -159,35 +203,35 @@ func (s *search) row(condition, name string, value any) {
 	}
 }
 
-// all adds the condition that a row has all of some terms.
-func (s *search) all(name string, terms []string) {
-	s.terms = append(s.terms, termsExpression+` @> `+blockTerms(name))
+// anyTerm adds the condition that a row has one of some terms.
+func (s *search) anyTerm(name string, kind byte, strength strength, terms []string) {
+	if len(terms) == 0 {
+		s.possible = false
+	}
+	s.terms = append(s.terms, termCondition{kind, strength, termsExpression + ` && ` + blockTerms(name)})
 	s.args[name] = strings.Join(terms, termSeparator)
 }
 
 // oneOf adds a condition on the row, that a column has one of some values,
 // and the same in terms; nothing when the values are nil.
-func oneOf[T ~string](s *search, name string, kind byte, values []T, condition string) {
+func oneOf[T ~string](s *search, name string, kind byte, strength strength, values []T, condition string) {
 	if values == nil {
 		return
 	}
 	texts, terms := storableValues(kind, values)
 	s.row(condition, name, texts)
-	s.terms = append(s.terms, termsExpression+` && `+blockTerms(name+`_terms`))
-	s.args[name+"_terms"] = strings.Join(terms, termSeparator)
-	if len(texts) == 0 {
-		s.possible = false
-	}
+	s.anyTerm(name+"_terms", kind, strength, terms)
 }
 
 // addText adds the conditions of a text.
-func (s *search) addText(t *callbacks.TextQuery, assignees []string) {
+func (s *search) addText(t *callbacks.TextQuery) {
 	var rows []string
 	or := func(condition, name string, value any) {
 		rows = append(rows, condition)
 		s.args[name] = value
 	}
 	var formTerms [][]string
+	var terms []string // of which one is enough
 	for i, form := range t.Forms {
 		if !storable(form) {
 			continue
@@ -200,10 +244,13 @@ func (s *search) addText(t *callbacks.TextQuery, assignees []string) {
 			continue
 		}
 		formTerms = append(formTerms, wanted)
+		if len(wanted) == 1 {
+			terms = append(terms, wanted[0])
+			continue
+		}
 		s.textTerms = append(s.textTerms, termsExpression+` @> `+blockTerms(name+`_terms`))
 		s.args[name+"_terms"] = strings.Join(wanted, termSeparator)
 	}
-	var terms []string
 	values := func(name string, kind byte, ids []string, condition string) {
 		ids = slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return !storable(id) })
 		if len(ids) > 0 {
@@ -215,16 +262,20 @@ func (s *search) addText(t *callbacks.TextQuery, assignees []string) {
 	}
 	values("text_call_centers", 'C', t.CallCenters, `b.call_center = ANY (@text_call_centers)`)
 	values("text_business_labels", 'L', t.BusinessLabels, `b.business_label = ANY (@text_business_labels)`)
-	values("text_assignees", 'A', assignees, `b.assignee = ANY (@text_assignees)`)
+	values("text_assignees", 'A', s.names.assignees, `b.assignee = ANY (@text_assignees)`)
 	if len(terms) > 0 {
 		s.textTerms = append(s.textTerms, termsExpression+` && `+blockTerms(`text_terms`))
 		s.args["text_terms"] = strings.Join(terms, termSeparator)
 	}
-	if storable(t.Name) {
-		s.named = true
+	switch {
+	case s.names.many:
+		s.textTerms = nil
 		// Not EXISTS, for which the planner may read the whole book to look
 		// each number up in what it found.
 		or(`(SELECT `+nameMatches+` FROM phonebook_entries p WHERE p.number = b.remote_key)`, "name", t.Name)
+	case len(s.names.numbers) > 0:
+		// A subquery is made a hash table of, an array would be gone through.
+		or(`b.remote_key IN (SELECT unnest(@numbers::text[]))`, "numbers", s.names.numbers)
 	}
 	if len(rows) == 0 {
 		s.possible = false
@@ -242,17 +293,39 @@ func (s *search) where(more ...string) string {
 	return and(conditions)
 }
 
-// inBlocks is SQL for the IDs of the first callbacks, at most as many as
-// said, that meet a condition. blocks are arguments of generate_series.
-// textTerms are those of search, or none where they would miss something.
-func (s *search) inBlocks(blocks, where, order string, textTerms []string, most int) string {
-	conditions := slices.Clone(s.terms)
-	if len(textTerms) > 0 {
-		conditions = append(conditions, `(`+strings.Join(textTerms, ` OR `)+`)`)
+// conditions are the strongest conditions on the index, without those of some
+// kinds, and with one more.
+func (s *search) conditions(without string, more ...string) []string {
+	terms := slices.DeleteFunc(slices.Clone(s.terms), func(c termCondition) bool {
+		return strings.IndexByte(without, c.kind) >= 0
+	})
+	conditions := slices.Clone(more)
+	if len(s.textTerms) > 0 {
+		conditions = append(conditions, `(`+strings.Join(s.textTerms, ` OR `)+`)`)
 	}
+	return append(conditions, strongest(terms, maxConditions-len(conditions))...)
+}
+
+// strongest returns the strongest conditions, at most as many as said; those
+// that leave most only when there are no others.
+func strongest(terms []termCondition, most int) (conditions []string) {
+	terms = slices.Clone(terms)
+	slices.SortStableFunc(terms, func(a, b termCondition) int { return cmp.Compare(b.strength, a.strength) })
+	for i, c := range terms {
+		if i >= most || i > 0 && c.strength == leavesMost {
+			break
+		}
+		conditions = append(conditions, c.sql)
+	}
+	return conditions
+}
+
+// inBlocks is SQL for columns of the first callbacks b, at most as many as
+// said, that meet a condition. blocks are arguments of generate_series.
+func inBlocks(columns, blocks string, conditions []string, where, order string, most int) string {
 	if len(conditions) == 0 {
 		// All that is left is a range of IDs.
-		return fmt.Sprintf(`SELECT b.id FROM callbacks b WHERE `+where+` ORDER BY b.id `+order+` LIMIT %d`, most)
+		return fmt.Sprintf(`SELECT `+columns+` FROM callbacks b WHERE `+where+` ORDER BY b.id `+order+` LIMIT %d`, most)
 	}
 	// A nested loop is the only way to join a LATERAL subquery, so the blocks
 	// are read in their order, and no more of them than the LIMIT takes.
@@ -261,10 +334,10 @@ func (s *search) inBlocks(blocks, where, order string, textTerms []string, most 
 	// planner cannot know how few rows the terms leave and would look up the
 	// others in further indexes, whole.
 	return fmt.Sprintf(`
-		SELECT f.id
+		SELECT f.*
 		FROM (SELECT to_hex(n) AS block FROM generate_series(%s) AS n) AS blocks
 		CROSS JOIN LATERAL (
-			SELECT b.id
+			SELECT `+columns+`
 			FROM (SELECT * FROM callbacks b WHERE `+and(conditions)+` OFFSET 0) AS b
 			WHERE `+where+`
 			ORDER BY b.id `+order+`
@@ -287,7 +360,7 @@ func isSubset(a, b []string) bool {
 
 // valueTerm is the term of a column's value, without the block.
 func valueTerm(kind byte, value string) string {
-	const longest = 200 // as in callback_terms
+	const longest = 200 // as in callback_block_terms
 	if runes := []rune(value); len(runes) > longest {
 		value = string(runes[:longest])
 	}
@@ -296,7 +369,7 @@ func valueTerm(kind byte, value string) string {
 
 // pairTerm is the term of a call center that sees a callback of another.
 func pairTerm(visibleTo, callCenter string) string {
-	const longest = 100 // as in callback_terms
+	const longest = 100 // as in callback_block_terms
 	cut := func(id string) string { return string([]rune(id)[:min(longest, utf8.RuneCountInString(id))]) }
 	return "W" + cut(visibleTo) + "\x1e" + cut(callCenter)
 }
@@ -326,27 +399,33 @@ func textTerms(text string) []string {
 			terms = append(terms, term)
 		}
 	}
-	for end := len(runes); end > 1 && len(terms) < maxTerms; end-- {
+	for end := len(runes); end > 1 && len(terms) < maxTerms; {
 		begin := end
 		for begin > 0 && '0' <= runes[begin-1] && runes[begin-1] <= '9' {
 			begin--
 		}
 		if end-begin < 3 {
 			add(runes[end-2 : end])
+			if end -= 2; end == 1 {
+				end = 2 // one is left, whose pair overlaps with the last
+			}
 			continue
 		}
 		for _, digits := range digitTerms(runes[begin:end]) {
 			add(digits)
 		}
-		end = begin + 2 // next is the first digit with what comes before it
+		end = begin + 1 // next is the first digit with what comes before it
 	}
 	return terms
 }
 
 // digitTerms are a few parts of three or more digits, each four of them if
-// there are as many. They begin at the end, since numbers differ in their last
-// digits: half of a country begins with the same ones.
+// there are as many, or the last seven. They begin at the end, since numbers
+// differ in their last digits: half of a country begins with the same ones.
 func digitTerms(digits []rune) (terms [][]rune) {
+	if len(digits) >= 7 {
+		return [][]rune{digits[len(digits)-7:]}
+	}
 	size := min(len(digits), 4)
 	for from := len(digits) - size; len(terms) < maxDigitTerms; from = max(0, from-size+1) {
 		terms = append(terms, digits[from:from+size])

@@ -1,130 +1,126 @@
 package postgres
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"maps"
-	"slices"
-
-	"github.com/jackc/pgx/v5"
 
 	"callbackd/callbacks"
 )
 
-// byValues finds the page as lists in the order of the IDs, one for each
-// value that is sorted by.
-func (l *list) byValues(ctx context.Context, q querier) ([]callbackRow, error) {
-	var rows []callbackRow
-	value, err := l.firstValue(ctx, q)
-	for ; err == nil && value != nil; value, err = l.nextValue(ctx, q, *value) {
-		part := l.part(*value, l.n-len(rows))
-		if part == nil || !part.possible {
-			continue
-		}
-		found, err := part.byBlocks(ctx, q, part.n)
-		if err != nil {
-			return nil, err
-		}
-		l.names = part.names
-		if rows = append(rows, found...); len(rows) >= l.n {
-			return rows[:l.n], nil
-		}
+// byValues is SQL for the IDs of the page as lists in the order of the IDs,
+// one for each value that is sorted by; or as all that match, sorted, when
+// they are few.
+func (l *list) byValues() string {
+	with, enough, fromNames := "", "", ""
+	if len(l.names.numbers) > 0 {
+		with = `, of_names AS MATERIALIZED (` + l.ofNames(`b.id, `+l.key+` AS sort_key`) + `)`
+		fromNames = fmt.Sprintf(`
+			UNION (SELECT o.id FROM of_names o WHERE o.sort_key = v.value AND o.id BETWEEN v.lowest AND v.highest
+				ORDER BY o.id %s LIMIT %d)`, l.order, l.n)
 	}
-	return rows, err
+	if l.gathers() {
+		after := `true`
+		if l.query.After != nil {
+			after = l.afterPage(`sort_key`)
+		}
+		most := l.store.gathered
+		with += `, gathered AS MATERIALIZED (` + l.matching(`b.id, `+l.key+` AS sort_key`, most+1) + `)`
+		enough = fmt.Sprintf(`(SELECT count(*) FROM gathered) <= %d`, most)
+		few := fmt.Sprintf(`SELECT b.id FROM gathered b WHERE `+enough+` AND `+after+`
+			ORDER BY sort_key `+l.order+`, b.id `+l.order+` LIMIT %d`, l.n)
+		return `WITH RECURSIVE ` + l.values() + with + ` (` + few + `) UNION ALL (` + l.ofValues(fromNames, `NOT `+enough) + `)`
+	}
+	return `WITH RECURSIVE ` + l.values() + with + l.ofValues(fromNames, `true`)
 }
 
-// part returns the list of the callbacks with one value of what is sorted by,
-// in the order of their IDs; nil when the query rules the value out.
-func (l *list) part(value string, room int) *list {
-	query, possible := l.only(value, room)
-	if !possible {
-		return nil
-	}
-	p := &list{
-		store: l.store, search: newSearch(&query, l.assignees), query: query, n: room,
-		order: l.order, after: l.after, assignees: l.assignees, names: l.names,
-	}
-	p.within(l.lowest, l.highest)
-	return p
+// gathers reports whether it is worth while to gather what matches: not when
+// there are but two values, and not when many will match.
+func (l *list) gathers() bool {
+	return l.query.Sort != callbacks.SortStatus && len(l.conditions("V")) > 0
 }
 
-// only returns the query of a part.
-func (l *list) only(value string, room int) (query callbacks.Query, possible bool) {
-	query = l.query
-	query.Sort, query.Limit, query.After = callbacks.SortID, room, nil
-	if after := l.query.After; after != nil && after.Key == value {
-		query.After = &callbacks.Position{ID: after.ID}
-	}
-	switch l.query.Sort {
-	case callbacks.SortStatus:
-		possible = query.Statuses == nil || slices.Contains(query.Statuses, callbacks.Status(value))
-		query.Statuses = []callbacks.Status{callbacks.Status(value)}
-	case callbacks.SortAssignee:
-		possible = query.Assignees == nil || slices.Contains(query.Assignees, value)
-		query.Assignees = []string{value}
-	case callbacks.SortCallCenter:
-		possible = query.CallCenters == nil || slices.Contains(query.CallCenters, value)
-		query.CallCenters = []string{value}
+// ofValues is SQL for the IDs of the page, value by value, under a condition.
+// As in inBlocks, no more values are read than the page takes.
+func (l *list) ofValues(fromNames, condition string) string {
+	where := l.where(`b.id BETWEEN v.lowest AND v.highest`, l.key+` = v.value`)
+	return fmt.Sprintf(`
+		SELECT f.id
+		FROM (`+l.bounded()+`) AS v
+		CROSS JOIN LATERAL (
+			SELECT b.id
+			FROM ((`+inBlocks(`b.id`, l.blocks(`v.lowest`, `v.highest`), l.valueConditions(), where, l.order, l.n)+`)`+fromNames+`) AS b
+			ORDER BY b.id `+l.order+`
+			LIMIT %d
+		) AS f
+		WHERE `+condition+`
+		LIMIT %[1]d`, l.n)
+}
+
+// valueConditions are the conditions on the index for one value.
+func (l *list) valueConditions() []string {
+	switch {
+	case l.query.Sort == callbacks.SortStatus:
+		return l.conditions("S", termsExpression+` @> ARRAY[block || 'S' || v.value]`)
+	case l.query.Sort == callbacks.SortAssignee:
+		return l.conditions("A", termsExpression+` @> ARRAY[block || 'A' || v.value]`)
+	case l.query.VisibleTo == nil:
+		return l.conditions("CW", termsExpression+` @> ARRAY[block || 'C' || left(v.value, 200)]`)
 	default:
-		// IDs have no lists of their own.
+		return l.conditions("CVW", termsExpression+` && string_to_array(block || replace(v.pairs, E'\x1f', E'\x1f' || block), E'\x1f')`)
 	}
-	return query, possible
 }
 
-// firstValue is the value with which the page begins, if any callback has
-// one.
-func (l *list) firstValue(ctx context.Context, q querier) (*string, error) {
+// values is SQL for the values that callbacks have, from that with which the
+// page begins, NULL at the end.
+func (l *list) values() string {
+	first := `SELECT ` + l.key + ` FROM callbacks b ORDER BY ` + l.key + ` ` + l.order + ` LIMIT 1`
 	if l.query.After != nil {
-		return &l.query.After.Key, nil
+		l.args["after_key"], l.args["after_id"] = l.query.After.Key, int64(l.query.After.ID)
+		first = `SELECT @after_key::text`
 	}
-	return l.oneValue(ctx, q, `true`, nil)
+	return `sorted (value) AS (
+			(` + first + `)
+			UNION ALL
+			SELECT (SELECT ` + l.key + ` FROM callbacks b WHERE ` + l.key + ` ` + l.after + ` s.value
+				ORDER BY ` + l.key + ` ` + l.order + ` LIMIT 1)
+			FROM sorted s
+			WHERE s.value IS NOT NULL
+		)`
 }
 
-func (l *list) nextValue(ctx context.Context, q querier, value string) (*string, error) {
-	return l.oneValue(ctx, q, l.key+` `+l.after+` @value`, pgx.StrictNamedArgs{"value": value})
-}
-
-// oneValue returns the first value that meets a condition, out of those that
-// callbacks have.
+// bounded is SQL for the values that come into question, each with the range
+// of IDs that is left of its list; and with the terms of its pairs of call
+// centers.
 //
 // Who sees only the callbacks of some call centers may see few of another, of
 // calls that visited both. The index of terms knows the pairs, so that not
 // every call center is looked into.
-func (l *list) oneValue(ctx context.Context, q querier, where string, args pgx.StrictNamedArgs) (*string, error) {
-	sql := `SELECT ` + l.key + ` FROM callbacks b WHERE ` + where + ` ORDER BY ` + l.key + ` ` + l.order + ` LIMIT 1`
+func (l *list) bounded() string {
+	lowest, highest := `@lowest::bigint`, `@highest::bigint`
+	if l.query.After != nil {
+		if l.query.Descending {
+			highest = `least(@highest, CASE WHEN s.value = @after_key THEN @after_id::bigint - 1 ELSE @highest END)`
+		} else {
+			lowest = `greatest(@lowest, CASE WHEN s.value = @after_key THEN @after_id::bigint + 1 ELSE @lowest END)`
+		}
+	}
+	pairs, where := `NULL::text`, `s.value IS NOT NULL`
+	switch {
+	case l.query.Sort == callbacks.SortStatus && l.query.Statuses != nil:
+		where += ` AND s.value = ANY (@statuses)`
+	case l.query.Sort == callbacks.SortAssignee && l.query.Assignees != nil:
+		where += ` AND s.value = ANY (@assignees)`
+	case l.query.Sort == callbacks.SortCallCenter && l.query.CallCenters != nil:
+		where += ` AND s.value = ANY (@call_centers)`
+	}
 	if l.query.Sort == callbacks.SortCallCenter && l.query.VisibleTo != nil {
-		sql = `
-			WITH RECURSIVE found (value) AS (
-				(` + sql + `)
-				UNION ALL
-				SELECT (SELECT b.call_center FROM callbacks b WHERE b.call_center ` + l.after + ` f.value
-					ORDER BY b.call_center ` + l.order + ` LIMIT 1)
-				FROM found f
-				WHERE f.value IS NOT NULL
-			)
-			SELECT value
-			FROM found
-			WHERE value = ANY (@visible_to) OR EXISTS (
+		pair := `'W' || left(visited, 100) || E'\x1e' || left(s.value, 100)`
+		pairs = `(SELECT string_agg(` + pair + `, E'\x1f') FROM unnest(@visible_to::text[]) AS visited)`
+		where += ` AND (s.value = ANY (@visible_to) OR EXISTS (
 				WITH seen AS MATERIALIZED (
 					SELECT 1 FROM callbacks b WHERE ` + termsExpression + ` && (
-						SELECT array_agg('*W' || left(visited, 100) || E'\x1e' || left(value, 100))
-						FROM unnest(@visible_to::text[]) AS visited)
+						SELECT array_agg('*' || ` + pair + `) FROM unnest(@visible_to::text[]) AS visited)
 				)
-				SELECT FROM seen)
-			LIMIT 1`
-		args = maps.Clone(args)
-		if args == nil {
-			args = pgx.StrictNamedArgs{}
-		}
-		args["visible_to"] = l.args["visible_to"]
+				SELECT FROM seen))`
 	}
-	value, err := scalar[string](ctx, q, sql, args)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("find values: %w", err)
-	}
-	return &value, nil
+	return `SELECT s.value, ` + lowest + ` AS lowest, ` + highest + ` AS highest, ` + pairs + ` AS pairs FROM sorted s WHERE ` + where
 }

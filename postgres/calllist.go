@@ -36,10 +36,11 @@ func (c *Calls) Count(ctx context.Context, filter callcenter.CallFilter) (int64,
 	}
 	sql := `SELECT count(*) FROM calls c WHERE ` + l.where()
 	// Those of a number are found by its index.
-	if len(l.terms) > 0 && filter.Number == "" {
+	if len(l.terms) > 0 && l.number == 0 {
 		sql = `WITH RECURSIVE ` + l.spans() + `
 			SELECT count(*)
-			FROM (` + l.blocks() + `) AS blocks CROSS JOIN LATERAL (` + l.inBlock() + `) AS c
+			FROM (` + fmt.Sprintf(`SELECT to_hex(i) AS block FROM spans, generate_series(spans.newest, spans.n << %d, -1) AS i`, spanBits) + `) AS blocks
+				CROSS JOIN LATERAL (` + l.inBlock() + `) AS c
 			WHERE ` + l.where()
 	}
 	total, err := scalar[int64](ctx, c.db.pool, sql, usedArgs(sql, l.args))
@@ -58,9 +59,9 @@ func (c *Calls) Count(ctx context.Context, filter callcenter.CallFilter) (int64,
 //   - Walk: look at the next calls of the list. When many match, these make
 //     the page.
 //   - By number: when a number has few calls, sort them.
-//   - By near blocks: ask the index of terms, block by block (see call_terms).
-//   - By spans: the same, but only in those spans of 64 blocks of which the
-//     index says that they have something.
+//   - By terms: ask the index of terms (see call_terms), for the newest calls
+//     block by block, then in spans of 64 blocks: what matches there is
+//     gathered when it is little, else found block by block again.
 //
 // So no page costs more when there are more calls, but for a look into the
 // index for every three months.
@@ -77,14 +78,22 @@ type callBounds struct {
 	// walked is how many calls of a list are looked at one after another
 	// before an index is asked. It finds what is frequent.
 	walked int
-	// gathered is how many calls of a number are sorted when they are all that
-	// there are.
+	// gathered is how many calls of a number, or of a span, are sorted when
+	// they are all that there are.
 	gathered int
 	// near is how many blocks are looked into before spans are.
 	near int
 }
 
-var usualCallBounds = callBounds{walked: 2000, gathered: 200, near: 32}
+var usualCallBounds = callBounds{walked: 2000, gathered: 800, near: 24}
+
+// maxCallConditions bounds the conditions that the index is asked for at once:
+// in a span of three months it takes long to compare more.
+const maxCallConditions = 2
+
+// wholeNumber is how many digits nearly say whose a number is, so that it has
+// few calls, unless it is the site's own.
+const wholeNumber = 8
 
 func (c *Calls) newList(filter callcenter.CallFilter) *callList {
 	return &callList{callSearch: newCallSearch(filter), n: filter.Limit + 1, bounds: c.bounds}
@@ -106,11 +115,11 @@ func (l *callList) page(ctx context.Context, q querier) ([]callRow, error) {
 	// match, so nothing but the place of the page may be among the conditions
 	// of the inner query.
 	rows, err := l.read(ctx, q, fmt.Sprintf(`(SELECT * FROM calls c WHERE %s %s LIMIT %d) AS c WHERE %s`,
-		and(l.place), newestCalls, max(l.bounds.walked, l.n), and(l.rows)))
+		and(l.place), newestCalls, max(l.bounds.walked/min(len(l.rows), 2), l.n), and(l.rows)))
 	if err != nil || len(rows) == l.n {
 		return rows, err
 	}
-	if l.number {
+	if l.number >= wholeNumber {
 		if rows, found, err := l.ofNumber(ctx, q); err != nil || found {
 			return rows, err
 		}
@@ -118,11 +127,11 @@ func (l *callList) page(ctx context.Context, q querier) ([]callRow, error) {
 	if len(l.terms) == 0 {
 		return l.read(ctx, q, `calls c WHERE `+l.where())
 	}
-	rows, err = l.inBlocks(ctx, q, ``, l.nearBlocks())
-	if err != nil || len(rows) == l.n {
-		return rows, err
+	sql := l.byTerms()
+	if rows, err = collect[callRow](ctx, q, sql, usedArgs(sql, l.args)); err != nil {
+		return nil, fmt.Errorf("find by terms: %w", err)
 	}
-	return l.inBlocks(ctx, q, `WITH RECURSIVE `+l.spans(), l.blocks())
+	return rows, nil
 }
 
 // read returns the first calls of the list out of what follows FROM.
@@ -163,13 +172,26 @@ func (l *callList) ofNumber(ctx context.Context, q querier) (rows []callRow, fou
 	return rows, true, err
 }
 
-// inBlocks finds the first calls by the index of terms, in blocks that are SQL
-// with a column "block".
+// byTerms is SQL for the first calls by the index of terms.
 //
-// A nested loop is the only way to join a LATERAL subquery, so the blocks are
-// read in their order, and no more of them than the LIMIT takes.
-func (l *callList) inBlocks(ctx context.Context, q querier, with, blocks string) ([]callRow, error) {
-	sql := fmt.Sprintf(with+`
+// A nested loop is the only way to join a LATERAL subquery, and what is united
+// is read in turn, so blocks and spans are read in their order, and no more of
+// them than the LIMIT takes.
+func (l *callList) byTerms() string {
+	return fmt.Sprintf(`WITH RECURSIVE `+l.spans()+`
+		SELECT *
+		FROM (
+			(`+l.inBlocks(fmt.Sprintf(`SELECT to_hex(newest - i) AS block FROM nearest, generate_series(0, %d) AS i`, l.bounds.near-1), `true`)+`)
+			UNION ALL
+			(`+l.inSpans()+`)
+		) AS c
+		LIMIT %d`, l.n)
+}
+
+// inBlocks is SQL for the first calls in blocks, which are SQL with a column
+// "block", under a further condition.
+func (l *callList) inBlocks(blocks, condition string) string {
+	return fmt.Sprintf(`
 		SELECT c.*
 		FROM (`+blocks+`) AS blocks
 		CROSS JOIN LATERAL (
@@ -178,12 +200,36 @@ func (l *callList) inBlocks(ctx context.Context, q querier, with, blocks string)
 			WHERE `+l.where()+newestCalls+`
 			LIMIT %d
 		) AS c
+		WHERE `+condition+`
 		LIMIT %[1]d`, l.n)
-	rows, err := collect[callRow](ctx, q, sql, usedArgs(sql, l.args))
-	if err != nil {
-		return nil, fmt.Errorf("find by blocks: %w", err)
-	}
-	return rows, nil
+}
+
+// inSpans is SQL for the first calls before the near blocks, by spans.
+// MATERIALIZED, since for few rows the planner would rather read the table
+// until it meets them.
+func (l *callList) inSpans() string {
+	older := fmt.Sprintf(blockOf(`c.started_at`)+` <= (SELECT newest FROM nearest) - %d`, l.bounds.near)
+	few := fmt.Sprintf(`(SELECT count(*) FROM gathered) <= %d`, l.bounds.gathered)
+	blocks := fmt.Sprintf(`SELECT to_hex(i) AS block
+		FROM generate_series(least(spans.newest, (SELECT newest FROM nearest) - %d), spans.n << %d, -1) AS i`, l.bounds.near, spanBits)
+	return fmt.Sprintf(`
+		SELECT c.*
+		FROM (SELECT n, newest, 's' || to_hex(n) AS block FROM spans) AS spans
+		CROSS JOIN LATERAL (
+			WITH gathered AS MATERIALIZED (
+				SELECT c.request_id, c.started_at, `+older+` AND `+l.where()+` AS matches FROM (`+l.inBlock()+`) AS c LIMIT %d
+			)
+			SELECT *
+			FROM (
+				(SELECT `+callColumns+`
+				FROM (SELECT c.request_id AS id FROM gathered c WHERE `+few+` AND c.matches`+newestCalls+`LIMIT %d) AS g
+					CROSS JOIN LATERAL (SELECT * FROM calls c WHERE c.request_id = g.id OFFSET 0) AS c)
+				UNION ALL
+				(`+l.inBlocks(blocks, `NOT `+few)+`)
+			) AS c
+			LIMIT %[2]d
+		) AS c
+		LIMIT %[2]d`, l.bounds.gathered+1, l.n)
 }
 
 // inBlock is SQL for the calls of "block" that come into question. OFFSET 0
@@ -191,7 +237,7 @@ func (l *callList) inBlocks(ctx context.Context, q querier, with, blocks string)
 // cannot know how few rows the terms leave and would look up the others in
 // further indexes, whole.
 func (l *callList) inBlock() string {
-	return `SELECT * FROM calls c WHERE ` + and(l.terms) + ` OFFSET 0`
+	return `SELECT * FROM calls c WHERE ` + and(strongest(l.terms, maxCallConditions)) + ` OFFSET 0`
 }
 
 // blockOf is SQL for the number of the block of a time.
@@ -205,34 +251,14 @@ func (l *callList) newestBlock(conditions ...string) string {
 	return `(SELECT ` + blockOf(`c.started_at`) + ` FROM calls c WHERE ` + and(slices.Concat(conditions, l.place)) + newestCalls + `LIMIT 1)`
 }
 
-// nearBlocks is SQL for the first blocks of the list.
-func (l *callList) nearBlocks() string {
-	return fmt.Sprintf(`
-		SELECT to_hex(newest - i) AS block
-		FROM `+l.newestBlock()+` AS first (newest) CROSS JOIN LATERAL generate_series(0, %d ) AS i`, l.bounds.near-1)
-}
-
 // spans is SQL for the spans in which there are calls of the period, newest
-// first, and its first block. A clock that once was wrong by years makes no
-// more of them.
+// first, each with its first block; and for the nearest. A clock that once was
+// wrong by years makes no more of them.
 func (l *callList) spans() string {
 	before := fmt.Sprintf(`c.started_at < to_timestamp((s.n << %d) * %d)`, spanBits, blockSeconds)
-	return fmt.Sprintf(`spans (n, newest) AS (
-			SELECT newest >> %[1]d, newest FROM `+l.newestBlock()+` AS first (newest)
+	return fmt.Sprintf(`nearest (newest) AS MATERIALIZED (SELECT `+l.newestBlock()+`),
+		spans (n, newest) AS (
+			SELECT newest >> %[1]d, newest FROM nearest WHERE newest IS NOT NULL
 			UNION ALL
 			SELECT f.newest >> %[1]d, f.newest FROM spans s CROSS JOIN LATERAL `+l.newestBlock(before)+` AS f (newest))`, spanBits)
-}
-
-// blocks is SQL for the blocks of those spans in which the index has something
-// for all of the conditions. MATERIALIZED, since for one row only the planner
-// would rather read the table until it meets one.
-func (l *callList) blocks() string {
-	return fmt.Sprintf(`
-		SELECT to_hex(n) AS block
-		FROM (SELECT n AS span, newest, 's' || to_hex(n) AS block FROM spans) AS spans
-		CROSS JOIN LATERAL (
-			WITH found AS MATERIALIZED (SELECT 1 FROM calls c WHERE `+and(l.terms)+`)
-			SELECT FROM found LIMIT 1
-		) AS something
-		CROSS JOIN LATERAL generate_series(newest, span << %d, -1) AS n`, spanBits)
 }

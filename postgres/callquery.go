@@ -41,39 +41,45 @@ type callSearch struct {
 	place []string
 	// rows are all other conditions.
 	rows []string
-	// terms are conditions on the index, and weak those that most calls meet:
-	// they are worth looking up when there are no others.
-	terms, weak []string
-	// active is set when only running calls are asked for, number when a
-	// number is.
-	active, number bool
+	// terms are conditions on the index.
+	terms []termCondition
+	// active is set when only running calls are asked for.
+	active bool
+	// number is how many digits of a number are asked for; 0 for any.
+	number int
 }
 
 func newCallSearch(filter callcenter.CallFilter) *callSearch {
 	s := &callSearch{args: pgx.StrictNamedArgs{}, possible: true}
-	switch {
-	case filter.CallCenters == nil:
-	case filter.OwnAgent == "":
-		oneOfCalls(s, "visible_to", 'V', filter.CallCenters, `c.call_centers && @visible_to`)
-	default:
-		s.own(filter.CallCenters, filter.OwnAgent)
-	}
 	if len(filter.Kinds) > 0 {
-		oneOfCalls(s, "kinds", 'K', filter.Kinds, `c.kind = ANY (@kinds)`)
-		s.weaken(slices.Contains(filter.Kinds, callcenter.KindCallCenter))
+		strength := leavesMany
+		if slices.Contains(filter.Kinds, callcenter.KindCallCenter) {
+			strength = leavesMost
+		}
+		oneOfCalls(s, "kinds", 'K', strength, filter.Kinds, `c.kind = ANY (@kinds)`)
 	}
 	if len(filter.Directions) > 0 {
-		oneOfCalls(s, "directions", 'D', filter.Directions, `c.direction = ANY (@directions)`)
-		s.weaken(slices.Contains(filter.Directions, callcenter.DirectionInbound))
+		strength := leavesMany
+		if slices.Contains(filter.Directions, callcenter.DirectionInbound) {
+			strength = leavesMost
+		}
+		oneOfCalls(s, "directions", 'D', strength, filter.Directions, `c.direction = ANY (@directions)`)
 	}
 	if filter.CallCenter != "" {
-		oneOfCalls(s, "call_center", 'V', []string{filter.CallCenter}, `c.call_centers && @call_center`)
+		oneOfCalls(s, "call_center", 'V', leavesMany, []string{filter.CallCenter}, `c.call_centers && @call_center`)
 	}
 	if filter.Agent != "" {
-		oneOfCalls(s, "agent", 'A', []string{filter.Agent}, `c.agents && @agent`)
+		oneOfCalls(s, "agent", 'A', leavesFew, []string{filter.Agent}, `c.agents && @agent`)
 	}
 	if filter.Number != "" {
 		s.addNumber(filter.Number)
+	}
+	switch {
+	case filter.CallCenters == nil:
+	case filter.OwnAgent == "":
+		oneOfCalls(s, "visible_to", 'V', leavesMany, filter.CallCenters, `c.call_centers && @visible_to`)
+	default:
+		s.own(filter.CallCenters, filter.OwnAgent)
 	}
 	if filter.Active != nil {
 		// Written out, so that the index of active calls can be used.
@@ -84,9 +90,6 @@ func newCallSearch(filter callcenter.CallFilter) *callSearch {
 		}
 	}
 	s.addPlace(filter)
-	if len(s.terms) == 0 {
-		s.terms = s.weak
-	}
 	return s
 }
 
@@ -112,11 +115,11 @@ func (s *callSearch) addPlace(filter callcenter.CallFilter) {
 func (s *callSearch) where() string { return and(slices.Concat(s.place, s.rows)) }
 
 // oneOfCalls adds the condition that a call has one of some values.
-func oneOfCalls[T ~string](s *callSearch, name string, kind byte, values []T, condition string) {
+func oneOfCalls[T ~string](s *callSearch, name string, kind byte, strength strength, values []T, condition string) {
 	texts, terms := storableValues(kind, values)
 	s.rows = append(s.rows, condition)
 	s.args[name] = texts
-	s.anyTerm(name, terms)
+	s.anyTerm(name, kind, strength, terms)
 }
 
 // own adds the condition that a call visited one of some call centers or was
@@ -126,11 +129,11 @@ func (s *callSearch) own(callCenters []string, agent string) {
 	agents, agentTerms := storableValues('A', []string{agent})
 	s.rows = append(s.rows, `(c.call_centers && @visible_to OR c.agents && @own_agent)`)
 	s.args["visible_to"], s.args["own_agent"] = visible, agents
-	s.anyTerm("visible_to", append(terms, agentTerms...))
+	s.anyTerm("visible_to", 'V', leavesMany, append(terms, agentTerms...))
 }
 
 // anyTerm adds the condition on the index that a call has one of some terms.
-func (s *callSearch) anyTerm(name string, terms []string) {
+func (s *callSearch) anyTerm(name string, kind byte, strength strength, terms []string) {
 	if len(terms) == 0 {
 		s.possible = false
 		return
@@ -139,15 +142,8 @@ func (s *callSearch) anyTerm(name string, terms []string) {
 	if strings.Count(joined, termSeparator) >= len(terms) {
 		return // a value has the separator in it
 	}
-	s.terms = append(s.terms, callTermsExpression+` && `+blockTerms(name+`_terms`))
+	s.terms = append(s.terms, termCondition{kind, strength, callTermsExpression + ` && ` + blockTerms(name+`_terms`)})
 	s.args[name+"_terms"] = joined
-}
-
-// weaken makes the last condition on the index a weak one.
-func (s *callSearch) weaken(weak bool) {
-	if last := len(s.terms) - 1; weak && last >= 0 {
-		s.terms, s.weak = s.terms[:last], append(s.weak, s.terms[last])
-	}
 }
 
 // addNumber adds the condition that the remote or local number begins so.
@@ -156,11 +152,10 @@ func (s *callSearch) addNumber(number string) {
 		s.possible = false
 		return
 	}
-	s.number = true
+	s.number = utf8.RuneCountInString(number)
 	s.rows = append(s.rows, `(`+remoteNumberBegins+` OR `+localNumberBegins+`)`)
 	s.args["number"], s.args["number_end"] = number, number+string(utf8.MaxRune)
-	s.anyTerm("number", []string{beginningTerm('N', number)})
-	s.weaken(utf8.RuneCountInString(number) < 4)
+	s.anyTerm("number", 'N', strengthOf(number), []string{beginningTerm('N', number)})
 }
 
 // storableValues returns those of some values that a row can hold, and their
