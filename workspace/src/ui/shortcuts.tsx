@@ -34,8 +34,9 @@ export function isTyping(event: KeyboardEvent): boolean {
   if (event.isComposing || event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return true;
   const target = event.target instanceof Element ? event.target : null;
   return (
+    // A dialog that this very key has closed may be gone from the document, but the key was its.
     target?.closest(
-      "input:not([type=checkbox]):not([type=radio]), textarea, select, [contenteditable=true], [role=menu], [role=listbox]",
+      "input:not([type=checkbox]):not([type=radio]), textarea, select, [contenteditable=true], [role=menu], [role=listbox], [role=dialog]",
     ) != null || document.querySelector("[role=dialog][aria-modal=true]") !== null
   );
 }
