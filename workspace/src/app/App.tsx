@@ -1,7 +1,7 @@
 import { Center, MantineProvider } from "@mantine/core";
 import { Notifications } from "@mantine/notifications";
 import { type QueryClient, QueryClientProvider } from "@tanstack/react-query";
-import { lazy, Suspense } from "react";
+import { lazy, Suspense, useMemo } from "react";
 import { useTranslation } from "react-i18next";
 import { checkSession, useSession } from "../session/session";
 import { ConfirmProvider } from "../ui/confirm";
@@ -17,9 +17,12 @@ const SessionEnded = lazy(() => load(() => import("../screens/login/SessionEnded
 
 /** The whole page. nonce is what the content security policy asks of style elements that are made at run time. */
 export function App({ queries, nonce }: { queries: QueryClient; nonce: string }) {
+  const { t } = useTranslation();
+  const close = t("action.close");
+  const named = useMemo(() => withNames(theme, close), [close]);
   return (
     <MantineProvider
-      theme={theme}
+      theme={named}
       cssVariablesResolver={cssVariables}
       defaultColorScheme="auto"
       getStyleNonce={() => nonce}
@@ -36,6 +39,12 @@ export function App({ queries, nonce }: { queries: QueryClient; nonce: string })
       </QueryClientProvider>
     </MantineProvider>
   );
+}
+
+/** Names what Mantine gives no name: the buttons that close what pops up. */
+function withNames(plain: typeof theme, close: string): typeof theme {
+  const closeButtonProps = { "aria-label": close };
+  return { ...plain, components: { ...plain.components, Notification: { defaultProps: { closeButtonProps } } } };
 }
 
 function BySession() {
