@@ -53,9 +53,9 @@ test("a list of 200 rows is there within a second", async ({ browser }) => {
   process.stdout.write(
     `of ${turns}: empty page ${middle(blank).toFixed()} ms, 200 rows ${middle(list).toFixed()} ms; best ${Math.min(...blank).toFixed()} and ${Math.min(...list).toFixed()} ms\n`,
   );
-  // The best, for programs of other tests may still be ending; and where even an empty page takes more than 50 ms, the
-  // machine is busy with something else.
-  const most = Math.max(1000, 20 * Math.min(...blank));
+  // The best, for programs of other tests may still be ending; and where even an empty page mostly takes more than
+  // 50 ms, the machine is busy with something else.
+  const most = Math.max(1000, 20 * middle(blank));
   expect(Math.min(...list)).toBeLessThan(most);
   await context.close();
 });
