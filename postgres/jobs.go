@@ -148,6 +148,8 @@ func (db *DB) NewJobs(o JobOptions) (*Jobs, error) {
 		Logger: slog.New(forDebugging{o.Log.Handler()}), Queues: queues, Workers: workers, PeriodicJobs: rounds,
 		JobTimeout: ingestTimeout, RescueStuckJobsAfter: rescueAfter, SoftStopTimeout: stopPatience,
 		ErrorHandler: &jobErrors{log: o.Log},
+		// Only an index's owner may build it anew, which who serves is not.
+		ReindexerIndexNames: []string{},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open job queue: %w", err)

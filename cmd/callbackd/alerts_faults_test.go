@@ -22,7 +22,6 @@ import (
 	"callbackd/configs"
 	"callbackd/lab"
 	"callbackd/lab/labtest"
-	"callbackd/postgres"
 	"callbackd/sip"
 )
 
@@ -225,7 +224,7 @@ func TestAlerts_OnDatabaseFault(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := postgres.Migrate(t.Context(), url); err != nil {
+	if err := migrate(t.Context(), url); err != nil {
 		t.Fatal(err)
 	}
 	w := newWorldIn(t, lab.AsteriskOptions{}, url)

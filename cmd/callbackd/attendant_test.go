@@ -450,7 +450,7 @@ func TestAttendant_DatabaseAway(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := postgres.Migrate(t.Context(), url); err != nil {
+	if err := migrate(t.Context(), url); err != nil {
 		t.Fatal(err)
 	}
 	w := newWorldIn(t, lab.AsteriskOptions{Globals: map[string]string{"QUEUE_TIMEOUT": "60"}}, url)

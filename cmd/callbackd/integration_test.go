@@ -70,7 +70,7 @@ func TestDocs_Integration(t *testing.T) {
 	shell := exec.CommandContext(ctx, "bash", "-c", script.String())
 	shell.Dir = folder
 	shell.Env = append(os.Environ(), "PATH="+filepath.Join(folder, "bin")+":"+os.Getenv("PATH"), "API="+w.api,
-		"CALLBACKD_DATABASE_URL="+w.database, "CALLBACKD_PBX_PBX1_PASSWORD=none")
+		"CALLBACKD_DATABASE_URL="+serving(t, w.database), "CALLBACKD_PBX_PBX1_PASSWORD=none")
 	var problems bytes.Buffer
 	shell.Stderr = &problems
 	printed, err := shell.Output()

@@ -15,6 +15,7 @@ var errNoDatabase = errors.New("no database: set database.url or database.url_fi
 
 func newMigrateCommand(opts *options) *cobra.Command {
 	var to int64
+	var role string
 	command := &cobra.Command{
 		Use:   "migrate",
 		Short: "Bring the database to this program's version of the schema",
@@ -22,7 +23,11 @@ func newMigrateCommand(opts *options) *cobra.Command {
 			"version that this program works with. It changes nothing when they are right.\n" +
 			"\n" +
 			"--to goes to another version, also down, which deletes what the versions above\n" +
-			"it store. Version 0 has no tables.",
+			"it store. Version 0 has no tables.\n" +
+			"\n" +
+			"--grant gives another role of the database what all other subcommands need, and\n" +
+			"no more: with it they cannot change tables, nor delete calls, callbacks or\n" +
+			"history. It is to be given at each migration.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if to < 0 || to > postgres.SchemaVersion {
@@ -32,19 +37,29 @@ func newMigrateCommand(opts *options) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if role != "" && to != postgres.SchemaVersion {
+				return usageErrorf("--grant %s: of version %d this program does not know what a role needs; leave --to out", role, to)
+			}
 			from, err := postgres.MigrateTo(cmd.Context(), url, to)
 			if err != nil {
 				return err
 			}
+			said := fmt.Sprintf("Brought the database schema from version %d to %d.\n", from, to)
 			if from == to {
-				_, err = fmt.Fprintf(cmd.OutOrStdout(), "The database schema is version %d already.\n", to)
-			} else {
-				_, err = fmt.Fprintf(cmd.OutOrStdout(), "Brought the database schema from version %d to %d.\n", from, to)
+				said = fmt.Sprintf("The database schema is version %d already.\n", to)
 			}
+			if _, err := fmt.Fprint(cmd.OutOrStdout(), said); err != nil || role == "" {
+				return err
+			}
+			if err := postgres.Grant(cmd.Context(), url, role); err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "Role %q may serve.\n", role)
 			return err
 		},
 	}
 	command.Flags().Int64Var(&to, "to", postgres.SchemaVersion, "`version` of the schema")
+	command.Flags().StringVar(&role, "grant", "", "`role` of the database that serves")
 	return command
 }
 

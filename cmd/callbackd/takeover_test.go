@@ -186,7 +186,7 @@ func (w *world) child(t *testing.T, log io.Writer) *exec.Cmd {
 		t.Fatal(err)
 	}
 	c := exec.CommandContext(t.Context(), os.Args[0], "--config", file, "serve")
-	c.Env = append(os.Environ(), mainEnv+"=1", "CALLBACKD_DATABASE_URL="+w.database, "CALLBACKD_PBX_PBX1_PASSWORD="+w.pbx.Password)
+	c.Env = append(os.Environ(), mainEnv+"=1", "CALLBACKD_DATABASE_URL="+serving(t, w.database), "CALLBACKD_PBX_PBX1_PASSWORD="+w.pbx.Password)
 	c.Stderr = log
 	if err := c.Start(); err != nil {
 		t.Fatal(err)

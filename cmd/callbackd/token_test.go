@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"callbackd/accounts"
 	"callbackd/lab"
 	"callbackd/lab/labtest"
@@ -55,6 +57,17 @@ func TestMigrateAndToken(t *testing.T) {
 	want(exitFailure, "", "database schema is version 1,", "token", "list")
 	want(exitOK, "Brought the database schema from version 1 to ", "", "migrate")
 	want(exitOK, "already", "", "migrate")
+	want(exitUsage, "", "leave --to out", "migrate", "--to", "1", "--grant", "serving")
+	want(exitFailure, "already", `CREATE ROLE "nobody" LOGIN`, "migrate", "--grant", "nobody")
+	conn, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context()) //nolint:errcheck // it was for one statement
+	if _, err := conn.Exec(t.Context(), `CREATE ROLE "who serves"`); err != nil {
+		t.Fatal(err)
+	}
+	want(exitOK, `Role "who serves" may serve.`, "", "migrate", "--grant", "who serves")
 
 	want(exitUsage, "", `required flag(s) "name", "role" not set`, "token", "create")
 	want(exitUsage, "", "the roles are agent, supervisor, admin", "token", "create", "--name", "crm", "--role", "root")

@@ -9,9 +9,12 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"callbackd/accounts"
 	"callbackd/configs"
@@ -21,7 +24,35 @@ import (
 	"callbackd/sip"
 )
 
-var databases = labtest.NewDatabases(postgres.Migrate)
+var databases = labtest.NewDatabases(migrate)
+
+// servingRole is the role by which the daemons of all worlds use their
+// databases: it may do no more than serve.
+const servingRole = "serving"
+
+// migrate prepares a database as operators do, the first of its server.
+func migrate(ctx context.Context, url string) error {
+	if err := postgres.Migrate(ctx, url); err != nil {
+		return err
+	}
+	conn, err := pgx.Connect(ctx, url)
+	if err != nil {
+		return err
+	}
+	_, err = conn.Exec(ctx, "CREATE ROLE "+servingRole+" LOGIN PASSWORD '"+servingRole+"'")
+	return errors.Join(err, conn.Close(ctx), postgres.Grant(ctx, url, servingRole))
+}
+
+// serving returns the URL by which the daemon uses a database.
+func serving(t *testing.T, database string) string {
+	t.Helper()
+	u, err := url.Parse(database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.User = url.UserPassword(servingRole, servingRole)
+	return u.String()
+}
 
 // patience is what a busy machine needs at most for one step.
 const patience = 20 * time.Second
@@ -81,7 +112,7 @@ func (w *world) makeToken(t *testing.T) {
 // exampleConfig is the published example, for a private PBX and database.
 func exampleConfig(t *testing.T, pbx *lab.Asterisk, database string) *configs.Config {
 	t.Helper()
-	environment := map[string]string{"CALLBACKD_DATABASE_URL": database, "CALLBACKD_PBX_PBX1_PASSWORD": pbx.Password}
+	environment := map[string]string{"CALLBACKD_DATABASE_URL": serving(t, database), "CALLBACKD_PBX_PBX1_PASSWORD": pbx.Password}
 	cfg, err := configs.Parse(configs.Example, configs.Source{Path: "callbackd.yaml", LookupEnv: func(name string) (string, bool) {
 		v, ok := environment[name]
 		return v, ok
