@@ -28,6 +28,7 @@ test("a memo that was not saved survives leaving, a reload and a crash", async (
   await kept("a crash");
 
   await sato.page.getByRole("button", { name: "保存" }).click();
+  await expect(sato.page.getByRole("button", { name: "メモ 編集" })).toBeVisible();
   await expect(sato.page.getByRole("region", { name: "メモ" })).toContainText("会社ではなく携帯");
   await sato.page.reload();
   await expect(sato.page.getByRole("button", { name: "メモ 編集" })).toBeVisible();
