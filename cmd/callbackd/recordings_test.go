@@ -158,7 +158,7 @@ func TestRecordings(t *testing.T) {
 		w.cli(t, fmt.Sprintf("dialplan add extension 810%d,3,Wait(2) into call-centers", i), "added")
 	}
 	w.cli(t, "dialplan add extension 8200,1,Answer() into call-centers", "added")
-	w.cli(t, "dialplan add extension 8200,2,Stasis(callbackd) into call-centers", "added")
+	w.cli(t, "dialplan add extension 8200,2,Stasis(program) into call-centers", "added")
 	outside := w.outside(t, sip.Behaviour{})
 	s := &stage{world: w, trunk: outside}
 	for _, test := range []struct {
@@ -261,6 +261,7 @@ func recordedFormats(t *testing.T, w *stage) {
 }
 
 func recordedByARI(t *testing.T, w *stage) {
+	w.anotherProgram(t) // callbackd itself would hand the caller back
 	call := dial(t, w.outside(t, sip.Behaviour{}), "8200", sip.CallOptions{CallerNumber: customer})
 	talks(t, call)
 	in := w.channel(t, "PJSIP/trunk", func(c channel) bool { return c.Dialplan.App == "Stasis" })
