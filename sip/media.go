@@ -181,9 +181,13 @@ func (m *media) send() {
 	begin, sent := time.Now(), 0
 	for {
 		due := int(time.Since(begin)/frameTime) + 1 - sent
-		if skipped := due - maxBurst; skipped > 0 {
+		burst := maxBurst
+		if s.key != nil {
+			burst = 1 // nobody presses two keys within a moment: the far end may miss them
+		}
+		if skipped := due - burst; skipped > 0 {
 			s.next += uint32(skipped * frameSamples)
-			sent, due = sent+skipped, maxBurst
+			sent, due = sent+skipped, burst
 		}
 		for range due {
 			m.sendFrame(s)
@@ -285,10 +289,12 @@ func (m *media) press(ctx context.Context, codes []byte) error {
 		select {
 		case <-key.sent:
 		case <-m.quit:
-			if isDone(key.sent) {
-				continue // it may well be the key that ended the call
+			// It may well be the key that ended the call, before the sender
+			// could say so.
+			m.done.Wait()
+			if !isDone(key.sent) {
+				return ErrEnded
 			}
-			return ErrEnded
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
