@@ -243,7 +243,7 @@ func testTwentyCalls(t *testing.T, o office) {
 // office is a PBX and its phones.
 type office struct{ pbx *lab.Asterisk }
 
-// agent opens a registered phone.
+// agent opens a registered phone, which queues ring.
 func (o office) agent(t *testing.T, extension string, options sip.PhoneOptions) *sip.Phone {
 	t.Helper()
 	options.Username, options.Password, options.Server = extension, o.pbx.PhonePassword, o.pbx.SIP
@@ -251,6 +251,7 @@ func (o office) agent(t *testing.T, extension string, options sip.PhoneOptions) 
 	if err := phone.Register(within(t)); err != nil {
 		t.Fatal(err)
 	}
+	labtest.Rings(t, o.pbx, extension)
 	return phone
 }
 

@@ -426,7 +426,6 @@ func playRingGroup(number string) func(*testing.T, *world) {
 	return func(t *testing.T, w *world) {
 		outside := w.outside(t, sip.Behaviour{})
 		agent, colleague := w.agent(t, "2001", sip.Behaviour{RingFor: 300 * time.Millisecond}), w.agent(t, "2002", sip.Behaviour{Ignore: true})
-		w.ringable(t, "frontdesk", "2001", "2002")
 		call := dial(t, outside, number, sip.CallOptions{CallerNumber: customer})
 		over(t, arrives(t, colleague))
 		other := arrives(t, agent)

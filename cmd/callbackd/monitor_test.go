@@ -131,7 +131,6 @@ func TestMonitor_FollowsCalls(t *testing.T) {
 	outside := w.outside(t, sip.Behaviour{Ignore: true})
 	sato, suzuki := w.agent(t, "2001", sip.Behaviour{Ignore: true}), w.agent(t, "2002", sip.Behaviour{Ignore: true})
 	kato := w.agent(t, "2003", sip.Behaviour{Ignore: true})
-	w.ringable(t, "support", "2001", "2002")
 	nodes := w.nodeEvents(t)
 	w.shows(t, "kato idle", "sato idle", "suzuki idle", "pbx1 connected")
 

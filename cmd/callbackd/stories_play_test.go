@@ -145,7 +145,6 @@ func playBusyAndBack(t *testing.T, w *stage) {
 func playTwoAnswer(t *testing.T, w *stage) {
 	outside := w.outside(t, sip.Behaviour{})
 	first, second := w.agent(t, "2001", sip.Behaviour{Ignore: true}), w.agent(t, "2002", sip.Behaviour{Ignore: true})
-	w.ringable(t, "support", "2001", "2002")
 	call := dial(t, outside, "7001", sip.CallOptions{CallerNumber: customer})
 	rung := []*sip.Call{arrives(t, first), arrives(t, second)}
 	var answering sync.WaitGroup

@@ -9,7 +9,6 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -91,26 +90,6 @@ func (w *world) cli(t *testing.T, command, want string) {
 	if !strings.Contains(out, want) {
 		t.Fatalf("%s: Asterisk answers %q, want %q in it", command, out, want)
 	}
-}
-
-// ringable waits until a queue knows that phones are there and free: it hears of
-// a registration a moment later, and does not ring a phone more while it rings
-// others.
-func (w *world) ringable(t *testing.T, queue string, extensions ...string) {
-	t.Helper()
-	labtest.Eventually(t, patience, func() error {
-		out, err := w.pbx.CLI(within(t), "queue show "+queue)
-		if err != nil {
-			return err
-		}
-		for _, extension := range extensions {
-			member := regexp.MustCompile(`(?m)^.*PJSIP/` + extension + `\b.*$`).FindString(out)
-			if !strings.Contains(member, "Not in use") {
-				return fmt.Errorf("%s of queue %s is not free: %q", extension, queue, member)
-			}
-		}
-		return nil
-	})
 }
 
 // channel is what a story wants to know of a channel in the PBX.

@@ -257,7 +257,7 @@ func (w *world) ended(t *testing.T, n int) []map[string]any {
 	return calls
 }
 
-// agent opens a registered phone.
+// agent opens a registered phone, which queues ring.
 func (w *world) agent(t *testing.T, extension string, behaviour sip.Behaviour) *sip.Phone {
 	t.Helper()
 	phone := openPhone(t, sip.PhoneOptions{
@@ -266,6 +266,7 @@ func (w *world) agent(t *testing.T, extension string, behaviour sip.Behaviour) *
 	if err := phone.Register(within(t)); err != nil {
 		t.Fatal(err)
 	}
+	labtest.Rings(t, w.pbx, extension)
 	return phone
 }
 
