@@ -20,8 +20,9 @@ func TestMain(m *testing.M) {
 		listen()
 	}
 	code := databases.Run(m)
-	// A part of the tests cannot exercise the whole contract.
-	if code == 0 && !given("test.run") && !given("test.skip") && !given("test.list") {
+	// A part of the tests cannot exercise the whole contract; "^$" is what
+	// gotestsum runs once more when this check failed, and has to fail again.
+	if code == 0 && (!given("test.run") || run("^$")) && !given("test.skip") && !given("test.list") {
 		if missing := covered.missing(); len(missing) > 0 {
 			for _, what := range missing {
 				fmt.Fprintln(os.Stderr, "FAIL: openapi.yaml documents what no test exercised:", what)
@@ -31,6 +32,9 @@ func TestMain(m *testing.M) {
 	}
 	os.Exit(code)
 }
+
+// run reports whether the test binary was called with a pattern of tests.
+func run(pattern string) bool { return flag.Lookup("test.run").Value.String() == pattern }
 
 // given reports whether the test binary was called with a flag.
 func given(name string) bool { return flag.Lookup(name).Value.String() != "" }
