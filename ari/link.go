@@ -93,6 +93,9 @@ func (l *link) serve(ctx context.Context, limit *time.Timer) (connectedAt time.T
 	}
 	connectedAt = time.Now()
 	l.s.record.connected(l.epoch)
+	if r := l.s.o.Recorder; r != nil {
+		r.Connected(connectedAt)
+	}
 	l.s.queue.release(Message{Kind: MessageConnected, Epoch: l.epoch, At: connectedAt, Info: &info})
 	l.log.Info("following ari events", slog.String("asterisk", info.Version), slog.Time("asterisk_started_at", info.StartupAt))
 	work.Go(func() { l.prove(ctx) })
@@ -111,8 +114,12 @@ func (l *link) lost(cause error) {
 		since = l.heard.time()
 	}
 	l.s.record.lost(loss.reason)
+	now := time.Now()
+	if r := l.s.o.Recorder; r != nil {
+		r.Lost(now, since, loss.reason)
+	}
 	l.s.queue.control(Message{
-		Kind: MessageLost, Epoch: l.epoch, At: time.Now(), Since: since, Reason: loss.reason, Err: loss.err,
+		Kind: MessageLost, Epoch: l.epoch, At: now, Since: since, Reason: loss.reason, Err: loss.err,
 	})
 }
 
@@ -258,6 +265,9 @@ func (l *link) frame(at time.Time) bool {
 		return true
 	}
 	l.event.mark()
+	if r := l.s.o.Recorder; r != nil {
+		r.Event(at, l.buf)
+	}
 	if own(typ) {
 		switch {
 		case typ == ApplicationReplaced && l.isOurs():

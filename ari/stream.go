@@ -42,6 +42,9 @@ type StreamOptions struct {
 	// put anew after every connect. A read-only user cannot: then everything
 	// is sent, and the Filter does it alone.
 	EventFilter *EventFilter
+	// Recorder, unless nil, is told of all that comes, also of what the Filter
+	// does not want.
+	Recorder Recorder
 
 	// ConnectTimeout bounds the time from dialling to the completed
 	// subscriptions.
@@ -65,6 +68,19 @@ type StreamOptions struct {
 	ProveEvery, ProveWithin time.Duration
 	// QueueEvents and QueueBytes bound what waits for the consumer.
 	QueueEvents, QueueBytes int
+}
+
+// Recorder is told of a Stream's connections by the goroutines that serve them:
+// it returns at once, for Asterisk cuts a client that does not read.
+type Recorder interface {
+	// Connected says that from now on all events come.
+	Connected(at time.Time)
+	// Event is an event as it came. raw is only lent. Some come before
+	// Connected, while subscriptions are not complete.
+	Event(at time.Time, raw []byte)
+	// Lost says that the connection has ended, over which something came last
+	// at since. It follows Connected.
+	Lost(at, since time.Time, reason LossReason)
 }
 
 func (o *StreamOptions) complete() error {

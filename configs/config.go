@@ -172,6 +172,8 @@ type PBX struct {
 	Recordings Library  `yaml:"recordings"`
 	// CEL says where the node keeps its channel event log.
 	CEL CEL `yaml:"cel"`
+	// Journal says where all events of the node are kept for a while.
+	Journal Journal `yaml:"journal"`
 }
 
 // PasswordVariable returns the name of the environment variable that may hold
@@ -293,6 +295,7 @@ func (p *PBX) setDefaults() {
 	if p.ARI.Application == "" {
 		p.ARI.Application = "callbackd"
 	}
+	p.Journal.setDefaults()
 }
 
 // setDefaults fills in what was left out of where a log is, if there is one.

@@ -82,7 +82,7 @@ const maxDays = 36500
 func (d *Days) UnmarshalText(text []byte) error {
 	n, err := strconv.Atoi(string(text))
 	if err != nil || n < 1 || n > maxDays {
-		return fmt.Errorf("%s is not a number of days: write a whole number from 1 to %d, or leave it out to keep for ever",
+		return fmt.Errorf("%s is not a number of days: write a whole number from 1 to %d, or leave it out",
 			quote(string(text)), maxDays)
 	}
 	*d = Days(n)

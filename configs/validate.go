@@ -146,6 +146,7 @@ func (v *validator) nodes(cfg *Config) {
 		}
 		v.library(path+".recordings", p.Recordings, cfg.Recordings.Copies != "")
 		v.cel(path+".cel", p.CEL)
+		v.journal(path+".journal", p.Journal)
 	}
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os/exec"
@@ -21,7 +22,8 @@ func newCheckCommand(opts *options) *cobra.Command {
 		Long: "check reads the configuration, FILE or else that of --config, with its secrets,\n" +
 			"lists everything that is wrong with it, and says how it was understood.\n" +
 			"It connects to nothing, unless --connect asks for it: then the tables of channel\n" +
-			"events are looked at, whether they have the columns that repairs read.",
+			"events are looked at, whether they have the columns that repairs read, and the\n" +
+			"folders of journals, whether a file can be written there.",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 1 {
@@ -35,14 +37,14 @@ func newCheckCommand(opts *options) *cobra.Command {
 				return err
 			}
 			if connect {
-				if err := checkEventLogs(cmd.Context(), cfg); err != nil {
+				if err := errors.Join(checkEventLogs(cmd.Context(), cfg), checkJournals(cfg)); err != nil {
 					return err
 				}
 			}
 			return describeConfig(cmd.OutOrStdout(), opts.configPath, cfg, recording.FindDecoder(exec.LookPath))
 		},
 	}
-	c.Flags().BoolVar(&connect, "connect", false, "also look at the tables of channel events")
+	c.Flags().BoolVar(&connect, "connect", false, "also look at the tables of channel events and the folders of journals")
 	return c
 }
 
@@ -79,6 +81,7 @@ func describeConfig(w io.Writer, path string, cfg *configs.Config, decoder recor
 	for _, p := range cfg.PBX {
 		line("pbx "+p.Name, "%s as %s, trunks %s", p.ARI.URL, p.ARI.Username, list(p.Trunks))
 		line("  channel events", "%s", describeEventLog(p.CEL))
+		line("  journal", "%s", describeJournal(p.Journal))
 		line("  recordings", "%s", describeLibrary(p.Recordings))
 	}
 	copies := "none: only WAV with PCM can be played"

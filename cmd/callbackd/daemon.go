@@ -182,7 +182,7 @@ func (d *daemon) Run(ctx context.Context) error {
 	defer d.close()
 	g, ctx := errgroup.WithContext(ctx)
 	for _, n := range d.nodes {
-		g.Go(func() error { return n.run(ctx) })
+		g.Go(func() error { return n.recorded(ctx) })
 	}
 	g.Go(func() error { return d.db.Watch(ctx) })
 	g.Go(func() error { return d.abandoned.Run(ctx) })

@@ -23,7 +23,9 @@ func TestDocs_Operations(t *testing.T) {
 	text := strings.ReplaceAll(string(page), "`…_queue_capacity_events`", "`callbackd_ari_queue_capacity_events`")
 	explained := regexp.MustCompile("`(callbackd_[a-z_]+)`").FindAllStringSubmatch(text, -1)
 
-	w := newWorld(t, lab.AsteriskOptions{})
+	w := newStoppedWorld(t, lab.AsteriskOptions{})
+	w.keepsJournal(t)
+	w.start(t)
 	playIVROnly(t, w) // series with labels show once they count something
 	w.register(t, w.ended(t, 1)[0]["request_id"].(string), refused)
 	_, metrics, err := request(t.Context(), http.MethodGet, w.ops+"/metrics", "", nil)

@@ -15,6 +15,7 @@ import (
 
 	"callbackd/api"
 	"callbackd/ari"
+	"callbackd/ari/journal"
 	"callbackd/attendant"
 	"callbackd/callcenter"
 	"callbackd/configs"
@@ -41,6 +42,7 @@ type followedNode struct {
 	log     *slog.Logger
 	client  *ari.Client
 	events  callcenter.EventLog
+	journal *journal.Journal // nil when no events are kept
 	metrics *nodeMetrics
 	// term is the one that runs, or the next.
 	term atomic.Pointer[nodeTerm]
@@ -65,13 +67,14 @@ func (t *nodeTerm) CallOf(id ari.ChannelID) (callcenter.Call, bool) { return t.f
 type nodeMetrics struct {
 	following *callcenter.Metrics
 	talking   *attendant.Metrics
+	journals  *journal.Metrics
 	held      *prometheus.GaugeVec
 	terms     *prometheus.CounterVec
 }
 
 func newNodeMetrics(registry *prometheus.Registry) *nodeMetrics {
 	m := &nodeMetrics{
-		following: callcenter.NewMetrics(registry), talking: attendant.NewMetrics(registry),
+		following: callcenter.NewMetrics(registry), talking: attendant.NewMetrics(registry), journals: journal.NewMetrics(registry),
 		held: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "callbackd_lease_held", Help: "1 while this daemon follows the node, 0 while it stands by.",
 		}, []string{"node"}),
@@ -92,10 +95,15 @@ func (d *daemon) newNode(ctx context.Context, cfg *configs.PBX, metrics *nodeMet
 	if err != nil {
 		return nil, err
 	}
+	kept, err := d.openJournal(cfg, metrics.journals)
+	if err != nil {
+		return nil, err
+	}
 	metrics.held.WithLabelValues(cfg.Name)
 	metrics.terms.WithLabelValues(cfg.Name)
 	n := &followedNode{
-		d: d, cfg: cfg, log: d.log.With(slog.String("node", cfg.Name)), client: client, events: events, metrics: metrics,
+		d: d, cfg: cfg, log: d.log.With(slog.String("node", cfg.Name)), client: client, events: events,
+		journal: kept, metrics: metrics,
 	}
 	return n, n.prepare()
 }
@@ -116,7 +124,7 @@ func (n *followedNode) prepare() error {
 	}
 	stream, err := ari.NewStream(ari.StreamOptions{
 		Client: n.client, Filter: ari.NewFilter(slices.Concat(callcenter.Events, attendant.Events), callcenter.Variables), EventFilter: leaveOut,
-		Logger: n.log,
+		Recorder: n.recorder(), Logger: n.log,
 	})
 	if err != nil {
 		return err
@@ -274,7 +282,11 @@ func (n *followedNode) checks(ctx context.Context) []api.Check {
 	if f := n.follower(); n.held.Load() {
 		h := f.Health(time.Now())
 		events.OK, events.Why, events.Since = h.OK, h.Why, new(h.Since.UTC())
-		return []api.Check{events, repairCheck(f, n.cfg.Name)}
+		checks := []api.Check{events, repairCheck(f, n.cfg.Name)}
+		if n.journal != nil {
+			checks = append(checks, n.journalCheck())
+		}
+		return checks
 	}
 	nodes, err := n.d.db.Monitor([]string{n.cfg.Name}).Nodes(ctx)
 	if err != nil {

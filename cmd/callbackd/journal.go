@@ -1,0 +1,89 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"golang.org/x/sync/errgroup"
+
+	"callbackd/api"
+	"callbackd/ari"
+	"callbackd/ari/journal"
+	"callbackd/configs"
+)
+
+// journalFolder is where a node's events are kept.
+func journalFolder(directory, node string) string { return filepath.Join(directory, node) }
+
+// openJournal prepares to keep a node's events; it returns nil when none are
+// kept.
+func (d *daemon) openJournal(node *configs.PBX, metrics *journal.Metrics) (*journal.Journal, error) {
+	if !node.Journal.Enabled() {
+		return nil, nil
+	}
+	return journal.New(journal.Options{
+		Folder: journalFolder(node.Journal.Directory, node.Name), Node: node.Name,
+		MaxBytes: int64(node.Journal.MaxSize), MaxAge: node.Journal.MaxAge(),
+		Logger: d.log, Metrics: metrics,
+	})
+}
+
+// recorder is the node's journal as the stream takes it.
+func (n *followedNode) recorder() ari.Recorder {
+	if n.journal == nil {
+		return nil
+	}
+	return n.journal
+}
+
+// recorded is run, with the node's events kept until the last.
+func (n *followedNode) recorded(ctx context.Context) error {
+	if n.journal == nil {
+		return n.run(ctx)
+	}
+	keeping, done := context.WithCancel(context.WithoutCancel(ctx))
+	defer done()
+	var g errgroup.Group
+	g.Go(func() error { return n.journal.Run(keeping) })
+	g.Go(func() error {
+		defer done()
+		return n.run(ctx)
+	})
+	return g.Wait()
+}
+
+// journalCheck tells operators whether the node's events are kept. Calls are
+// followed without, so that it does not make the daemon unready.
+func (n *followedNode) journalCheck() api.Check {
+	check := api.Check{Name: "journal", Node: n.cfg.Name, OK: true}
+	if since, why := n.journal.Health(); why != nil {
+		since = since.UTC()
+		check.Why, check.Since = fmt.Sprintf("events are not kept: %v", why), &since
+	}
+	return check
+}
+
+// checkJournals reports all folders in which no journal can be kept.
+func checkJournals(cfg *configs.Config) error {
+	var faults []error
+	for i := range cfg.PBX {
+		node := &cfg.PBX[i]
+		if !node.Journal.Enabled() {
+			continue
+		}
+		if err := journal.Check(journalFolder(node.Journal.Directory, node.Name)); err != nil {
+			faults = append(faults, fmt.Errorf("pbx %q: %w", node.Name, err))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// describeJournal says which events are kept.
+func describeJournal(j configs.Journal) string {
+	if !j.Enabled() {
+		return "none"
+	}
+	return fmt.Sprintf("%s, %d days, %v at most", j.Directory, j.KeepDays, j.MaxSize)
+}
