@@ -149,7 +149,7 @@ func replay(frames [][]byte, node string, plan *callcenter.Plan) ([]callcenter.C
 	return calls, nil
 }
 
-// replayedCall is a call as replay prints it.
+// replayedCall is a call as the subcommands print it.
 type replayedCall struct {
 	RequestID       callcenter.RequestID `json:"request_id"`
 	Node            string               `json:"node"`
@@ -173,20 +173,23 @@ type replayedCall struct {
 	Receipt         []callcenter.Signal  `json:"receipt"`
 }
 
+func newReplayedCall(c *callcenter.Call) replayedCall {
+	return replayedCall{
+		RequestID: c.RequestID, Node: c.Node, LinkedID: c.LinkedID, Kind: c.Kind, Direction: c.Direction,
+		CallCenter: orNull(c.CallCenter), CallCenters: orEmpty(c.CallCenters), BusinessLabel: orNull(c.BusinessLabel),
+		CallbackAllowed: c.CallbackAllowed(), RemoteNumber: orNull(c.RemoteNumber), LocalNumber: orNull(c.LocalNumber),
+		Agent: orNull(c.Agent), Outcome: orNull(string(c.Outcome.Result)), Reason: orNull(c.Outcome.Reason),
+		State: c.State, StartedAt: c.StartedAt, AnsweredAt: c.AnsweredAt, EndedAt: c.EndedAt,
+		Recordings: orEmpty(c.Recordings), Receipt: orEmpty(c.Receipt),
+	}
+}
+
 func printCalls(w io.Writer, calls []callcenter.Call) error {
 	out := bufio.NewWriter(w)
 	enc := json.NewEncoder(out)
 	enc.SetEscapeHTML(false)
 	for i := range calls {
-		c := &calls[i]
-		if err := enc.Encode(replayedCall{
-			RequestID: c.RequestID, Node: c.Node, LinkedID: c.LinkedID, Kind: c.Kind, Direction: c.Direction,
-			CallCenter: orNull(c.CallCenter), CallCenters: orEmpty(c.CallCenters), BusinessLabel: orNull(c.BusinessLabel),
-			CallbackAllowed: c.CallbackAllowed(), RemoteNumber: orNull(c.RemoteNumber), LocalNumber: orNull(c.LocalNumber),
-			Agent: orNull(c.Agent), Outcome: orNull(string(c.Outcome.Result)), Reason: orNull(c.Outcome.Reason),
-			State: c.State, StartedAt: c.StartedAt, AnsweredAt: c.AnsweredAt, EndedAt: c.EndedAt,
-			Recordings: orEmpty(c.Recordings), Receipt: orEmpty(c.Receipt),
-		}); err != nil {
+		if err := enc.Encode(newReplayedCall(&calls[i])); err != nil {
 			return err
 		}
 	}

@@ -32,6 +32,7 @@ func newRootCommand(opts *options) *cobra.Command {
 	root.PersistentFlags().StringVar(&opts.configPath, "config", "/etc/callbackd/callbackd.yaml", "configuration `file`")
 	root.AddCommand(
 		newAccountCommand(opts),
+		newCallCommand(opts),
 		newCheckCommand(opts),
 		newDemoCommand(opts),
 		newMigrateCommand(opts),

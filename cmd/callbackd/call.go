@@ -1,0 +1,106 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"callbackd/callcenter"
+	"callbackd/postgres"
+)
+
+func newCallCommand(opts *options) *cobra.Command {
+	var asJSON, mask bool
+	c := &cobra.Command{
+		Use:   "call REQUEST_ID",
+		Short: "Tell one call's whole story: what to attach to a bug report",
+		Long: "call prints everything that is stored about a call: what it was decided to be and\n" +
+			"by which signals, its legs, the gaps that overlap it, its recordings and who\n" +
+			"listened to them, its callback and each change of it; then all that in the order\n" +
+			"in which it happened.\n" +
+			"\n" +
+			"--mask leaves the last two digits of phone numbers, and of memos their length, so\n" +
+			"that the story can be given away. Call centers, agents and accounts stay readable.",
+		Example: "  callbackd call rk8mv0qd1hd4l3jq0r6vuimd1o --mask",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			url, err := opts.databaseURL()
+			if err != nil {
+				return err
+			}
+			cfg, err := opts.loadConfig()
+			if err != nil {
+				return err
+			}
+			db, err := postgres.Open(c.Context(), url, postgres.Options{})
+			if err != nil {
+				return err
+			}
+			defer db.Close()
+			story, err := readStory(c.Context(), db, callcenter.RequestID(args[0]))
+			if errors.Is(err, callcenter.ErrNotFound) {
+				return fmt.Errorf("no call has request ID %q; the page shows it with each call and callback", args[0])
+			}
+			if err != nil {
+				return err
+			}
+			if mask {
+				story.mask()
+			}
+			if asJSON {
+				enc := json.NewEncoder(c.OutOrStdout())
+				enc.SetEscapeHTML(false)
+				enc.SetIndent("", "  ")
+				return enc.Encode(story)
+			}
+			return story.print(c.OutOrStdout(), cfg.Location())
+		},
+	}
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	c.Flags().BoolVar(&mask, "mask", false, "mask phone numbers and memos")
+	return c
+}
+
+// readStory reads all that is stored about a call, or returns
+// callcenter.ErrNotFound.
+func readStory(ctx context.Context, db *postgres.DB, id callcenter.RequestID) (*callStory, error) {
+	call, err := db.Calls().Get(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	s := &callStory{Call: newReplayedCall(&call), Legs: orEmpty(call.Legs), Agents: orEmpty(call.Agents), MergedInto: orNull(string(call.MergedInto))}
+	if err := s.readGaps(ctx, db, &call); err != nil {
+		return nil, err
+	}
+	if err := s.readRecordings(ctx, db, id); err != nil {
+		return nil, err
+	}
+	if err := s.readCallback(ctx, db, id); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *callStory) print(out io.Writer, zone *time.Location) error {
+	w := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
+	for _, line := range s.summary(zone) {
+		fmt.Fprintf(w, "%s\t%s\n", line.name, printable(line.value))
+	}
+	fmt.Fprintf(w, "\n")
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	w = tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
+	fmt.Fprintln(w, "TIME\tWHAT\tDETAILS")
+	for _, h := range s.happened() {
+		fmt.Fprintf(w, "%s\t%s\t%s\n", h.at.In(zone).Format("2006-01-02 15:04:05.000"), h.what, strings.Join(h.details, " "))
+	}
+	return w.Flush()
+}
