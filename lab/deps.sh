@@ -21,6 +21,8 @@ need nodejs node
 need npm npm
 # What the documents' requests are sent by, and what the race detector links by.
 need curl curl
+# systemd-analyze, which judges the unit; nothing of systemd is started.
+need systemd systemd-analyze
 need "gcc libc6-dev" gcc
 need chromium chromium
 fc-list :lang=ja 2>/dev/null | grep -q . || missing="$missing fontconfig fonts-noto-cjk"

@@ -2,16 +2,13 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
-	"net/http"
 	"slices"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -28,10 +25,6 @@ import (
 	"callbackd/recording"
 	"callbackd/workspace"
 )
-
-// drainTimeout is how long requests in flight may take once the daemon is
-// asked to end.
-const drainTimeout = 4 * time.Second
 
 // daemon is what serve runs, and demo and the tests with it: every part wired
 // to the others, and listening.
@@ -193,50 +186,13 @@ func (d *daemon) Run(ctx context.Context) error {
 	ops := api.NewOps(api.OpsOptions{Registry: d.registry, Ready: d.ready, Log: d.log})
 	g.Go(func() error { return d.serve(ctx, d.api, d.server.Handler(), d.cfg.Listen.TLS) })
 	g.Go(func() error { return d.serve(ctx, d.ops, ops, configs.TLS{}) })
+	g.Go(func() error { return d.tellManager(ctx) })
 	d.log.Info("callbackd serves", slog.String("api", d.api.Addr().String()), slog.String("ops", d.ops.Addr().String()))
 	err := g.Wait()
 	if errors.Is(err, context.Canceled) {
 		return nil
 	}
 	return err
-}
-
-// serve answers HTTP on a listener until ctx ends and requests in flight have
-// finished.
-func (d *daemon) serve(ctx context.Context, l net.Listener, h http.Handler, files configs.TLS) error {
-	var tlsConfig *tls.Config
-	if files.Enabled() {
-		certificates, err := loadCertificates(files, d.log)
-		if err != nil {
-			return err
-		}
-		tlsConfig = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: certificates.get}
-	}
-	srv := &http.Server{
-		Handler: h, TLSConfig: tlsConfig, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10,
-		// No WriteTimeout: it would cut event streams. Handlers set deadlines.
-		ErrorLog: slog.NewLogLogger(d.log.Handler(), slog.LevelDebug),
-	}
-	stopped := make(chan error, 1)
-	stop := context.AfterFunc(ctx, func() {
-		drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
-		defer cancel()
-		err := srv.Shutdown(drain)
-		if errors.Is(err, context.DeadlineExceeded) {
-			err = srv.Close()
-		}
-		stopped <- err
-	})
-	var err error
-	if files.Enabled() {
-		err = srv.ServeTLS(l, "", "")
-	} else {
-		err = srv.Serve(l)
-	}
-	if stop() { // it ended by itself
-		return fmt.Errorf("serve %s: %w", l.Addr(), err)
-	}
-	return <-stopped
 }
 
 // ready makes the checks of /readyz.
