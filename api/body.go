@@ -33,6 +33,11 @@ func checkBody(op *operation, r *http.Request, lang Language) ([]FieldProblem, e
 	if op.body == nil {
 		return nil, nil
 	}
+	if len(r.Header.Values("Content-Encoding")) > 0 {
+		// How much a compressed body becomes is seen too late, and nobody
+		// has a reason to send one.
+		return nil, errMediaType
+	}
 	media := op.body.Content[jsonType]
 	if media == nil {
 		return nil, checkMediaType(op, r)

@@ -240,8 +240,8 @@ var problems = []problem{
 	},
 	{
 		code: "unsupported_media_type", status: http.StatusUnsupportedMediaType, is: isAny(errMediaType),
-		ja: "この Content-Type は使用できません。",
-		en: "This Content-Type is not taken here.",
+		ja: "この Content-Type または Content-Encoding は使用できません。",
+		en: "This Content-Type or Content-Encoding is not taken here.",
 	},
 	{
 		code: codeUnavailable, status: http.StatusServiceUnavailable, is: isAny(errUnavailable, errStopping, context.DeadlineExceeded),

@@ -215,6 +215,11 @@ func TestBodies_OfAnotherType(t *testing.T) {
 			r.header["Content-Type"] = kind
 			problem(t, w.do(r), http.StatusUnsupportedMediaType, "unsupported_media_type")
 		}
+		for _, encoding := range []string{"gzip", "br", "identity, gzip", ""} {
+			r := anyRequest(pattern)
+			r.token, r.header["Content-Encoding"] = token, encoding
+			problem(t, w.do(r), http.StatusUnsupportedMediaType, "unsupported_media_type")
+		}
 		r := anyRequest(pattern)
 		r.token, r.json = token, nil
 		r.header["Content-Type"] = "application/json"
