@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"callbackd/callcenter"
@@ -145,6 +146,29 @@ func TestDB_WatchTellsOfOutages(t *testing.T) {
 			return nil
 		})
 	}
+	// Connections that are cut are no outage: it can be connected to.
+	cutter, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cutter.Close(t.Context()) //nolint:errcheck // the server is killed before
+	watchers := map[int]bool{}
+	labtest.Eventually(t, 20*time.Second, func() error {
+		if err := db.Away(); err != nil {
+			t.Fatal(err)
+		}
+		var pid int
+		if err := cutter.QueryRow(t.Context(), `
+			SELECT pid FROM pg_stat_activity WHERE application_name = 'callbackd' AND query = '-- ping'`).Scan(&pid); err != nil {
+			return err
+		}
+		watchers[pid] = true
+		if len(watchers) < 3 {
+			_, err = cutter.Exec(t.Context(), "SELECT pg_terminate_backend($1)", pid)
+			return errors.Join(err, fmt.Errorf("the watch came back %d times, want 3", len(watchers)))
+		}
+		return nil
+	})
 	// Whether the first answer came cannot be seen: an outage must come first.
 	for name, outage := range map[string]struct{ begin, end func() error }{
 		"hangs":  {server.Pause, server.Resume},

@@ -58,16 +58,21 @@ func (db *DB) Away() error {
 	return nil
 }
 
-// ask asks by a connection, or by a new one when there is none, and returns
-// the one to ask by next.
+// ask asks by a connection, or by a new one when there is none or it was lost,
+// and returns the one to ask by next. A database that has only cut connections
+// answers those who connect.
 func (db *DB) ask(ctx context.Context, conn *pgx.Conn) (*pgx.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, watchTimeout)
 	defer cancel()
-	if conn == nil {
-		var err error
-		if conn, err = pgx.ConnectConfig(ctx, db.pool.Config().ConnConfig); err != nil {
-			return nil, err
+	if conn != nil {
+		if conn.Ping(ctx) == nil {
+			return conn, nil
 		}
+		hangUp(conn)
+	}
+	conn, err := pgx.ConnectConfig(ctx, db.pool.Config().ConnConfig)
+	if err != nil {
+		return nil, err
 	}
 	if err := conn.Ping(ctx); err != nil {
 		hangUp(conn)
