@@ -4,6 +4,7 @@ TOOL := $(GO) tool -modfile=tools/go.mod
 LINT := $(TOOL) golangci-lint
 FUZZTIME ?= 1m
 BENCHTIME ?= 300ms
+SOAKTIME ?= 10m
 # One package after the other: some tests hold how soon a fault is noticed, and
 # each package may run a PostgreSQL and an Asterisk of its own.
 TESTFLAGS ?= -race -p=1 -timeout=20m
@@ -13,7 +14,7 @@ TESTFLAGS ?= -race -p=1 -timeout=20m
 RERUN := --rerun-fails=1 --rerun-fails-run-root-test --rerun-fails-abort-on-data-race
 
 .DEFAULT_GOAL := help
-.PHONY: help deps demo test build workspace fuzz bench fmt lint generate verify cover clean
+.PHONY: help deps demo test build workspace fuzz soak bench fmt lint generate verify cover clean
 NPM := npm --prefix workspace --no-update-notifier
 PAGE := workspace/dist/index.html
 PAGE_SOURCES := $(shell git ls-files --cached --others --exclude-standard workspace | grep -v '\.go$$') api/openapi.yaml
@@ -49,6 +50,9 @@ fuzz: ## fuzz decoding and tracking for FUZZTIME (1m) each, the rest for 15s
 	$(GO) test -run='^$$' -fuzz='^FuzzWAV$$' -fuzztime=15s ./recording
 	$(GO) test -run='^$$' -fuzz='^FuzzName$$' -fuzztime=15s ./recording
 	$(GO) test -run='^$$' -fuzz='^FuzzContract$$' -fuzztime=15s ./api
+
+soak: deps ## repeat every fault for SOAKTIME (10m) under 20 calls a second, show losses
+	$(GO) test -run='^TestFaults_UnderLoad$$' -v -timeout=0 ./cmd/callbackd -soak=$(SOAKTIME)
 
 # Compare two runs by: go tool -modfile=tools/go.mod benchstat OLD NEW
 # The lists are those of 100,000 callbacks and 1,000,000 calls; docs/operations.md

@@ -47,6 +47,9 @@ type AsteriskOptions struct {
 	// events (CEL) are kept, in the table of the sample cel.sql. If empty,
 	// they are not kept.
 	ChannelEvents string
+	// CallDetails has call detail records written, for
+	// [Asterisk.CallDetails].
+	CallDetails bool
 	// Globals are variables of the dialplan, changed (QUEUE_TIMEOUT,
 	// IVR_TIMEOUT) or added.
 	Globals map[string]string
@@ -164,7 +167,13 @@ func (a *Asterisk) prepare() (err error) {
 	if err := a.writeSounds(a.folder.join("data")); err != nil {
 		return err
 	}
-	return writeSample(a.folder.join("etc"), a.settings(), a.options.Globals)
+	if err := writeSample(a.folder.join("etc"), a.settings(), a.options.Globals); err != nil || !a.options.CallDetails {
+		return err
+	}
+	if err := os.MkdirAll(a.folder.join("log", "cdr-custom"), 0o700); err != nil {
+		return err
+	}
+	return writeDetails(a.folder.join("etc"))
 }
 
 // errPortTaken means that another program took one of the ports between our

@@ -109,7 +109,7 @@ func (p *Postgres) initialise(ctx context.Context) error {
 	defer os.Remove(secret)
 	if c := p.credential; c != nil {
 		for _, path := range []string{p.folder.path, secret} {
-			if err := os.Chown(path, int(c.Uid), int(c.Gid)); err != nil {
+			if err := chown(path, c); err != nil {
 				return err
 			}
 		}
@@ -130,6 +130,8 @@ func (p *Postgres) initialise(ctx context.Context) error {
 	}
 	return nil
 }
+
+func chown(path string, c *syscall.Credential) error { return os.Chown(path, int(c.Uid), int(c.Gid)) }
 
 // command returns a command that runs one of PostgreSQL's programs as the
 // unprivileged user.

@@ -133,15 +133,22 @@ func (a *Asterisk) settings() []setting {
 	if a.options.WithoutChannelVars {
 		s = append(s, setting{"ari.conf", "general", "channelvars", ""})
 	}
+	var modules []string
+	if a.options.CallDetails {
+		modules = append(modules, detailModules...)
+	}
 	if db := a.events; db != nil {
+		modules = append(modules, "cel_pgsql.so")
 		s = append(s,
 			instance("cel", "enable", "yes"),
-			instance("modules", "load", "cel_pgsql.so"),
 			instance("cel-database", "hostname", db.Host),
 			instance("cel-database", "port", strconv.Itoa(int(db.Port))),
 			instance("cel-database", "dbname", db.Database),
 			instance("cel-database", "user", db.User),
 			instance("cel-database", "password", db.Password))
+	}
+	if len(modules) > 0 {
+		s = append(s, instance("modules", "load", strings.Join(modules, "\nload = ")))
 	}
 	return s
 }

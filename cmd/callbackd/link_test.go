@@ -24,6 +24,7 @@ type link struct {
 
 	mu       sync.Mutex
 	state    linkState
+	delay    time.Duration // of what goes to the far end
 	changed  chan struct{} // closed when the state changes
 	open     map[net.Conn]bool
 	accepted int
@@ -61,7 +62,13 @@ func newLink(t *testing.T, far string) *link {
 // daemon does not run yet.
 func newLinkedWorld(t *testing.T, options lab.AsteriskOptions) (*world, *link) {
 	t.Helper()
-	w := newStoppedWorld(t, options)
+	return newLinkedWorldIn(t, options, databases.New(t))
+}
+
+// newLinkedWorldIn is newLinkedWorld with a database of the test's own.
+func newLinkedWorldIn(t *testing.T, options lab.AsteriskOptions, database string) (*world, *link) {
+	t.Helper()
+	w := newWorldIn(t, options, database)
 	u, err := url.Parse(w.pbx.ARI)
 	if err != nil {
 		t.Fatal(err)
@@ -81,6 +88,13 @@ func (l *link) blackHole() { l.set(linkBlack) }
 // heal lets everything through again; what was held in a black hole arrives
 // now, as with TCP it does.
 func (l *link) heal() { l.set(linkWhole) }
+
+// slow delays what goes to the far end, each question by so much; 0 does not.
+func (l *link) slow(delay time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.delay = delay
+}
 
 // connections returns how many were ever accepted.
 func (l *link) connections() int {
@@ -141,17 +155,20 @@ func (l *link) carry(near net.Conn) {
 	}
 	defer l.drop(far)
 	var both sync.WaitGroup
-	both.Go(func() { l.copy(far, near) })
-	both.Go(func() { l.copy(near, far) })
+	both.Go(func() { l.copy(far, near, true) })
+	both.Go(func() { l.copy(near, far, false) })
 	both.Wait()
 }
 
 // copy carries one direction. The end of it ends both: HTTP and websockets do
 // not close half of a connection.
-func (l *link) copy(dst, src net.Conn) {
+func (l *link) copy(dst, src net.Conn, toFar bool) {
 	buf := make([]byte, 32<<10)
 	for {
 		n, err := src.Read(buf)
+		if toFar {
+			l.linger()
+		}
 		if !l.passable() {
 			return
 		}
@@ -169,6 +186,20 @@ func (l *link) copy(dst, src net.Conn) {
 			}
 			return
 		}
+	}
+}
+
+// linger waits for as long as a link is slow.
+func (l *link) linger() {
+	l.mu.Lock()
+	delay, changed := l.delay, l.changed
+	l.mu.Unlock()
+	if delay == 0 {
+		return
+	}
+	select {
+	case <-changed:
+	case <-time.After(delay):
 	}
 }
 

@@ -23,11 +23,7 @@ func (w *stage) storm(t *testing.T) {
 	} {
 		agents["PJSIP/"+extension] = w.agent(t, extension, behaviour)
 	}
-	kinds := map[string]string{
-		"7001": "call_center", "7002": "call_center", "6001": "ring_group", "6002": "ring_group",
-		"2001": "terminal", "2003": "terminal", "2004": "terminal", "7480": "ivr",
-	}
-	numbers := slices.Sorted(maps.Keys(kinds))
+	numbers := slices.Sorted(maps.Keys(kindOf))
 	const callers = 30
 	dialled := map[string]string{} // by who calls
 	var calling sync.WaitGroup
@@ -57,8 +53,8 @@ func (w *stage) storm(t *testing.T) {
 		}
 		delete(dialled, caller)
 		// One who hangs up before the first announcement has met no IVR.
-		early := kinds[number] == "ivr" && c["kind"] == "unknown"
-		if c["kind"] != kinds[number] && !early || c["callback_allowed"] != (kinds[number] == "call_center") || c["direction"] != "inbound" {
+		early := kindOf[number] == "ivr" && c["kind"] == "unknown"
+		if c["kind"] != kindOf[number] && !early || c["callback_allowed"] != (kindOf[number] == "call_center") || c["direction"] != "inbound" {
 			t.Errorf("call to %s: %v", number, c)
 		}
 		rung.compare(t, caller, c)

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -18,7 +17,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"callbackd/callcenter"
-	"callbackd/configs"
 	"callbackd/lab"
 	"callbackd/lab/labtest"
 	"callbackd/postgres"
@@ -171,22 +169,7 @@ func (l *watchedLog) says(t *testing.T, what string) {
 // waits until it follows.
 func (w *world) child(t *testing.T, log io.Writer) *exec.Cmd {
 	t.Helper()
-	text := string(configs.Example)
-	for old, replacement := range map[string]string{
-		"http://127.0.0.1:8088/ari": w.pbx.ARI, `api: ":8080"`: `api: "127.0.0.1:0"`, "127.0.0.1:9090": "localhost:0",
-		"url_file: ": "# ", "password_file: ": "# ",
-	} {
-		if !strings.Contains(text, old) {
-			t.Fatalf("the example has no %q", old)
-		}
-		text = strings.ReplaceAll(text, old, replacement)
-	}
-	file := filepath.Join(t.TempDir(), "callbackd.yaml")
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	c := exec.CommandContext(t.Context(), os.Args[0], "--config", file, "serve")
-	c.Env = append(os.Environ(), mainEnv+"=1", "CALLBACKD_DATABASE_URL="+serving(t, w.database), "CALLBACKD_PBX_PBX1_PASSWORD="+w.pbx.Password)
+	c := w.serveCommand(t, t.TempDir())
 	c.Stderr = log
 	if err := c.Start(); err != nil {
 		t.Fatal(err)

@@ -180,12 +180,18 @@ func (w *world) ready(t *testing.T, status int) {
 
 // request makes a request and returns status and body.
 func request(ctx context.Context, method, url, token string, headers map[string]string) (int, []byte, error) {
+	status, _, body, err := exchange(ctx, method, url, token, headers)
+	return status, body, err
+}
+
+// exchange is request, and returns the answer's header, too.
+func exchange(ctx context.Context, method, url, token string, headers map[string]string) (int, http.Header, []byte, error) {
 	// Clean-ups make requests too, when the test's context has ended.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, method, url, nil)
 	if err != nil {
-		return 0, nil, err
+		return 0, nil, nil, err
 	}
 	if token != "" {
 		req.Header.Set("Authorization", "Bearer "+token)
@@ -195,11 +201,11 @@ func request(ctx context.Context, method, url, token string, headers map[string]
 	}
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return 0, nil, err
+		return 0, nil, nil, err
 	}
 	defer res.Body.Close()
 	body, err := io.ReadAll(res.Body)
-	return res.StatusCode, body, err
+	return res.StatusCode, res.Header, body, err
 }
 
 // call makes an API request and decodes the answer.

@@ -1,0 +1,188 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"callbackd/lab"
+)
+
+// told is what both Asterisk's call detail records and what is stored tell of a
+// call.
+type told struct {
+	Number     string
+	Agents     []string
+	Start, End time.Time
+}
+
+// differs says how a stored call differs from what Asterisk tells. Times of the
+// records are whole seconds, of another thread, which may be late on a busy
+// machine.
+func (c *told) differs(stored *told) string {
+	const late = 3 * time.Second
+	var faults []string
+	if c.Number != stored.Number {
+		faults = append(faults, fmt.Sprintf("number %q, want %q", stored.Number, c.Number))
+	}
+	if !slices.Equal(c.Agents, stored.Agents) {
+		faults = append(faults, fmt.Sprintf("agents %q, want %q", stored.Agents, c.Agents))
+	}
+	if stored.Start.Sub(c.Start).Abs() > late || stored.End.Sub(c.End).Abs() > late {
+		faults = append(faults, fmt.Sprintf("from %v to %v, want %v to %v", stored.Start, stored.End, c.Start, c.End))
+	}
+	return strings.Join(faults, "; ")
+}
+
+// detailed returns what Asterisk tells, by linkedid.
+func detailed(details []lab.CallDetail) map[string]*told {
+	calls := map[string]*told{}
+	for _, d := range details {
+		c := calls[d.LinkedID]
+		if c == nil {
+			c = &told{Number: d.Number, Start: d.Start, End: d.End}
+			calls[d.LinkedID] = c
+		}
+		if d.Start.Before(c.Start) {
+			c.Start, c.Number = d.Start, d.Number
+		}
+		if d.End.After(c.End) {
+			c.End = d.End
+		}
+		endpoint, _, _ := strings.Cut(d.Channel, "-")
+		if d.Answered && strings.HasPrefix(endpoint, "PJSIP/") && !slices.Contains(c.Agents, endpoint) {
+			c.Agents = append(c.Agents, endpoint)
+			slices.Sort(c.Agents)
+		}
+	}
+	return calls
+}
+
+// storedCall is a call as the database has it.
+type storedCall struct {
+	LinkedID string `db:"linked_id"`
+	Kind     string
+	Number   string
+	Agents   []string
+	Result   string
+	Start    time.Time
+	End      time.Time
+}
+
+func (b *busyWorld) storedCalls(ctx context.Context) ([]storedCall, error) {
+	conn, err := pgx.Connect(ctx, b.database)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close(ctx) //nolint:errcheck // it was for one statement
+	rows, err := conn.Query(ctx, `
+		SELECT linked_id, kind, coalesce(remote_number, '') AS number,
+			ARRAY(SELECT a FROM unnest(agents) a ORDER BY a) AS agents,
+			coalesce(result, '') AS result, started_at AS start, coalesce(ended_at, 'epoch') AS end
+		FROM calls`)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowToStructByName[storedCall])
+}
+
+// compare holds the stored calls against Asterisk's own records, call for call.
+// It returns how many there are, and how many are not right and why, the first
+// of them.
+func (b *busyWorld) compare(t *testing.T, crashed bool) (calls, lost int, why error) {
+	t.Helper()
+	details, err := b.pbx.CallDetails()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stored, err := b.storedCalls(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	complain := func(id, what string) {
+		if lost++; why == nil {
+			why = fmt.Errorf("call %s: %s", id, what)
+		}
+	}
+	want := detailed(details)
+	calls = len(want)
+	for i := range stored {
+		c := &stored[i]
+		w := want[c.LinkedID]
+		delete(want, c.LinkedID)
+		if b.forgotten[c.LinkedID] || crashed && c.Result == "unknown" {
+			// The PBX had it when it died, and so no record of it, or half.
+			b.forgotten[c.LinkedID] = true
+			continue
+		}
+		if w == nil {
+			complain(c.LinkedID, fmt.Sprintf("stored, and not in Asterisk's records: %+v", *c))
+			continue
+		}
+		if what := w.differs(&told{c.Number, c.Agents, c.Start, c.End}); what != "" {
+			complain(c.LinkedID, what)
+		} else if what := b.misjudged(c); what != "" {
+			complain(c.LinkedID, what)
+		}
+	}
+	for id, w := range want {
+		complain(id, fmt.Sprintf("in Asterisk's records, and not stored: %+v", *w))
+	}
+	return calls, lost, why
+}
+
+// misjudged says what is wrong about what a call is said to be.
+func (b *busyWorld) misjudged(c *storedCall) string {
+	kind, ok := b.traffic.kind(c.Number)
+	switch {
+	case !ok:
+		return fmt.Sprintf("nobody with the number %q called", c.Number)
+	case c.Kind == "unknown" && kind == "ivr": // hung up before the greeting
+	case c.Kind != kind:
+		return fmt.Sprintf("kind %s, want %s", c.Kind, kind)
+	}
+	if c.Result == "" || c.Result == "unknown" || (c.Result == "answered") != (len(c.Agents) > 0) {
+		return fmt.Sprintf("outcome %q, and agents %q", c.Result, c.Agents)
+	}
+	return ""
+}
+
+// holdsRegistrations holds the callbacks that were acknowledged against those
+// that are stored.
+func (b *busyWorld) holdsRegistrations(t *testing.T) (lost int) {
+	t.Helper()
+	acknowledged := b.registrar.acknowledged()
+	conn, err := pgx.Connect(t.Context(), b.database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context()) //nolint:errcheck // it was for one statement
+	rows, err := conn.Query(t.Context(), "SELECT request_id, id FROM callbacks")
+	if err != nil {
+		t.Fatal(err)
+	}
+	type callback struct {
+		RequestID string `db:"request_id"`
+		ID        int64
+	}
+	callbacks, err := pgx.CollectRows(rows, pgx.RowToStructByName[callback])
+	if err != nil {
+		t.Fatal(err)
+	}
+	stored := map[string][]int64{}
+	for _, c := range callbacks {
+		stored[c.RequestID] = append(stored[c.RequestID], c.ID)
+	}
+	for call, id := range acknowledged {
+		if !slices.Equal(stored[call], []int64{id}) {
+			t.Errorf("callback %d of call %s was acknowledged, stored are %v", id, call, stored[call])
+			lost++
+		}
+	}
+	return lost
+}

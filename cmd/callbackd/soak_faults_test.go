@@ -1,0 +1,160 @@
+package main
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"callbackd/configs"
+	"callbackd/lab/labtest"
+)
+
+// goesOn is no fault: what follows is compared with it.
+func (b *busyWorld) goesOn(t *testing.T, lasts time.Duration) { passes(t, lasts) }
+
+func (b *busyWorld) daemonKilled(t *testing.T, _ time.Duration) {
+	b.process.kill()
+	b.boot(t)
+}
+
+func (b *busyWorld) daemonRestarted(t *testing.T, _ time.Duration) {
+	if took := b.terminate(t); took > shutdownWithin {
+		t.Errorf("the daemon took %v to end, want at most %v", took, shutdownWithin)
+	}
+	b.boot(t)
+}
+
+// shutdownWithin is how long the daemon may take to end when it is asked to.
+const shutdownWithin = 5 * time.Second
+
+func (b *busyWorld) databaseStopped(t *testing.T, lasts time.Duration) {
+	if err := b.server.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	passes(t, lasts)
+	b.databaseRestarted(t, 0)
+}
+
+func (b *busyWorld) databaseRestarted(t *testing.T, _ time.Duration) {
+	if err := b.server.Restart(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (b *busyWorld) databaseCut(t *testing.T, _ time.Duration) {
+	b.sql(t, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '"+servingRole+"'")
+}
+
+// databaseSlow makes each statement take a tenth of a second more.
+func (b *busyWorld) databaseSlow(t *testing.T, lasts time.Duration) {
+	b.toDatabase.slow(100 * time.Millisecond)
+	defer b.toDatabase.slow(0)
+	passes(t, lasts)
+}
+
+func (b *busyWorld) databaseHangs(t *testing.T, lasts time.Duration) {
+	if err := b.server.Pause(); err != nil {
+		t.Fatal(err)
+	}
+	passes(t, lasts)
+	if err := b.server.Resume(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// databaseFull has each statement that writes fail as when the disk is full:
+// what can be read is read. A file system that is really full takes the right
+// to mount one.
+func (b *busyWorld) databaseFull(t *testing.T, lasts time.Duration) {
+	b.registrar.idle.Store(true)
+	labtest.Eventually(t, patience, func() error {
+		if b.registrar.waiting.Load() == 0 {
+			return errors.New("there is no call to register a callback for")
+		}
+		return nil
+	})
+	b.sql(t, `
+		CREATE FUNCTION is_full() RETURNS trigger LANGUAGE plpgsql AS $$
+		BEGIN
+			RAISE EXCEPTION 'could not extend file "base/1/1": No space left on device' USING ERRCODE = 'disk_full';
+		END $$;
+		DO $$
+		DECLARE name text;
+		BEGIN
+			FOR name IN SELECT c.oid::regclass FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND NOT c.relispartition LOOP
+				EXECUTE 'CREATE TRIGGER is_full BEFORE INSERT OR UPDATE ON ' || name || ' FOR EACH STATEMENT EXECUTE FUNCTION is_full()';
+			END LOOP;
+		END $$`)
+	before := b.registrar.refused()
+	b.registrar.idle.Store(false)
+	passes(t, lasts)
+	if b.registrar.refused() == before {
+		t.Error("no registration was refused")
+	}
+	b.sql(t, "DROP FUNCTION is_full() CASCADE")
+}
+
+// databaseFailsOver has the server die and a standby take its place, which the
+// daemon knows by its URL.
+func (b *busyWorld) databaseFailsOver(t *testing.T, lasts time.Duration) {
+	standby, err := b.server.Standby(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.t.Cleanup(func() {
+		if err := standby.Stop(); err != nil {
+			b.t.Error(err)
+		}
+	})
+	b.cfg.Database.URL = configs.NewSecret(at(t, serving(t, b.database), b.server.Address(), standby.Address()))
+	b.daemonRestarted(t, 0)
+	b.follows(t)
+	passes(t, time.Second)
+	if err := b.server.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	passes(t, lasts)
+	if err := standby.Promote(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	b.server, b.database = standby, at(t, b.database, standby.Address())
+}
+
+func (b *busyWorld) linkCut(t *testing.T, lasts time.Duration) {
+	b.toPBX.cut()
+	passes(t, lasts)
+	b.toPBX.heal()
+}
+
+// linkBlackHole is what a half-open connection is to the daemon, too: nobody
+// answers, and nobody says so.
+func (b *busyWorld) linkBlackHole(t *testing.T, lasts time.Duration) {
+	b.toPBX.blackHole()
+	passes(t, lasts)
+	b.toPBX.heal()
+}
+
+func (b *busyWorld) pbxCrashed(t *testing.T, lasts time.Duration) {
+	if err := b.pbx.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	passes(t, lasts)
+	if err := b.pbx.Restart(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// sql runs statements as the database's owner.
+func (b *busyWorld) sql(t *testing.T, statements string) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), b.database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context()) //nolint:errcheck // it was for this
+	if _, err := conn.Exec(t.Context(), statements); err != nil {
+		t.Fatal(err)
+	}
+}
