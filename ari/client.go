@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -94,6 +95,8 @@ type Client struct {
 	options ClientOptions
 	base    *url.URL
 	http    *http.Client
+	// skew is that of ClockSkew; nil before the first answer that told.
+	skew atomic.Pointer[time.Duration]
 }
 
 // NewClient returns a client. It makes no connection; all that is wrong with
@@ -117,6 +120,16 @@ func NewClient(o ClientOptions) (*Client, error) {
 
 // Application returns the name under which this client's events are received.
 func (c *Client) Application() string { return c.options.Application }
+
+// ClockSkew returns how far Asterisk's clock was ahead of ours at its last
+// answer, to a second; false before any answer told. Events tell it better,
+// but on a quiet PBX there are none.
+func (c *Client) ClockSkew() (time.Duration, bool) {
+	if skew := c.skew.Load(); skew != nil {
+		return *skew, true
+	}
+	return 0, false
+}
 
 // Close closes the connections that are idle.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
@@ -201,6 +214,9 @@ func (c *Client) once(ctx context.Context, r request) ([]byte, error) {
 		return nil, err
 	}
 	defer resp.Body.Close() //nolint:errcheck // read to its end, or given up
+	if at, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
+		c.skew.Store(new(time.Until(at.Add(time.Second / 2)))) // it is cut to seconds
+	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, c.options.MaxBody+1))
 	if err != nil {
 		return nil, fmt.Errorf("read answer: %w", err)

@@ -92,7 +92,8 @@ type Follower struct {
 
 	mu      sync.Mutex
 	tracker *Tracker
-	// skew is the PBX's clock minus ours, as the last event showed it; latest
+	// skew is the PBX's clock minus ours, as the last event showed it, or the
+	// answers before the first did; latest
 	// is the latest time by the PBX's clock that is known to have passed.
 	skew   time.Duration
 	latest time.Time
@@ -339,6 +340,7 @@ func (f *Follower) connected(ctx context.Context, m *ari.Message) {
 		snapshot, err := f.snapshot(ctx)
 		if err == nil {
 			f.mu.Lock()
+			f.setClock()
 			snapshot.At = f.pbxNow()
 			f.tracker.Resync(snapshot)
 			untied := f.tracker.Untied(snapshot.At.Add(time.Hour))
@@ -370,6 +372,17 @@ func (f *Follower) connected(ctx context.Context, m *ari.Message) {
 			return
 		case <-time.After(500 * time.Millisecond):
 		}
+	}
+}
+
+// setClock goes by the clock that the PBX's last answer showed, where events
+// have not told better. Which part of the channel event log belongs to a gap
+// depends on it, and a quiet PBX may send none before that is asked for. f.mu is
+// held.
+func (f *Follower) setClock() {
+	const precision = 2 * time.Second
+	if skew, ok := f.o.Client.ClockSkew(); ok && (skew-f.skew).Abs() > precision {
+		f.skew = skew
 	}
 }
 

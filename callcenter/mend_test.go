@@ -203,6 +203,26 @@ func TestFollower_WrittenLate(t *testing.T) {
 	}
 }
 
+// TestFollower_RepairsByThePBXClock: a gap is ours, the log is the PBX's, whose
+// clock may go wrong; and when nothing happens no event shows how.
+func TestFollower_RepairsByThePBXClock(t *testing.T) {
+	t.Parallel()
+	for _, ahead := range []time.Duration{10 * time.Minute, -10 * time.Minute} {
+		s := newSite(t)
+		s.pbx.SetClock(ahead)
+		from := s.absent(t, 30*time.Second)
+		log := &memoryLog{}
+		want := log.write(celLogs(t)[:1], func(int) time.Time { return from.Add(ahead + time.Second) })
+		r := s.follow(t, repairsBy(log))
+		if gap := s.settled(t); gap.Repair.Repaired != want {
+			t.Errorf("ahead by %v: the gap is %+v, want %d calls repaired", ahead, gap, want)
+		}
+		if err := r.stop(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // TestFollower_WithoutLog: a gap of a PBX that keeps no log is settled at once.
 func TestFollower_WithoutLog(t *testing.T) {
 	t.Parallel()

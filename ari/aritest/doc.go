@@ -24,7 +24,7 @@
 //
 // # What it breaks
 //
-// Drop, Reset, CloseCleanly, BlackHole, SetDown, SetBooting, SetLatency,
+// Drop, Reset, CloseCleanly, BlackHole, SetDown, SetBooting, SetLatency, SetClock,
 // SetSessionLimit, Hang, CloseUnanswered, Answer, Mute, Restart, SendText,
 // SendBroken and SendLarge. A wrong password and a read-only user are matters
 // of Options.Users. A second client that uses the same application name takes

@@ -18,6 +18,7 @@ type faults struct {
 	booting bool
 	muted   bool
 	latency time.Duration
+	ahead   time.Duration
 	// hung is the beginning of the paths that are not answered until thawed
 	// is closed; "" none.
 	hung    string
@@ -146,6 +147,10 @@ func (s *Server) SetBooting(booting bool) { s.fault(func(f *faults) { f.booting 
 
 // SetLatency delays each answer and each event.
 func (s *Server) SetLatency(d time.Duration) { s.fault(func(f *faults) { f.latency = d }) }
+
+// SetClock makes the PBX's clock be ahead of ours, in answers and in the events
+// that it is asked for; others have the times that they are given.
+func (s *Server) SetClock(ahead time.Duration) { s.fault(func(f *faults) { f.ahead = ahead }) }
 
 // SetSessionLimit makes the server close connections beyond n without an
 // answer; 0: none.

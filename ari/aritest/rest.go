@@ -162,7 +162,9 @@ func (s *Server) userEvent(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if k != nil {
-		e := NewEvent(ari.ChannelUserevent, Fields{"application": app, "eventname": name, "userevent": user})
+		e := NewEvent(ari.ChannelUserevent, Fields{
+			"application": app, "eventname": name, "userevent": user, "timestamp": s.now().UTC().Format(timeFormat),
+		})
 		k.write(opText, e.Raw, true)
 	}
 	w.WriteHeader(http.StatusNoContent)

@@ -180,6 +180,13 @@ func (s *Server) Requests() []Request {
 	return slices.Clone(s.requests)
 }
 
+// now is what the PBX's clock shows.
+func (s *Server) now() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return time.Now().Add(s.ahead)
+}
+
 func (s *Server) count(n *int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -195,6 +202,7 @@ func (s *Server) handler() http.Handler {
 		s.mu.Lock()
 		s.requests = append(s.requests, Request{r.Method, path})
 		s.mu.Unlock()
+		w.Header().Set("Date", s.now().UTC().Format(http.TimeFormat))
 		if s.interfere(w, r, path) {
 			return
 		}
