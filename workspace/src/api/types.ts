@@ -11,6 +11,7 @@ export type CallbackChange = Schemas["CallbackChange"];
 export type CallbackList = Schemas["CallbackList"];
 export type HistoryEntry = Schemas["HistoryEntry"];
 export type Status = Schemas["Status"];
+export type PhonebookEntry = Schemas["PhonebookEntry"];
 export type Me = Schemas["Me"];
 export type Recording = Schemas["Recording"];
 export type Role = Schemas["Role"];

@@ -4,7 +4,7 @@ import { IconChevronDown, IconDevices, IconLogout, IconSettings, IconUser } from
 import { useMutation } from "@tanstack/react-query";
 import { lazy, Suspense, useState } from "react";
 import { useTranslation } from "react-i18next";
-import { hasDrafts } from "../drafts/drafts";
+import { hasDrafts } from "../drafts/store";
 import { logout, useMe } from "../session/session";
 import { useConfirm } from "../ui/confirm";
 import { errorText } from "../ui/ErrorMessage";

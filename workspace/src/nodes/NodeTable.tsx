@@ -31,7 +31,14 @@ export function NodeTable({ nodes }: { nodes: readonly Node[] }) {
       <Table.Tbody>
         {nodes.map((node) => (
           <Table.Tr key={node.name}>
-            <Table.Th scope="row">{node.name}</Table.Th>
+            <Table.Th scope="row">
+              {node.name}
+              {node.followed_by !== null && (
+                <Text size="xs" c="dimmed" fw="normal">
+                  {t("followedBy", { daemon: node.followed_by })}
+                </Text>
+              )}
+            </Table.Th>
             <Table.Td>
               <NodeStateMark state={node.state} />
             </Table.Td>

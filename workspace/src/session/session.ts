@@ -2,7 +2,7 @@ import { useSyncExternalStore } from "react";
 import { api, read, whenUnauthorized } from "../api/client";
 import { isProblem } from "../api/problem";
 import type { Me } from "../api/types";
-import { clearDrafts } from "../drafts/drafts";
+import { clearDrafts } from "../drafts/store";
 
 /**
  * Whose page this is. `ended`: the session ended while the page was open; what is on it stays, under the login, for

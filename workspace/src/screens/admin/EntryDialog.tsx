@@ -5,12 +5,12 @@ import { useTranslation } from "react-i18next";
 import { api, read } from "../../api/client";
 import { fieldErrors } from "../../api/fields";
 import { isProblem } from "../../api/problem";
+import type { PhonebookEntry } from "../../api/types";
 import { useConfirm } from "../../ui/confirm";
 import { FormDialog } from "../../ui/FormDialog";
-import type { Entry } from "./Phonebook";
 
 /** Adds a number to the phone book, or changes or removes the given entry. */
-export function EntryDialog({ entry, onClose }: { entry: Entry | null; onClose: () => void }) {
+export function EntryDialog({ entry, onClose }: { entry: PhonebookEntry | null; onClose: () => void }) {
   const { t } = useTranslation(["admin", "common"]);
   const confirm = useConfirm();
   const queries = useQueryClient();
@@ -35,7 +35,7 @@ export function EntryDialog({ entry, onClose }: { entry: Entry | null; onClose: 
     onSuccess: done,
   });
   const remove = useMutation({
-    mutationFn: (e: Entry) =>
+    mutationFn: (e: PhonebookEntry) =>
       read(api.DELETE("/phonebook/{id}", { params: { path: { id: e.id }, query: { version: e.version } } })),
     onSuccess: done,
   });
@@ -111,6 +111,6 @@ interface Form {
   note: string;
 }
 
-function formOf(entry: Entry | null): Form {
+function formOf(entry: PhonebookEntry | null): Form {
   return { number: entry?.number_as_written ?? "", name: entry?.name ?? "", note: entry?.note ?? "" };
 }

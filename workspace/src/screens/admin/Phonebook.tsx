@@ -5,7 +5,7 @@ import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { api, read } from "../../api/client";
-import type { components } from "../../api/schema.gen";
+import type { PhonebookEntry } from "../../api/types";
 import { useTimes } from "../../site/times";
 import { EllipsisText } from "../../ui/EllipsisText";
 import { EmptyState } from "../../ui/EmptyState";
@@ -18,15 +18,13 @@ import { choice, text, useUrlState, whole } from "../../ui/url-state";
 import { EntryDialog } from "./EntryDialog";
 import { ImportDialog } from "./ImportDialog";
 
-export type Entry = components["schemas"]["PhonebookEntry"];
-
 const parameters = { q: text(), size: choice(pageSizes, "50"), page: whole(1, 1), after: text() };
 
 /** 共通電話帳: whose numbers are. */
 export function Phonebook() {
   const { t } = useTranslation(["admin", "common"]);
   const [state, show] = useUrlState(parameters);
-  const [edited, setEdited] = useState<Entry | "new" | null>(null);
+  const [edited, setEdited] = useState<PhonebookEntry | "new" | null>(null);
   const [importing, setImporting] = useState(false);
   const q = state.q.trim();
   const query = {
@@ -131,7 +129,7 @@ function FindField({ q, find }: { q: string; find: (q: string) => void }) {
   );
 }
 
-function useColumns(): Column<Entry>[] {
+function useColumns(): Column<PhonebookEntry>[] {
   const { t } = useTranslation("admin");
   const times = useTimes();
   return useMemo(

@@ -3,7 +3,7 @@ import { IconPencil, IconX } from "@tabler/icons-react";
 import { useEffect, useRef } from "react";
 import { useTranslation } from "react-i18next";
 import { Link } from "wouter";
-import { useDraft } from "../../drafts/drafts";
+import { useDraft } from "../../drafts/useDraft";
 import { contactDraft, memoDraft } from "./drafts";
 import classes from "./TabBar.module.css";
 

@@ -1,6 +1,6 @@
 import { useState } from "react";
 import type { Callback } from "../../api/types";
-import { useDraft } from "../../drafts/drafts";
+import { useDraft } from "../../drafts/useDraft";
 import type { TextDraft } from "./drafts";
 
 /** The text of a record while it is edited. */

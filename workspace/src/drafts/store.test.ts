@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { clearDrafts, hasDrafts, sweepDrafts } from "./drafts";
+import { clearDrafts, hasDrafts, sweepDrafts } from "./store";
 
 const draftOf = (at: number) => JSON.stringify({ at, draft: { text: "見積りの件" } });
 

@@ -1,0 +1,37 @@
+import { useCallback, useEffect, useRef, useSyncExternalStore } from "react";
+import { useMe } from "../session/session";
+import { draftKey, draftsChanged, parseDraft, type Stored, sweepDrafts, watchDrafts } from "./store";
+
+export interface Draft<T> {
+  /** What was typed and not saved; null when there is nothing. */
+  draft: T | null;
+  keep(draft: T): void;
+  /** To be called once it is saved, or given up. */
+  clear(): void;
+}
+
+/**
+ * What the user typed under a name such as `memo/42` and did not save. It is stored with each change, and other tabs
+ * see it.
+ *
+ *     const memo = useDraft<{ text: string; version: number }>(`memo/${id}`);
+ */
+export function useDraft<T>(name: string): Draft<T> {
+  const key = draftKey(useMe().name, name);
+  const text = useSyncExternalStore(watchDrafts, () => localStorage.getItem(key));
+  const last = useRef<{ text: string | null; draft: T | null }>({ text: null, draft: null });
+  if (last.current.text !== text) last.current = { text, draft: (parseDraft(text)?.draft ?? null) as T | null };
+  const store = useCallback(
+    (draft: T) => {
+      localStorage.setItem(key, JSON.stringify({ at: Date.now(), draft } satisfies Stored<T>));
+      draftsChanged();
+    },
+    [key],
+  );
+  const clear = useCallback(() => {
+    localStorage.removeItem(key);
+    draftsChanged();
+  }, [key]);
+  useEffect(() => sweepDrafts(), []);
+  return { draft: last.current.draft, keep: store, clear };
+}
