@@ -16,6 +16,7 @@ const (
 	exitOK      = 0
 	exitFailure = 1
 	exitUsage   = 2
+	exitTrouble = 2 // of what compares, where 1 is a difference
 	exitKilled  = 3
 )
 
@@ -72,6 +73,9 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	if _, wrongUsage := errors.AsType[*usageError](err); wrongUsage || !opts.began {
 		fmt.Fprintf(stderr, "See '%s --help'.\n", command.CommandPath())
 		return exitUsage
+	}
+	if coded, ok := errors.AsType[*codedError](err); ok {
+		return coded.code
 	}
 	return exitFailure
 }

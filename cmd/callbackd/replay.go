@@ -1,211 +1,180 @@
 package main
 
 import (
-	"bufio"
-	"encoding/json"
+	"cmp"
+	"context"
+	"errors"
 	"fmt"
 	"io"
-	"os"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"callbackd/ari"
 	"callbackd/callcenter"
+	"callbackd/configs"
 )
 
-// maxEvent bounds one line of a trace.
-const maxEvent = 16 << 20
+// replayOptions are the flags of replay.
+type replayOptions struct {
+	node     string
+	from, to string
+	repeat   int
+	stats    bool
+	numbers  bool
+	diff     bool
+	json     bool
+}
 
 func newReplayCommand(opts *options) *cobra.Command {
-	var (
-		node   string
-		repeat int
-		stats  bool
-	)
+	var o replayOptions
 	c := &cobra.Command{
-		Use:   "replay TRACE.jsonl...",
+		Use:   "replay [TRACE.jsonl | JOURNAL]...",
 		Short: "Show what recorded ARI events say about calls",
-		Long: "replay runs recorded ARI events, one JSON object a line, through the very rules\n" +
-			"that serve uses, with no database, and prints one JSON object a call, in order\n" +
-			"of start. The name - stands for standard input.",
-		Args: cobra.MinimumNArgs(1),
+		Long: "replay runs recorded ARI events through the very rules that serve uses, and\n" +
+			"prints one JSON object a call, in order of start. Telephone numbers are hidden\n" +
+			"but for their last digits.\n" +
+			"\n" +
+			"Events come from traces, one JSON object a line, or from the journal of a node:\n" +
+			"JOURNAL is a folder as in pbx[].journal.directory, which itself is read when\n" +
+			"nothing is named. The name - stands for standard input. A call of which a journal\n" +
+			"may not tell all says why (incomplete).\n" +
+			"\n" +
+			"--diff compares with what is stored, and prints only calls of which the rules now\n" +
+			"say something else, or which are known on one side alone. It leaves out calls that\n" +
+			"are incomplete or go on, and says how many.",
+		Example: "  callbackd replay ari/testdata/cc-answered.jsonl\n" +
+			"  callbackd replay --node pbx1 --from 2026-11-23T09:00 --to 2026-11-23T10:00 --diff",
 		RunE: func(c *cobra.Command, args []string) error {
-			if repeat < 1 {
-				return usageErrorf("--repeat %d: at least 1 expected", repeat)
+			if o.diff {
+				return trouble(o.run(c, opts, args))
 			}
-			cfg, err := opts.loadConfig()
-			if err != nil {
-				return err
-			}
-			pbx, err := nodeOf(cfg, node)
-			if err != nil {
-				return err
-			}
-			var frames [][]byte
-			for _, path := range args {
-				if frames, err = readTrace(frames, path, c.InOrStdin()); err != nil {
-					return err
-				}
-			}
-			plan := planOf(cfg, pbx)
-			var calls []callcenter.Call
-			begin := time.Now()
-			for range repeat {
-				if calls, err = replay(frames, pbx.Name, plan); err != nil {
-					return err
-				}
-			}
-			if stats {
-				seconds := time.Since(begin).Seconds()
-				events := len(frames) * repeat
-				fmt.Fprintf(c.ErrOrStderr(), "%d events in %.3f s: %.0f events/s\n", events, seconds, float64(events)/seconds)
-			}
-			return printCalls(c.OutOrStdout(), calls)
+			return o.run(c, opts, args)
 		},
 	}
-	c.Flags().StringVar(&node, "node", "", "which `pbx` of the configuration the events are of (default: the first)")
-	c.Flags().IntVar(&repeat, "repeat", 1, "run the events `N` times, each time from the start")
-	c.Flags().BoolVar(&stats, "stats", false, "print events, seconds and events per second to standard error")
+	f := c.Flags()
+	f.StringVar(&o.node, "node", "", "which `pbx` of the configuration the events are of (default: the first)")
+	f.StringVar(&o.from, "from", "", "only calls that began at this `time` or later, as 2026-11-23T09:00 in the configured\nzone, or RFC 3339")
+	f.StringVar(&o.to, "to", "", "only calls that began before this `time`")
+	f.IntVar(&o.repeat, "repeat", 1, "run the events `N` times, each time from the start")
+	f.BoolVar(&o.stats, "stats", false, "print events, seconds and events per second to standard error")
+	f.BoolVar(&o.numbers, "numbers", false, "print telephone numbers in full")
+	f.BoolVar(&o.diff, "diff", false, "compare with the calls in the database; exit code 0: all are the same,\n1: some differ, 2: it could not be told")
+	f.BoolVar(&o.json, "json", false, "with --diff, print one JSON object a call")
 	return c
 }
 
-// readTrace appends a trace's events to frames.
-func readTrace(frames [][]byte, path string, stdin io.Reader) ([][]byte, error) {
-	in := stdin
-	if path != "-" {
-		f, err := os.Open(path)
+func (o *replayOptions) run(c *cobra.Command, opts *options, args []string) error {
+	if o.repeat < 1 {
+		return usageErrorf("--repeat %d: at least 1 expected", o.repeat)
+	}
+	cfg, err := opts.loadConfig()
+	if err != nil {
+		return err
+	}
+	pbx, err := nodeOf(cfg, o.node)
+	if err != nil {
+		return err
+	}
+	from, to, err := o.interval(cfg.Location())
+	if err != nil {
+		return err
+	}
+	sources, err := openSources(args, pbx, from, c.InOrStdin())
+	if err != nil {
+		return err
+	}
+	r, err := o.replay(c.Context(), sources, pbx.Name, planOf(cfg, pbx), from, to, c.ErrOrStderr())
+	if err != nil {
+		return err
+	}
+	if o.diff {
+		return o.compare(c, cfg, r)
+	}
+	return printCalls(c.OutOrStdout(), r.calls(), r.gaps, o.numbers)
+}
+
+// replay runs the events as often as is asked for.
+func (o *replayOptions) replay(ctx context.Context, sources []eventSource, node string, plan *callcenter.Plan, from, to time.Time, said io.Writer) (*replayer, error) {
+	var r *replayer
+	events := 0
+	begin := time.Now()
+	for range o.repeat {
+		var err error
+		if r, err = newReplayer(node, plan, from, to); err != nil {
+			return nil, err
+		}
+		for _, source := range sources {
+			if err := r.run(ctx, source); err != nil {
+				return nil, err
+			}
+		}
+		r.take()
+		events += r.events
+	}
+	if r.broken > 0 {
+		fmt.Fprintf(said, "%d lines of the journal are no events\n", r.broken)
+	}
+	if o.stats {
+		seconds := time.Since(begin).Seconds()
+		fmt.Fprintf(said, "%d events in %.3f s: %.0f events/s\n", events, seconds, float64(events)/seconds)
+	}
+	return r, nil
+}
+
+// interval reads --from and --to.
+func (o *replayOptions) interval(zone *time.Location) (from, to time.Time, err error) {
+	read := func(flag, text string) time.Time {
+		if text == "" {
+			return time.Time{}
+		}
+		for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02T15:04", time.DateOnly} {
+			if at, wrong := time.ParseInLocation(layout, text, zone); wrong == nil {
+				return at
+			}
+		}
+		err = cmp.Or[error](err, usageErrorf("--%s %q is not a time: write 2026-11-23T09:00 or 2026-11-23T00:00:00Z", flag, text))
+		return time.Time{}
+	}
+	from, to = read("from", o.from), read("to", o.to)
+	if err == nil && !from.IsZero() && !to.IsZero() && !from.Before(to) {
+		err = usageErrorf("--to %q is not after --from %q", o.to, o.from)
+	}
+	return from, to, err
+}
+
+// openSources returns where events are read from.
+func openSources(args []string, pbx *configs.PBX, from time.Time, stdin io.Reader) ([]eventSource, error) {
+	if len(args) == 0 {
+		if !pbx.Journal.Enabled() {
+			return nil, usageErrorf("name a trace or a journal: pbx %s of the configuration keeps none", pbx.Name)
+		}
+		args = []string{pbx.Journal.Directory}
+	}
+	var sources []eventSource
+	for _, path := range args {
+		source, err := openSource(path, pbx.Name, from, stdin)
 		if err != nil {
 			return nil, err
 		}
-		defer f.Close()
-		in = f
+		sources = append(sources, source)
 	}
-	lines := bufio.NewScanner(in)
-	lines.Buffer(nil, maxEvent)
-	n := 0
-	for lines.Scan() {
-		n++
-		frame := slices.Clone(lines.Bytes())
-		if len(strings.TrimSpace(string(frame))) == 0 {
-			continue
-		}
-		// A trace is somebody's evidence: a line that is no event is said, not
-		// passed over as it would be in a live stream.
-		if !json.Valid(frame) {
-			return nil, fmt.Errorf("%s:%d: not a JSON object", path, n)
-		}
-		frames = append(frames, frame)
-	}
-	if err := lines.Err(); err != nil {
-		return nil, fmt.Errorf("%s:%d: %w", path, n+1, err)
-	}
-	return frames, nil
+	return sources, nil
 }
 
-// replay returns the calls that the events make, in order of start.
-func replay(frames [][]byte, node string, plan *callcenter.Plan) ([]callcenter.Call, error) {
-	tracker, err := callcenter.NewTracker(node, plan)
-	if err != nil {
-		return nil, err
-	}
-	filter := ari.NewFilter(callcenter.Events, callcenter.Variables)
-	latest := map[callcenter.RequestID]callcenter.Call{}
-	take := func() {
-		for _, c := range tracker.Changed(nil) {
-			latest[c.RequestID] = c
-		}
-	}
-	var ev ari.Event
-	for i, frame := range frames {
-		_, wanted, err := filter.Look(frame)
-		if err != nil {
-			return nil, fmt.Errorf("event %d: %w", i+1, err)
-		}
-		if !wanted {
-			continue
-		}
-		if err := ari.Decode(string(frame), &ev); err != nil {
-			return nil, fmt.Errorf("event %d: %w", i+1, err)
-		}
-		tracker.Apply(&ev)
-		if i%1024 == 1023 { // keeps the tracker as small as serve does
-			take()
-		}
-	}
-	take()
-	calls := make([]callcenter.Call, 0, len(latest))
-	for _, c := range latest {
-		calls = append(calls, c)
-	}
-	slices.SortFunc(calls, func(a, b callcenter.Call) int {
-		if n := a.StartedAt.Compare(b.StartedAt); n != 0 {
-			return n
-		}
-		return strings.Compare(a.LinkedID, b.LinkedID)
-	})
-	return calls, nil
+// codedError is an error with an exit code of its own.
+type codedError struct {
+	code int
+	err  error
 }
 
-// replayedCall is a call as the subcommands print it.
-type replayedCall struct {
-	RequestID       callcenter.RequestID `json:"request_id"`
-	Node            string               `json:"node"`
-	LinkedID        string               `json:"linked_id"`
-	Kind            callcenter.Kind      `json:"kind"`
-	Direction       callcenter.Direction `json:"direction"`
-	CallCenter      *string              `json:"call_center"`
-	CallCenters     []string             `json:"call_centers"`
-	BusinessLabel   *string              `json:"business_label"`
-	CallbackAllowed bool                 `json:"callback_allowed"`
-	RemoteNumber    *string              `json:"remote_number"`
-	LocalNumber     *string              `json:"local_number"`
-	Agent           *string              `json:"agent"`
-	Outcome         *string              `json:"outcome"`
-	Reason          *string              `json:"reason"`
-	State           callcenter.State     `json:"state"`
-	StartedAt       time.Time            `json:"started_at"`
-	AnsweredAt      *time.Time           `json:"answered_at"`
-	EndedAt         *time.Time           `json:"ended_at"`
-	Recordings      []string             `json:"recordings"`
-	Receipt         []callcenter.Signal  `json:"receipt"`
-}
+func (e *codedError) Error() string { return e.err.Error() }
+func (e *codedError) Unwrap() error { return e.err }
 
-func newReplayedCall(c *callcenter.Call) replayedCall {
-	return replayedCall{
-		RequestID: c.RequestID, Node: c.Node, LinkedID: c.LinkedID, Kind: c.Kind, Direction: c.Direction,
-		CallCenter: orNull(c.CallCenter), CallCenters: orEmpty(c.CallCenters), BusinessLabel: orNull(c.BusinessLabel),
-		CallbackAllowed: c.CallbackAllowed(), RemoteNumber: orNull(c.RemoteNumber), LocalNumber: orNull(c.LocalNumber),
-		Agent: orNull(c.Agent), Outcome: orNull(string(c.Outcome.Result)), Reason: orNull(c.Outcome.Reason),
-		State: c.State, StartedAt: c.StartedAt, AnsweredAt: c.AnsweredAt, EndedAt: c.EndedAt,
-		Recordings: orEmpty(c.Recordings), Receipt: orEmpty(c.Receipt),
+// trouble gives every error that says no code itself that of what could not be
+// told, so that 1 means a difference and nothing else.
+func trouble(err error) error {
+	if _, coded := errors.AsType[*codedError](err); err == nil || coded {
+		return err
 	}
-}
-
-func printCalls(w io.Writer, calls []callcenter.Call) error {
-	out := bufio.NewWriter(w)
-	enc := json.NewEncoder(out)
-	enc.SetEscapeHTML(false)
-	for i := range calls {
-		if err := enc.Encode(newReplayedCall(&calls[i])); err != nil {
-			return err
-		}
-	}
-	return out.Flush()
-}
-
-func orNull(s string) *string {
-	if s == "" {
-		return nil
-	}
-	return &s
-}
-
-func orEmpty[T any](s []T) []T {
-	if s == nil {
-		return []T{}
-	}
-	return s
+	return &codedError{exitTrouble, err}
 }

@@ -63,7 +63,7 @@ func TestReplay_RecordedTraces(t *testing.T) {
 func replayFile(t *testing.T, path string) []map[string]any {
 	t.Helper()
 	var out, errs bytes.Buffer
-	args := []string{"replay", "--config", filepath.Join(expectedFolder, "callbackd.yaml"), path}
+	args := []string{"replay", "--numbers", "--config", filepath.Join(expectedFolder, "callbackd.yaml"), path}
 	if code := run(t.Context(), args, nil, &out, &errs); code != exitOK {
 		t.Fatalf("callbackd %v: exit code %d: %s", args, code, &errs)
 	}
@@ -123,7 +123,11 @@ func TestReplay_Faults(t *testing.T) {
 		{"a line that is no JSON is named", []string{broken}, "broken.jsonl:2", exitFailure},
 		{"a missing file is named", []string{"no-such-file.jsonl"}, "no-such-file.jsonl", exitFailure},
 		{"an unknown node is named", []string{"--node", "pbx9", broken}, `"pbx9"`, exitFailure},
-		{"no trace is a wrong command line", nil, "at least 1 arg", exitUsage},
+		{"no trace and no journal is a wrong command line", nil, "pbx1 of the configuration keeps none", exitUsage},
+		{"a time that is none is a wrong command line", []string{"--from", "noon", broken}, `--from "noon"`, exitUsage},
+		{"an interval that is none is a wrong command line", []string{"--from", "2026-11-23", "--to", "2026-11-22T09:00", broken}, "not after --from", exitUsage},
+		{"a folder without a journal is named", []string{filepath.Dir(broken)}, "no piece of a journal", exitFailure},
+		{"comparing takes a database", []string{"--diff", filepath.Join(traceFolder, "cc-answered.jsonl")}, "no database", exitTrouble},
 		{"repeating zero times is a wrong command line", []string{"--repeat", "0", broken}, "--repeat 0", exitUsage},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

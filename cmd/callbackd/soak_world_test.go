@@ -156,16 +156,21 @@ func readFileIfThere(t *testing.T, name string) string {
 	return string(text)
 }
 
-// serveCommand returns the command that runs the daemon as a process of its
-// own, by the published example.
-func (w *world) serveCommand(t *testing.T, folder string) *exec.Cmd {
+// configFile writes the published example for the world's parts into a folder.
+func (w *world) configFile(t *testing.T, folder string) string {
 	t.Helper()
 	text := string(configs.Example)
-	for old, replacement := range map[string]string{
+	replacements := map[string]string{
 		"http://127.0.0.1:8088/ari": w.cfg.PBX[0].ARI.URL, `api: ":8080"`: `api: "127.0.0.1:0"`, "127.0.0.1:9090": "localhost:0",
-		"url_file: ": "# ", "password_file: ": "# ", "/var/lib/callbackd/recordings": w.cfg.Recordings.Copies,
-		"directory: /var/spool/asterisk/recording": "directory: " + w.pbx.Recordings,
-	} {
+		"url_file: /etc/callbackd/database-url":       "url: '" + w.cfg.Database.URL.Reveal() + "'",
+		"password_file: /etc/callbackd/pbx1-password": "password: '" + w.pbx.Password + "'",
+		"/var/lib/callbackd/recordings":               w.cfg.Recordings.Copies,
+		"directory: /var/spool/asterisk/recording":    "directory: " + w.pbx.Recordings,
+	}
+	if j := w.cfg.PBX[0].Journal; j.Enabled() {
+		replacements["    # journal:\n"] = "    journal: {directory: " + j.Directory + "}\n"
+	}
+	for old, replacement := range replacements {
 		if !strings.Contains(text, old) {
 			t.Fatalf("the example has no %q", old)
 		}
@@ -175,8 +180,15 @@ func (w *world) serveCommand(t *testing.T, folder string) *exec.Cmd {
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	c := exec.CommandContext(t.Context(), os.Args[0], "--config", file, "serve")
-	c.Env = append(os.Environ(), mainEnv+"=1", "CALLBACKD_DATABASE_URL="+w.cfg.Database.URL.Reveal(), "CALLBACKD_PBX_PBX1_PASSWORD="+w.pbx.Password)
+	return file
+}
+
+// serveCommand returns the command that runs the daemon as a process of its
+// own, by the published example.
+func (w *world) serveCommand(t *testing.T, folder string) *exec.Cmd {
+	t.Helper()
+	c := exec.CommandContext(t.Context(), os.Args[0], "--config", w.configFile(t, folder), "serve")
+	c.Env = append(os.Environ(), mainEnv+"=1")
 	if cel := w.cfg.PBX[0].CEL; cel.Enabled() {
 		c.Env = append(c.Env, w.cfg.PBX[0].CELVariable()+"="+cel.Database.URL.Reveal())
 	}

@@ -175,7 +175,7 @@ func (w *world) child(t *testing.T, log io.Writer) *exec.Cmd {
 		t.Fatal(err)
 	}
 	client := w.ariClient(t)
-	labtest.Eventually(t, patience, func() error {
+	labtest.Eventually(t, 3*patience, func() error { // it is a whole process
 		_, err := client.GetApplication(t.Context(), "callbackd")
 		return err
 	})
