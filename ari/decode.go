@@ -421,8 +421,18 @@ func timestamp(p *scanner, t *time.Time) error {
 	return err
 }
 
-// ParseTime reads a time as Asterisk writes it and returns it as UTC.
+// ParseTime reads a time as Asterisk writes it and returns it as UTC. One
+// before 1970 or after 9999 is no machine's, and could not be written as JSON,
+// or counted in what is left of an int64.
 func ParseTime(s string) (time.Time, error) {
+	t, err := parseTime(s)
+	if year := t.Year(); err == nil && (year < 1970 || year > 9999) {
+		return time.Time{}, fmt.Errorf("time %q is none of 1970 to 9999", s)
+	}
+	return t, err
+}
+
+func parseTime(s string) (time.Time, error) {
 	if t, ok := parsePlainTime(s); ok {
 		return t, nil
 	}

@@ -2,6 +2,7 @@ package ari_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -143,6 +144,9 @@ func (m *members) time(name string) time.Time {
 	at, err := time.Parse(ari.TimeLayout, s)
 	if err != nil {
 		at, err = time.Parse(time.RFC3339Nano, s)
+	}
+	if year := at.UTC().Year(); err == nil && (year < 1970 || year > 9999) {
+		err = errors.New("no machine's time")
 	}
 	if err != nil {
 		m.err = err

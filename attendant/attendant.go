@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -230,14 +231,27 @@ type wanted struct {
 // errArguments says that the dialplan asks for what there is not.
 var errArguments = errors.New("write Stasis(application,register,call center[,message]) with a call center of the configuration")
 
+// numberLike is what may be somebody's telephone number.
+var numberLike = regexp.MustCompile(`[0-9][0-9-]{5,}`)
+
+// shown shows arguments in the log, which a dialplan may have taken from the
+// caller: not his number, and not more than helps.
+func shown(args ...string) string {
+	var quoted []string
+	for _, arg := range args[:min(len(args), 4)] {
+		quoted = append(quoted, fmt.Sprintf("%.60q", numberLike.ReplaceAllString(arg[:min(len(arg), 1<<10)], "…")))
+	}
+	return strings.Join(quoted, " ")
+}
+
 // read reads the dialplan's arguments.
 func (a *Attendant) read(args []string) (wanted, error) {
 	if len(args) < 2 || len(args) > 3 || args[0] != callcenter.ActionRegister || len(args) == 3 && args[2] != "" && args[2] != "message" {
-		return wanted{}, fmt.Errorf("arguments %q: %w", args, errArguments)
+		return wanted{}, fmt.Errorf("arguments %s: %w", shown(args...), errArguments)
 	}
 	center, ok := a.o.Plan().CallCenterOf(args[1])
 	if !ok {
-		return wanted{}, fmt.Errorf("no call center %q: %w", args[1], errArguments)
+		return wanted{}, fmt.Errorf("no call center %s: %w", shown(args[1]), errArguments)
 	}
 	return wanted{center: center, message: slices.Contains(args[2:], "message")}, nil
 }

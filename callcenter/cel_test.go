@@ -236,3 +236,37 @@ func TestApplyCEL_AnyRows(t *testing.T) {
 		}
 	})
 }
+
+// FuzzCEL: whatever rows a channel event log has, in whatever order, with
+// whatever texts in them, every call that follows can be stored and shown.
+//
+// Each pair of input bytes is a row: the first chooses what is spoilt, both
+// which recorded row.
+func FuzzCEL(f *testing.F) {
+	var all []callcenter.CELEvent
+	for _, log := range celLogs(f) {
+		all = append(all, log.events()...)
+	}
+	f.Add([]byte{0, 0, 0, 1, 0, 2, 0, 3}, "")
+	f.Add([]byte{8, 0, 16, 1, 24, 2, 32, 3, 40, 4, 48, 5, 56, 6}, `{"hangupcause":1e999,"bridge_id":"\u0000"}`)
+	f.Add([]byte{0, 0, 72, 1, 80, 2, 88, 3, 96, 4}, "Local/2001@agents-0;1")
+	f.Fuzz(func(t *testing.T, steps []byte, text string) {
+		w := &fuzzed{t: t, tracker: newTracker(t, samplePlan()), last: map[callcenter.RequestID]callcenter.Call{}}
+		var events []callcenter.CELEvent
+		for ; len(steps) >= 2 && len(events) < 500; steps = steps[2:] {
+			e := all[(int(steps[0]&7)<<8|int(steps[1]))%len(all)]
+			spoilt := []*string{nil, &e.AppData, &e.Extra, &e.Name, &e.LinkedID, &e.Number, &e.Exten, &e.Context, &e.App, (*string)(&e.Channel), (*string)(&e.Type)}
+			if field := spoilt[int(steps[0]>>3)%len(spoilt)]; field != nil {
+				*field = text
+			}
+			if steps[0] > 250 {
+				e.At = time.Unix(-1_000_000_000, 0)
+			}
+			events = append(events, e)
+		}
+		w.tracker.ApplyCEL(events)
+		w.check()
+		w.tracker.Lose(func(ari.ChannelID) bool { return false })
+		w.check()
+	})
+}

@@ -28,6 +28,7 @@ func (t *Tracker) Resync(s Snapshot) {
 	there := make(map[ari.ChannelID]bool, len(s.Channels))
 	for i := range s.Channels {
 		c := &s.Channels[i]
+		boundChannel(c)
 		there[c.ID] = true
 		ch := t.observe(c, &ev)
 		if ch != nil && !outgoingLine(c) {
@@ -36,6 +37,7 @@ func (t *Tracker) Resync(s Snapshot) {
 	}
 	clear(t.bridges)
 	for i := range s.Bridges {
+		boundBridge(&s.Bridges[i])
 		t.bridged(&s.Bridges[i], s.At)
 	}
 	for id, ch := range t.channels {

@@ -205,6 +205,8 @@ func (t *Tracker) Untied(before time.Time) []ari.ChannelID {
 
 // Tie takes in a channel's linkedid, as Asterisk answered when asked for it.
 func (t *Tracker) Tie(id ari.ChannelID, linkedID string, at time.Time) {
+	cut(&id)
+	cut(&linkedID)
 	if ch := t.channels[id]; ch != nil && linkedID != "" {
 		t.link(ch, linkedID, at)
 	}

@@ -40,11 +40,6 @@ const (
 	// bring a call back to life. Counted, not timed: the tracker has no clock.
 	keepEnded = 1024
 	keepDead  = 1 << 16
-
-	// maxSignals bounds a call's receipt, maxRecordings its recordings: a
-	// dialplan may loop for hours.
-	maxSignals    = 64
-	maxRecordings = 64
 )
 
 // Tracker turns the events of one PBX node into calls. It is pure: it does
@@ -89,8 +84,10 @@ func (t *Tracker) SetPlan(plan *Plan) error {
 	return nil
 }
 
-// Apply takes one event in. Nothing of ev is kept.
+// Apply takes one event in. Nothing of ev is kept; texts in it that are too
+// long are cut.
 func (t *Tracker) Apply(ev *ari.Event) {
+	bound(ev)
 	switch ev.Type {
 	case ari.Dial:
 		t.dial(ev)
@@ -204,6 +201,7 @@ func (t *Tracker) join(ch *channel, c *call, at time.Time) {
 		c.live++
 	}
 	t.touch(c, at)
+	t.prune(c)
 }
 
 // touch notes that a call is not what it was.

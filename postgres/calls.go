@@ -68,10 +68,29 @@ func (c *Calls) SaveCalls(ctx context.Context, calls []callcenter.Call) error {
 // are refused.
 func (c *Calls) saveRows(ctx context.Context, rows []callRow, refused *callcenter.RefusedError) error {
 	batch, err := json.Marshal(rows)
-	if err != nil {
-		return err
+	encoded := err == nil // what cannot be is refused like what the schema refuses
+	if encoded {
+		err = c.saveBatch(ctx, rows, batch)
 	}
-	err = c.write(ctx, func(tx pgx.Tx) error {
+	switch {
+	case encoded && !isRefusal(err):
+		return err
+	case len(rows) == 1:
+		refused.Calls = append(refused.Calls, callcenter.RequestID(rows[0].RequestID))
+		refused.Err = errors.Join(refused.Err, err)
+		return nil
+	default:
+		half := len(rows) / 2
+		if err := c.saveRows(ctx, rows[:half], refused); err != nil {
+			return err
+		}
+		return c.saveRows(ctx, rows[half:], refused)
+	}
+}
+
+// saveBatch saves rows, given as a JSON array too, in one transaction.
+func (c *Calls) saveBatch(ctx context.Context, rows []callRow, batch []byte) error {
+	return c.write(ctx, func(tx pgx.Tx) error {
 		changed, err := upsertCalls(ctx, tx, batch)
 		if err != nil || len(changed) == 0 {
 			return err
@@ -86,20 +105,6 @@ func (c *Calls) saveRows(ctx context.Context, rows []callRow, refused *callcente
 		}
 		return logCalls(ctx, tx, changed)
 	})
-	switch {
-	case !isRefusal(err):
-		return err
-	case len(rows) == 1:
-		refused.Calls = append(refused.Calls, callcenter.RequestID(rows[0].RequestID))
-		refused.Err = errors.Join(refused.Err, err)
-		return nil
-	default:
-		half := len(rows) / 2
-		if err := c.saveRows(ctx, rows[:half], refused); err != nil {
-			return err
-		}
-		return c.saveRows(ctx, rows[half:], refused)
-	}
 }
 
 // newCallRows returns the rows of calls in order of their request IDs, so
