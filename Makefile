@@ -41,15 +41,11 @@ $(PAGE): workspace/node_modules/.package-lock.json $(PAGE_SOURCES)
 workspace/node_modules/.package-lock.json: workspace/package-lock.json
 	$(NPM) ci
 
-fuzz: ## fuzz decoding and tracking for FUZZTIME (1m) each, the rest for 15s
-	$(GO) test -run='^$$' -fuzz='^FuzzDecode$$' -fuzztime=$(FUZZTIME) ./ari
-	$(GO) test -run='^$$' -fuzz='^FuzzTracker$$' -fuzztime=$(FUZZTIME) ./callcenter
-	$(GO) test -run='^$$' -fuzz='^FuzzParse$$' -fuzztime=15s ./configs
-	$(GO) test -run='^$$' -fuzz='^FuzzPattern$$' -fuzztime=15s ./configs
-	$(GO) test -run='^$$' -fuzz='^FuzzNormalise$$' -fuzztime=15s ./phonebook
-	$(GO) test -run='^$$' -fuzz='^FuzzWAV$$' -fuzztime=15s ./recording
-	$(GO) test -run='^$$' -fuzz='^FuzzName$$' -fuzztime=15s ./recording
-	$(GO) test -run='^$$' -fuzz='^FuzzContract$$' -fuzztime=15s ./api
+FUZZ := ari/FuzzDecode callcenter/FuzzTracker callcenter/FuzzCEL configs/FuzzParse configs/FuzzPattern phonebook/FuzzNormalise \
+	phonebook/FuzzImport recording/FuzzWAV recording/FuzzName recording/FuzzParseRange api/FuzzContract
+fuzz: ## fuzz whatever reads what others wrote, FUZZTIME (1m) each
+	@for f in $(FUZZ); do echo "$$f"; \
+		$(GO) test -run='^$$' -fuzz="^$${f#*/}$$" -fuzztime=$(FUZZTIME) "./$${f%/*}" || exit 1; done
 
 soak: deps ## repeat every fault for SOAKTIME (10m) under 20 calls a second, show losses
 	$(GO) test -run='^TestFaults_UnderLoad$$' -v -timeout=0 ./cmd/callbackd -soak=$(SOAKTIME)
