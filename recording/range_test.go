@@ -54,7 +54,7 @@ func TestParseRange(t *testing.T) {
 
 // What is one range to http.ServeContent is the same to us.
 func FuzzParseRange(f *testing.F) {
-	for _, header := range []string{"bytes=0-1", "bytes=-5", "bytes=5-", "bytes=9-9", "bytes=10-", "bytes=1-2,3-4", "bytes= 1-2", "bytes=--1"} {
+	for _, header := range []string{"bytes=0-1", "bytes=-5", "bytes=5-", "bytes=9-9", "bytes=10-", "bytes=1-2,3-4", "bytes= 1-2", "bytes=--1", "bytes=-0"} {
 		f.Add(header, int64(10))
 	}
 	f.Fuzz(func(t *testing.T, header string, size int64) {
@@ -71,7 +71,15 @@ func FuzzParseRange(f *testing.F) {
 		recorder := httptest.NewRecorder()
 		http.ServeContent(recorder, request, "sound.wav", time.Time{}, io.NewSectionReader(zeros{}, 0, size))
 		contentRange := recorder.Header().Get("Content-Range")
-		if recorder.Code == http.StatusPartialContent && strings.HasPrefix(contentRange, "bytes ") && header == strings.TrimSpace(header) {
+		if contentRange == fmt.Sprintf("bytes %d-%d/%d", size, size-1, size) {
+			// The last no bytes, which the library takes for a range.
+			if !errors.Is(err, recording.ErrRangeNotSatisfiable) {
+				t.Errorf("%q of %d: %+v, %v", header, size, span, err)
+			}
+			return
+		}
+		if recorder.Code == http.StatusPartialContent && strings.HasPrefix(contentRange, "bytes ") &&
+			header == strings.TrimSpace(header) && !strings.Contains(header, ",") { // of several, the library takes those that it can
 			if want := fmt.Sprintf("bytes %d-%d/%d", span.Start, span.End-1, size); err != nil || !partial || contentRange != want {
 				t.Errorf("%q of %d: ours %+v %t %v, the library's %s", header, size, span, partial, err, contentRange)
 			}
