@@ -87,7 +87,7 @@ func TestSiege_HostilePBX(t *testing.T) {
 			`"dialplan_app_data":"support","channel":{"id":"hostile-%d","name":"PJSIP/trunk-1","caller":{"number":%s}}}`, n, text))
 		for _, kind := range []string{
 			"ChannelVarset", "ChannelDialplan", "Dial", "ChannelCallerId", "ChannelEnteredBridge", "RecordingStarted",
-			"StasisStart", "ChannelDtmfReceived", "ChannelHangupRequest", "ChannelLeftBridge", "RecordingFinished", "StasisEnd", "ChannelDestroyed", kindOf(what),
+			"StasisStart", "ChannelDtmfReceived", "ChannelHangupRequest", "ChannelLeftBridge", "RecordingFinished", "StasisEnd", "ChannelDestroyed", unknownEvent(what),
 		} {
 			s.fake.SendText(hostileEvent(kind, n, text))
 		}
@@ -126,8 +126,8 @@ func (s *siege) reconnects(t *testing.T) {
 	s.harmless(t)
 }
 
-// kindOf is an event of no known type.
-func kindOf(what string) string { return "Channel" + strings.ReplaceAll(what, " ", "") }
+// unknownEvent is an event of no known type.
+func unknownEvent(what string) string { return "Channel" + strings.ReplaceAll(what, " ", "") }
 
 // answersHold fails the test when an answer about what the hostile PBX said is
 // no plain, valid JSON or CSV, or says anything in its header.
