@@ -4,8 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"net/http"
 	"net/url"
+	"time"
 )
 
 // Channels lists all channels of the PBX, in no order that means anything.
@@ -48,6 +50,27 @@ func (c *Client) ChannelVariable(ctx context.Context, id ChannelID, name string)
 // requests is kept: what follows finds the variable set.
 func (c *Client) SetChannelVariable(ctx context.Context, id ChannelID, name, value string) error {
 	return c.post(ctx, path("channels", string(id), "variable"), map[string]any{"variable": name, "value": value})
+}
+
+// Origination is a channel that Asterisk is to make.
+type Origination struct {
+	// Endpoint is what is called, TECHNOLOGY/resource.
+	Endpoint string
+	// Context and Extension are where the channel goes once it is answered.
+	Context, Extension string
+	// Channel is the ID that the channel gets, OtherChannel that of the other
+	// half of a Local channel.
+	Channel, OtherChannel ChannelID
+	// Timeout is how long it may ring; rounded up to seconds.
+	Timeout time.Duration
+}
+
+// Originate makes a channel. It returns when Asterisk has begun to call.
+func (c *Client) Originate(ctx context.Context, o Origination) error {
+	return c.post(ctx, path("channels"), map[string]any{
+		"endpoint": o.Endpoint, "context": o.Context, "extension": o.Extension, "priority": 1,
+		"channelId": o.Channel, "otherChannelId": o.OtherChannel, "timeout": math.Ceil(o.Timeout.Seconds()),
+	})
 }
 
 // Answer answers a channel that is in a Stasis application.

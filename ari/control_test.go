@@ -66,6 +66,16 @@ func TestClient_ControlsChannels(t *testing.T) {
 				"ifExists": "fail", "terminateOn": "#",
 			}},
 		},
+		{
+			func(ctx context.Context) error {
+				return c.Originate(ctx, ari.Origination{
+					Endpoint: "Local/x@y", Context: "y", Extension: "x", Channel: "a", OtherChannel: "b", Timeout: 1500 * time.Millisecond,
+				})
+			},
+			asked{Method: "POST", Path: "/ari/channels", Body: map[string]any{
+				"endpoint": "Local/x@y", "context": "y", "extension": "x", "priority": 1.0, "channelId": "a", "otherChannelId": "b", "timeout": 2.0,
+			}},
+		},
 		{func(ctx context.Context) error { return c.StopRecording(ctx, "m") }, asked{Method: "POST", Path: "/ari/recordings/live/m/stop"}},
 	} {
 		if err := tc.do(t.Context()); err != nil {

@@ -116,7 +116,7 @@ type celPeer struct {
 }
 
 func (r *celReader) apply(e *CELEvent) {
-	if !boundCEL(e) || e.Channel == "" || e.LinkedID == "" {
+	if !boundCEL(e) || e.Channel == "" || e.LinkedID == "" || isCanary(e.Channel) {
 		return
 	}
 	at := e.At.UTC().Truncate(time.Millisecond) // as ARI has it

@@ -28,10 +28,14 @@ type channel struct {
 }
 
 // observe takes in what any event shows of a channel, and starts to follow
-// the channel when it is new. It returns nil for one that is long gone.
+// the channel when it is new. It returns nil for one that is long gone, and for
+// those of canaries.
 func (t *Tracker) observe(c *ari.Channel, ev *ari.Event) *channel {
 	ch := t.channels[c.ID]
 	if ch == nil {
+		if isCanary(c.ID) {
+			return nil
+		}
 		if _, dead := t.dead[c.ID]; dead {
 			return nil
 		}

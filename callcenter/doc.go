@@ -20,6 +20,7 @@
 //   - [Follower] drives a tracker by the event stream of one node, and stores
 //     each change through a [Store]. It is what has goroutines, a clock and
 //     errors.
+//   - [Canary] calls a node to prove that calls arrive. Its own are none.
 //   - [Plan] is what the configuration says about a site's dialplan.
 //
 // A tracker is used like this:

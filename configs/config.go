@@ -174,6 +174,8 @@ type PBX struct {
 	CEL CEL `yaml:"cel"`
 	// Journal says where all events of the node are kept for a while.
 	Journal Journal `yaml:"journal"`
+	// Canary says whether calls are made that prove that others are followed.
+	Canary Canary `yaml:"canary"`
 }
 
 // PasswordVariable returns the name of the environment variable that may hold
@@ -296,6 +298,7 @@ func (p *PBX) setDefaults() {
 		p.ARI.Application = "callbackd"
 	}
 	p.Journal.setDefaults()
+	p.Canary.setDefaults()
 }
 
 // setDefaults fills in what was left out of where a log is, if there is one.

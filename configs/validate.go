@@ -26,6 +26,7 @@ var (
 	systemname  = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
 	dialled     = regexp.MustCompile(`^\+?[0-9*#]+$`)
 	soundName   = regexp.MustCompile(`^[A-Za-z0-9_./-]+$`)
+	contextName = regexp.MustCompile(`^[A-Za-z0-9_.-]+$`)
 	language    = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
 )
 
@@ -147,6 +148,7 @@ func (v *validator) nodes(cfg *Config) {
 		v.library(path+".recordings", p.Recordings, cfg.Recordings.Copies != "")
 		v.cel(path+".cel", p.CEL)
 		v.journal(path+".journal", p.Journal)
+		v.canary(path+".canary", p.Canary)
 	}
 }
 

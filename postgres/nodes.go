@@ -41,6 +41,18 @@ func (c *Calls) SaveProven(ctx context.Context, node string, at time.Time) error
 	return nil
 }
 
+// SaveCanary writes about a node as its calls are written, and has those who
+// wait for changes woken up, though nothing changes.
+func (c *Calls) SaveCanary(ctx context.Context, node string) error {
+	err := c.exec(ctx, `
+		WITH written AS (UPDATE nodes SET proven_at = proven_at WHERE name = @node RETURNING name)
+		SELECT pg_notify('`+channel+`', '') FROM written`, pgx.StrictNamedArgs{"node": node})
+	if err != nil {
+		return fmt.Errorf("save a canary of node %q: %w", node, err)
+	}
+	return nil
+}
+
 // SaveNode implements callcenter.Store.
 func (c *Calls) SaveNode(ctx context.Context, report callcenter.NodeReport) error {
 	err := c.write(ctx, func(tx pgx.Tx) error {

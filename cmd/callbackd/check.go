@@ -82,6 +82,7 @@ func describeConfig(w io.Writer, path string, cfg *configs.Config, decoder recor
 		line("pbx "+p.Name, "%s as %s, trunks %s", p.ARI.URL, p.ARI.Username, list(p.Trunks))
 		line("  channel events", "%s", describeEventLog(p.CEL))
 		line("  journal", "%s", describeJournal(p.Journal))
+		line("  canary", "%s", describeCanary(p.Canary))
 		line("  recordings", "%s", describeLibrary(p.Recordings))
 	}
 	copies := "none: only WAV with PCM can be played"

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"callbackd/ari"
 	"callbackd/lab"
@@ -25,6 +26,7 @@ func TestDocs_Operations(t *testing.T) {
 
 	w := newStoppedWorld(t, lab.AsteriskOptions{})
 	w.keepsJournal(t)
+	w.sendsCanaries(time.Second)
 	w.start(t)
 	playIVROnly(t, w) // series with labels show once they count something
 	w.register(t, w.ended(t, 1)[0]["request_id"].(string), refused)

@@ -57,6 +57,7 @@ type nodeTerm struct {
 	lease     *postgres.Lease
 	follower  *callcenter.Follower
 	attendant *attendant.Attendant
+	canary    *callcenter.Canary // nil for none
 }
 
 // CallOf implements attendant.Calls: the attendant is made before the
@@ -68,6 +69,7 @@ type nodeMetrics struct {
 	following *callcenter.Metrics
 	talking   *attendant.Metrics
 	journals  *journal.Metrics
+	canaries  *callcenter.CanaryMetrics
 	held      *prometheus.GaugeVec
 	terms     *prometheus.CounterVec
 }
@@ -75,6 +77,7 @@ type nodeMetrics struct {
 func newNodeMetrics(registry *prometheus.Registry) *nodeMetrics {
 	m := &nodeMetrics{
 		following: callcenter.NewMetrics(registry), talking: attendant.NewMetrics(registry), journals: journal.NewMetrics(registry),
+		canaries: callcenter.NewCanaryMetrics(registry),
 		held: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "callbackd_lease_held", Help: "1 while this daemon follows the node, 0 while it stands by.",
 		}, []string{"node"}),
@@ -131,9 +134,13 @@ func (n *followedNode) prepare() error {
 	}
 	t := &nodeTerm{lease: n.d.db.Lease(n.cfg.Name, holder())}
 	t.attendant = n.d.newAttendant(n.cfg, n.client, t, n.metrics.talking)
+	listener := listeners{t.attendant}
+	if t.canary = n.newCanary(t.lease); t.canary != nil {
+		listener = append(listener, t.canary)
+	}
 	t.follower, err = callcenter.NewFollower(callcenter.FollowerOptions{
 		Node: n.cfg.Name, Plan: planOf(cfg, dialplan), Client: n.client, Stream: stream,
-		Store: t.lease.Calls(), Log: n.events, Logger: n.d.log, Metrics: n.metrics.following, Listener: t.attendant,
+		Store: t.lease.Calls(), Log: n.events, Logger: n.d.log, Metrics: n.metrics.following, Listener: listener,
 	})
 	if err != nil {
 		return err
@@ -240,6 +247,9 @@ func (n *followedNode) follow(ctx context.Context, t *nodeTerm) error {
 		return t.follower.Run(following)
 	})
 	g.Go(func() error { return t.attendant.Run(following) })
+	if t.canary != nil {
+		g.Go(func() error { return t.canary.Run(following) })
+	}
 	g.Go(func() error { return n.keep(keeping, t.lease) })
 	err := g.Wait()
 	if !errors.Is(err, callcenter.ErrSuperseded) {
@@ -285,6 +295,9 @@ func (n *followedNode) checks(ctx context.Context) []api.Check {
 		checks := []api.Check{events, repairCheck(f, n.cfg.Name)}
 		if n.journal != nil {
 			checks = append(checks, n.journalCheck())
+		}
+		if c := n.term.Load().canary; c != nil {
+			checks = append(checks, canaryCheck(c, n.cfg.Name))
 		}
 		return checks
 	}
