@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
 
@@ -20,6 +21,9 @@ const (
 	// and when the name of each has to be looked up: each takes longer.
 	walkedWithText  = 900
 	walkedWithNames = 300
+	// walkedForFew is the same when a longer text or several conditions leave
+	// few callbacks, most likely.
+	walkedForFew = 400
 	// gathered is how many callbacks are sorted by something else than their
 	// IDs when they are all that match. When there are more, many match, and
 	// they are found in the order of the list.
@@ -274,8 +278,8 @@ func (l *list) page(ctx context.Context, q querier) ([]callbacks.Callback, *call
 			return nil, nil, fmt.Errorf("walk: %w", err)
 		}
 	}
-	if len(rows) < l.n {
-		sql := l.found(l.matching(`b.id`, l.n))
+	if len(rows) < l.n && !l.walksAll() {
+		sql := l.found(l.matching(`b.id`, l.order, l.n))
 		if l.key != "" {
 			sql = l.found(l.byValues())
 		}
@@ -315,15 +319,10 @@ func (l *list) orderBy() string {
 // match, so nothing but the place of the page may be among the conditions of
 // the inner query; and that they are open, for which there are indexes.
 func (l *list) walk() string {
-	most := l.store.walked
-	switch {
-	case l.names.many && l.key == "" && len(l.terms) == 0:
+	if l.names.many && l.key == "" && len(l.terms) == 0 {
 		return "" // all that is left is to walk until the page is full
-	case l.names.many:
-		most = min(most, walkedWithNames)
-	case l.text != "":
-		most = min(most, walkedWithText)
 	}
+	most := l.walked()
 	place := inRange
 	if l.key != "" {
 		if place = `true`; l.query.After != nil {
@@ -333,7 +332,7 @@ func (l *list) walk() string {
 	concentrated := l.query.Sort == callbacks.SortCallCenter && l.key != "" && l.query.VisibleTo != nil
 	switch {
 	case l.onlyOpen() && !concentrated:
-		if l.text != "" || slices.ContainsFunc(l.terms, func(c termCondition) bool { return c.kind != 'S' && c.strength == leavesFew }) {
+		if l.text != "" || l.leavesFew() {
 			return ""
 		}
 		place += ` AND b.status = 'open'`
@@ -352,6 +351,31 @@ func (l *list) walk() string {
 		orderBy = ` ORDER BY w.sort_key ` + l.order + `, w.id ` + l.order
 	}
 	return fmt.Sprintf(`SELECT `+callbackColumns+` FROM `+from+` WHERE `+l.where(inRange)+orderBy+` LIMIT %d`, l.n)
+}
+
+// walked is how many callbacks of the list are looked at one after another.
+func (l *list) walked() int {
+	most := l.store.walked
+	switch {
+	case l.names.many:
+		return min(most, walkedWithNames)
+	case l.leavesFew() && len(l.rows) > 1 || l.query.Text != nil && utf8.RuneCountInString(l.query.Text.Forms[0]) > 2:
+		return min(most, walkedForFew)
+	case l.text != "":
+		return min(most, walkedWithText)
+	}
+	return most
+}
+
+// walksAll reports whether the walk looks at all that there is.
+func (l *list) walksAll() bool {
+	return l.key == "" && l.highest-l.lowest < int64(l.walked()) && l.walk() != ""
+}
+
+// leavesFew reports whether a condition on more than the status leaves few
+// callbacks.
+func (l *list) leavesFew() bool {
+	return slices.ContainsFunc(l.terms, func(c termCondition) bool { return c.kind != 'S' && c.strength == leavesFew })
 }
 
 // onlyOpen reports whether open callbacks are asked for, and no others.
@@ -375,11 +399,11 @@ func (l *list) found(ids string) string {
 		LIMIT %d`, l.n)
 }
 
-// matching is SQL for columns of the first callbacks b in the order of their
-// IDs, wherever the page before ended in another order. When the text may be a
-// name, there may be more than asked for.
-func (l *list) matching(columns string, most int) string {
-	sql := inBlocks(columns, l.blocks(`@lowest`, `@highest`), l.conditions(""), l.where(inRange), l.order, most)
+// matching is SQL for columns of the first callbacks b in an order of their
+// IDs, or of any when it is empty, wherever the page before ended in another
+// order. When the text may be a name, there may be more than asked for.
+func (l *list) matching(columns, order string, most int) string {
+	sql := l.inBlocks(columns, l.blocks(`@lowest`, `@highest`), l.conditions(""), l.where(inRange), order, most)
 	if len(l.names.numbers) > 0 {
 		// Union, as a callback may be found both ways.
 		sql = fmt.Sprintf(`(`+sql+`) UNION (`+l.ofNames(columns)+` LIMIT %d)`, most)

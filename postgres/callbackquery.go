@@ -63,6 +63,9 @@ type search struct {
 	// textTerms are conditions of which one is enough; none for no text, and
 	// when they would miss the names that hold it.
 	textTerms []string
+	// number is set when a text is so many digits in a row that few callbacks
+	// have them.
+	number bool
 	// names are those that hold the text.
 	names named
 }
@@ -80,9 +83,10 @@ type termCondition struct {
 type strength int
 
 const (
-	leavesMost strength = iota // perhaps all
-	leavesMany                 // one in some
-	leavesFew                  // one in hundreds
+	leavesMost      strength = iota // perhaps all
+	leavesMany                      // one in some
+	leavesFew                       // one in hundreds
+	leavesHardlyAny                 // one in thousands
 )
 
 // named are the people whose names hold a text.
@@ -156,7 +160,7 @@ func (s *search) addRemoteNumbers(beginnings []string) {
 		// What begins a form comes after a character that none has.
 		enough = append(enough, `strpos(E'\x01' || array_to_string(b.remote_forms, E'\x01'), E'\x01' || @`+name+`) > 0`)
 		s.args[name] = beginning
-		terms = append(terms, beginningTerm('N', beginning))
+		terms = append(terms, remoteTerm(beginning))
 		weakest = min(weakest, strengthOf(beginning))
 	}
 	s.rows = append(s.rows, `(`+strings.Join(enough, ` OR `)+`)`)
@@ -230,6 +234,7 @@ func (s *search) addText(t *callbacks.TextQuery) {
 		rows = append(rows, condition)
 		s.args[name] = value
 	}
+	s.number = true
 	var formTerms [][]string
 	var terms []string // of which one is enough
 	for i, form := range t.Forms {
@@ -240,6 +245,7 @@ func (s *search) addText(t *callbacks.TextQuery) {
 		or(`strpos(b.search, @`+name+`) > 0`, name, form)
 		// What has all terms of one form and more is found by those already.
 		wanted := textTerms(form)
+		s.number = s.number && slices.ContainsFunc(wanted, isSevenDigits)
 		if slices.ContainsFunc(formTerms, func(terms []string) bool { return isSubset(terms, wanted) }) {
 			continue
 		}
@@ -254,6 +260,7 @@ func (s *search) addText(t *callbacks.TextQuery) {
 	values := func(name string, kind byte, ids []string, condition string) {
 		ids = slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return !storable(id) })
 		if len(ids) > 0 {
+			s.number = false
 			or(condition, name, ids)
 			for _, id := range ids {
 				terms = append(terms, valueTerm(kind, id))
@@ -302,6 +309,9 @@ func (s *search) conditions(without string, more ...string) []string {
 	conditions := slices.Clone(more)
 	if len(s.textTerms) > 0 {
 		conditions = append(conditions, `(`+strings.Join(s.textTerms, ` OR `)+`)`)
+		if s.number {
+			return conditions
+		}
 	}
 	return append(conditions, strongest(terms, maxConditions-len(conditions))...)
 }
@@ -321,11 +331,16 @@ func strongest(terms []termCondition, most int) (conditions []string) {
 }
 
 // inBlocks is SQL for columns of the first callbacks b, at most as many as
-// said, that meet a condition. blocks are arguments of generate_series.
-func inBlocks(columns, blocks string, conditions []string, where, order string, most int) string {
+// said, that meet a condition. blocks are arguments of generate_series; with
+// an empty order any will do.
+func (s *search) inBlocks(columns, blocks string, conditions []string, where, order string, most int) string {
+	orderBy := ""
+	if order != "" {
+		orderBy = ` ORDER BY b.id ` + order
+	}
 	if len(conditions) == 0 {
 		// All that is left is a range of IDs.
-		return fmt.Sprintf(`SELECT `+columns+` FROM callbacks b WHERE `+where+` ORDER BY b.id `+order+` LIMIT %d`, most)
+		return fmt.Sprintf(`SELECT `+columns+` FROM callbacks b WHERE `+where+orderBy+` LIMIT %d`, most)
 	}
 	// A nested loop is the only way to join a LATERAL subquery, so the blocks
 	// are read in their order, and no more of them than the LIMIT takes.
@@ -333,14 +348,18 @@ func inBlocks(columns, blocks string, conditions []string, where, order string, 
 	// OFFSET 0 keeps the conditions on rows out of the scan of the index: the
 	// planner cannot know how few rows the terms leave and would look up the
 	// others in further indexes, whole.
+	inBlock := `SELECT * FROM callbacks b WHERE ` + and(conditions)
+	if s.names.many {
+		// In order, so that no more names are looked up than the page takes.
+		inBlock += orderBy
+	}
 	return fmt.Sprintf(`
 		SELECT f.*
 		FROM (SELECT to_hex(n) AS block FROM generate_series(%s) AS n) AS blocks
 		CROSS JOIN LATERAL (
 			SELECT `+columns+`
-			FROM (SELECT * FROM callbacks b WHERE `+and(conditions)+` OFFSET 0) AS b
-			WHERE `+where+`
-			ORDER BY b.id `+order+`
+			FROM (`+inBlock+` OFFSET 0) AS b
+			WHERE `+where+orderBy+`
 			LIMIT %d
 		) AS f
 		LIMIT %[2]d`, blocks, most)
@@ -385,38 +404,62 @@ func beginningTerm(kind byte, number string) string {
 	return valueTerm(kind, string(beginning[:known]))
 }
 
+// remoteTerm is the term of the beginning of a remote number. What is longer
+// than a beginning that the index knows is found by its last seven digits, as
+// any text: wherever they are, fewer numbers have them.
+func remoteTerm(beginning string) string {
+	term := beginningTerm('N', beginning)
+	if len(term)-1 < len(beginning) {
+		if last := " " + beginning[max(0, len(beginning)-7):]; isSevenDigits(last) {
+			return last
+		}
+	}
+	return term
+}
+
+// isSevenDigits reports whether a term is that of seven digits in a row, which
+// few numbers have.
+func isSevenDigits(term string) bool {
+	return len(term) == 8 && term[0] == ' ' && strings.Trim(term[1:], "0123456789") == ""
+}
+
 // textTerms are terms, without the block, that every searched text has which
 // the text is part of. They are not all there are: a few find hardly more than
-// all, and each one more has to be looked up.
+// all, and each one more has to be looked up. Digits in a row say most, then
+// pairs that are far from each other: what a text ends with, many end with.
 func textTerms(text string) []string {
 	runes := []rune(text)
 	if len(runes) == 1 {
 		return []string{" " + text}
 	}
-	var terms []string
-	add := func(part []rune) {
-		if term := " " + string(part); !slices.Contains(terms, term) {
-			terms = append(terms, term)
-		}
-	}
-	for end := len(runes); end > 1 && len(terms) < maxTerms; {
+	var terms, pairs []string
+	for end := len(runes); end > 1; {
 		begin := end
 		for begin > 0 && '0' <= runes[begin-1] && runes[begin-1] <= '9' {
 			begin--
 		}
 		if end-begin < 3 {
-			add(runes[end-2 : end])
+			pairs = append(pairs, " "+string(runes[end-2:end]))
 			if end -= 2; end == 1 {
 				end = 2 // one is left, whose pair overlaps with the last
 			}
 			continue
 		}
 		for _, digits := range digitTerms(runes[begin:end]) {
-			add(digits)
+			terms = append(terms, " "+string(digits))
 		}
 		end = begin + 1 // next is the first digit with what comes before it
 	}
-	return terms
+	if most := len(pairs) - 1; most >= 0 {
+		terms = append(terms, pairs[0], pairs[most], pairs[most/2])
+	}
+	var few []string
+	for _, term := range terms {
+		if len(few) < maxTerms && !slices.Contains(few, term) {
+			few = append(few, term)
+		}
+	}
+	return few
 }
 
 // digitTerms are a few parts of three or more digits, each four of them if

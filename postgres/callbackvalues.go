@@ -23,7 +23,8 @@ func (l *list) byValues() string {
 			after = l.afterPage(`sort_key`)
 		}
 		most := l.store.gathered
-		with += `, gathered AS MATERIALIZED (` + l.matching(`b.id, `+l.key+` AS sort_key`, most+1) + `)`
+		// Any will do: when there are more, what was gathered is not looked at.
+		with += `, gathered AS MATERIALIZED (` + l.matching(`b.id, `+l.key+` AS sort_key`, "", most+1) + `)`
 		enough = fmt.Sprintf(`(SELECT count(*) FROM gathered) <= %d`, most)
 		few := fmt.Sprintf(`SELECT b.id FROM gathered b WHERE `+enough+` AND `+after+`
 			ORDER BY sort_key `+l.order+`, b.id `+l.order+` LIMIT %d`, l.n)
@@ -47,7 +48,7 @@ func (l *list) ofValues(fromNames, condition string) string {
 		FROM (`+l.bounded()+`) AS v
 		CROSS JOIN LATERAL (
 			SELECT b.id
-			FROM ((`+inBlocks(`b.id`, l.blocks(`v.lowest`, `v.highest`), l.valueConditions(), where, l.order, l.n)+`)`+fromNames+`) AS b
+			FROM ((`+l.inBlocks(`b.id`, l.blocks(`v.lowest`, `v.highest`), l.valueConditions(), where, l.order, l.n)+`)`+fromNames+`) AS b
 			ORDER BY b.id `+l.order+`
 			LIMIT %d
 		) AS f
