@@ -59,7 +59,7 @@ func (c *Calls) Count(ctx context.Context, filter callcenter.CallFilter) (int64,
 //   - Walk: look at the next calls of the list. When many match, these make
 //     the page.
 //   - By number: when a number has few calls, sort them.
-//   - By terms: ask the index of terms (see call_terms), for the newest calls
+//   - By terms: ask the index of terms (see call_block_terms), for the newest calls
 //     block by block, then in spans of 64 blocks: what matches there is
 //     gathered when it is little, else found block by block again.
 //
@@ -78,6 +78,8 @@ type callBounds struct {
 	// walked is how many calls of a list are looked at one after another
 	// before an index is asked. It finds what is frequent.
 	walked int
+	// walkedForFew is the same when few calls match, most likely.
+	walkedForFew int
 	// gathered is how many calls of a number, or of a span, are sorted when
 	// they are all that there are.
 	gathered int
@@ -85,7 +87,7 @@ type callBounds struct {
 	near int
 }
 
-var usualCallBounds = callBounds{walked: 2000, gathered: 800, near: 24}
+var usualCallBounds = callBounds{walked: 2000, walkedForFew: 300, gathered: 800, near: 24}
 
 // maxCallConditions bounds the conditions that the index is asked for at once:
 // in a span of three months it takes long to compare more.
@@ -93,7 +95,7 @@ const maxCallConditions = 2
 
 // wholeNumber is how many digits nearly say whose a number is, so that it has
 // few calls, unless it is the site's own.
-const wholeNumber = 8
+const wholeNumber = 9
 
 func (c *Calls) newList(filter callcenter.CallFilter) *callList {
 	return &callList{callSearch: newCallSearch(filter), n: filter.Limit + 1, bounds: c.bounds}
@@ -115,7 +117,7 @@ func (l *callList) page(ctx context.Context, q querier) ([]callRow, error) {
 	// match, so nothing but the place of the page may be among the conditions
 	// of the inner query.
 	rows, err := l.read(ctx, q, fmt.Sprintf(`(SELECT * FROM calls c WHERE %s %s LIMIT %d) AS c WHERE %s`,
-		and(l.place), newestCalls, max(l.bounds.walked/min(len(l.rows), 2), l.n), and(l.rows)))
+		and(l.place), newestCalls, max(l.walked(), l.n), and(l.rows)))
 	if err != nil || len(rows) == l.n {
 		return rows, err
 	}
@@ -132,6 +134,14 @@ func (l *callList) page(ctx context.Context, q querier) ([]callRow, error) {
 		return nil, fmt.Errorf("find by terms: %w", err)
 	}
 	return rows, nil
+}
+
+// walked is how many calls of the list are looked at one after another.
+func (l *callList) walked() int {
+	if slices.ContainsFunc(l.terms, func(t callTerms) bool { return t.strength >= leavesFew }) {
+		return l.bounds.walkedForFew
+	}
+	return l.bounds.walked / min(len(l.rows), 2)
 }
 
 // read returns the first calls of the list out of what follows FROM.
@@ -237,7 +247,7 @@ func (l *callList) inSpans() string {
 // cannot know how few rows the terms leave and would look up the others in
 // further indexes, whole.
 func (l *callList) inBlock() string {
-	return `SELECT * FROM calls c WHERE ` + and(strongest(l.terms, maxCallConditions)) + ` OFFSET 0`
+	return `SELECT * FROM calls c WHERE ` + and(l.conditions()) + ` OFFSET 0`
 }
 
 // blockOf is SQL for the number of the block of a time.
@@ -245,20 +255,22 @@ func blockOf(at string) string {
 	return fmt.Sprintf(`floor(date_part('epoch', %s) / %d)::bigint`, at, blockSeconds)
 }
 
-// newestBlock is SQL for the first block of the list, of those before a
-// condition.
-func (l *callList) newestBlock(conditions ...string) string {
-	return `(SELECT ` + blockOf(`c.started_at`) + ` FROM calls c WHERE ` + and(slices.Concat(conditions, l.place)) + newestCalls + `LIMIT 1)`
+// newestBlock is SQL for the block of the newest call under some conditions.
+func newestBlock(conditions []string) string {
+	return `(SELECT ` + blockOf(`c.started_at`) + ` FROM calls c WHERE ` + and(conditions) + newestCalls + `LIMIT 1)`
 }
 
 // spans is SQL for the spans in which there are calls of the period, newest
 // first, each with its first block; and for the nearest. A clock that once was
 // wrong by years makes no more of them.
+//
+// That of the page before is no condition on further spans: beside their own,
+// all calls between the two would be looked at.
 func (l *callList) spans() string {
 	before := fmt.Sprintf(`c.started_at < to_timestamp((s.n << %d) * %d)`, spanBits, blockSeconds)
-	return fmt.Sprintf(`nearest (newest) AS MATERIALIZED (SELECT `+l.newestBlock()+`),
+	return fmt.Sprintf(`nearest (newest) AS MATERIALIZED (SELECT `+newestBlock(l.place)+`),
 		spans (n, newest) AS (
 			SELECT newest >> %[1]d, newest FROM nearest WHERE newest IS NOT NULL
 			UNION ALL
-			SELECT f.newest >> %[1]d, f.newest FROM spans s CROSS JOIN LATERAL `+l.newestBlock(before)+` AS f (newest))`, spanBits)
+			SELECT f.newest >> %[1]d, f.newest FROM spans s CROSS JOIN LATERAL `+newestBlock(slices.Concat(l.period, []string{before}))+` AS f (newest))`, spanBits)
 }

@@ -1,6 +1,8 @@
 package postgres_test
 
 import (
+	"fmt"
+	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -58,6 +60,32 @@ func callListings() []callListing {
 			l.filter.CallCenters, l.filter.OwnAgent = by.CallCenters, by.Endpoint
 			list = append(list, l)
 		}
+	}
+	return list
+}
+
+// anyCallListings are combinations of filters, the same ones each time.
+func anyCallListings(count int) (list []callListing) {
+	r := rand.New(rand.NewPCG(1, 2))
+	sometimes := func(set func()) {
+		if r.IntN(3) == 0 {
+			set()
+		}
+	}
+	for n := range count {
+		by := []accounts.Principal{admin, supervisor, member}[n%3]
+		l := callListing{name: fmt.Sprintf("any %d/%s", n, roleOf(by)), filter: callcenter.CallFilter{
+			CallCenters: by.CallCenters, OwnAgent: by.Endpoint,
+		}}
+		f := &l.filter
+		sometimes(func() { f.Kinds = callcenter.Kinds[r.IntN(3):][:1+r.IntN(3)] })
+		sometimes(func() { f.Kinds = []callcenter.Kind{callcenter.KindUnknown} })
+		sometimes(func() { f.Directions = callcenter.Directions[r.IntN(2):][:1+r.IntN(2)] })
+		sometimes(func() { f.CallCenter = fmt.Sprint("desk", 6+r.IntN(6)) })
+		sometimes(func() { f.Agent = fmt.Sprint("PJSIP/", 2005+r.IntN(6)) })
+		sometimes(func() { f.Number = []string{"0", "03", "7007", "7009", "03000070"}[r.IntN(5)] })
+		sometimes(func() { f.Active = new(r.IntN(2) == 0) })
+		list = append(list, l)
 	}
 	return list
 }

@@ -1,6 +1,8 @@
 package postgres
 
 import (
+	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -11,15 +13,17 @@ import (
 )
 
 const (
-	// blockSeconds is the size of a block of call_terms.
+	// blockSeconds is the size of a block of call_block_terms.
 	blockSeconds = 1 << 17
 	// spanBits is the size of its spans: 2 to the power of it are the blocks
 	// of one.
 	spanBits = 6
+	// maxBeginning is how many characters of a number it knows.
+	maxBeginning = 8
 )
 
-// callTermsExpression is the expression of the index calls_by_term.
-const callTermsExpression = `call_terms(c.started_at, c.kind, c.direction, c.call_centers,
+// callTermsExpression is the expression of the index calls_by_block_term.
+const callTermsExpression = `call_block_terms(c.started_at, c.kind, c.direction, c.call_centers,
 	c.agents, c.remote_number, c.local_number) COLLATE "C"`
 
 // A range, in contrast to LIKE, has no characters to escape and uses the index
@@ -36,17 +40,25 @@ type callSearch struct {
 	args pgx.StrictNamedArgs
 	// possible is false when the filter asks for text that no row can hold.
 	possible bool
-	// place are conditions on the place in the list: the period, and the page
-	// before.
-	place []string
+	// period are conditions on when calls began, and place those and that they
+	// come after the page before.
+	period, place []string
 	// rows are all other conditions.
 	rows []string
-	// terms are conditions on the index.
-	terms []termCondition
+	// terms are conditions on the index: of each, one term is enough.
+	terms []callTerms
 	// active is set when only running calls are asked for.
 	active bool
 	// number is how many digits of a number are asked for; 0 for any.
 	number int
+}
+
+// callTerms are terms of which calls have one.
+type callTerms struct {
+	strength strength
+	terms    []string
+	// paired is set when the index knows their pairs with others.
+	paired bool
 }
 
 func newCallSearch(filter callcenter.CallFilter) *callSearch {
@@ -55,6 +67,8 @@ func newCallSearch(filter callcenter.CallFilter) *callSearch {
 		strength := leavesMany
 		if slices.Contains(filter.Kinds, callcenter.KindCallCenter) {
 			strength = leavesMost
+		} else if len(filter.Kinds) == 1 && filter.Kinds[0] == callcenter.KindUnknown {
+			strength = leavesFew
 		}
 		oneOfCalls(s, "kinds", 'K', strength, filter.Kinds, `c.kind = ANY (@kinds)`)
 	}
@@ -96,13 +110,14 @@ func newCallSearch(filter callcenter.CallFilter) *callSearch {
 // addPlace adds the period and the page before.
 func (s *callSearch) addPlace(filter callcenter.CallFilter) {
 	if !filter.From.IsZero() {
-		s.place = append(s.place, `c.started_at >= @from`)
+		s.period = append(s.period, `c.started_at >= @from`)
 		s.args["from"] = filter.From
 	}
 	if !filter.To.IsZero() {
-		s.place = append(s.place, `c.started_at < @to`)
+		s.period = append(s.period, `c.started_at < @to`)
 		s.args["to"] = filter.To
 	}
+	s.place = slices.Clone(s.period)
 	if filter.After != nil {
 		s.place = append(s.place, `(c.started_at, c.request_id) < (@after_started_at, @after_request_id)`)
 		s.args["after_started_at"] = filter.After.StartedAt
@@ -119,7 +134,7 @@ func oneOfCalls[T ~string](s *callSearch, name string, kind byte, strength stren
 	texts, terms := storableValues(kind, values)
 	s.rows = append(s.rows, condition)
 	s.args[name] = texts
-	s.anyTerm(name, kind, strength, terms)
+	s.anyTerm(callTerms{strength, terms, true})
 }
 
 // own adds the condition that a call visited one of some call centers or was
@@ -129,21 +144,65 @@ func (s *callSearch) own(callCenters []string, agent string) {
 	agents, agentTerms := storableValues('A', []string{agent})
 	s.rows = append(s.rows, `(c.call_centers && @visible_to OR c.agents && @own_agent)`)
 	s.args["visible_to"], s.args["own_agent"] = visible, agents
-	s.anyTerm("visible_to", 'V', leavesMany, append(terms, agentTerms...))
+	s.anyTerm(callTerms{leavesMany, append(terms, agentTerms...), true})
 }
 
-// anyTerm adds the condition on the index that a call has one of some terms.
-func (s *callSearch) anyTerm(name string, kind byte, strength strength, terms []string) {
-	if len(terms) == 0 {
-		s.possible = false
-		return
+// anyTerm adds a condition on the index.
+func (s *callSearch) anyTerm(t callTerms) {
+	s.possible = s.possible && len(t.terms) > 0
+	if !slices.ContainsFunc(t.terms, func(term string) bool { return strings.Contains(term, termSeparator) }) {
+		s.terms = append(s.terms, t)
 	}
-	joined := strings.Join(terms, termSeparator)
-	if strings.Count(joined, termSeparator) >= len(terms) {
-		return // a value has the separator in it
+}
+
+// conditions are the strongest conditions on the index, in twos where it knows
+// pairs: each of two may be frequent where both are rare. Those that leave
+// most are there only when there are no others, and none beside one that
+// leaves hardly any.
+func (s *callSearch) conditions() (conditions []string) {
+	terms := slices.Clone(s.terms)
+	slices.SortStableFunc(terms, func(a, b callTerms) int { return cmp.Compare(b.strength, a.strength) })
+	for len(terms) > 0 && len(conditions) < maxCallConditions && (len(conditions) == 0 || terms[0].strength > leavesMost) {
+		strongest := terms[0]
+		if strongest.strength == leavesHardlyAny {
+			terms = terms[:1]
+		}
+		terms = terms[1:]
+		if i := slices.IndexFunc(terms, strongest.pairs); i >= 0 {
+			strongest.terms = pairTerms(strongest.terms, terms[i].terms)
+			terms = slices.Delete(terms, i, i+1)
+		}
+		name := fmt.Sprintf("terms%d", len(conditions))
+		s.args[name] = strings.Join(strongest.terms, termSeparator)
+		conditions = append(conditions, callTermsExpression+` && `+blockTerms(name))
 	}
-	s.terms = append(s.terms, termCondition{kind, strength, callTermsExpression + ` && ` + blockTerms(name+`_terms`)})
-	s.args[name+"_terms"] = joined
+	return conditions
+}
+
+// pairs reports whether the index is asked for pairs with others, of which
+// none is stronger.
+func (t *callTerms) pairs(with callTerms) bool {
+	return t.paired && with.paired && (with.strength > leavesMost || t.strength == leavesMost) &&
+		len(t.terms)*len(with.terms) <= maxPairTerms
+}
+
+// pairTerms are the terms of all pairs of one of a and one of b, and that of
+// calls whose pairs the index does not know. See call_block_terms.
+func pairTerms(a, b []string) []string {
+	const manyValues = "*"
+	pairs := []string{manyValues}
+	for _, x := range a {
+		for _, y := range b {
+			pair := x
+			if x != y {
+				pair = min(x, y) + "\x1e" + max(x, y)
+			}
+			if !slices.Contains(pairs, pair) {
+				pairs = append(pairs, pair)
+			}
+		}
+	}
+	return pairs
 }
 
 // addNumber adds the condition that the remote or local number begins so.
@@ -155,7 +214,11 @@ func (s *callSearch) addNumber(number string) {
 	s.number = utf8.RuneCountInString(number)
 	s.rows = append(s.rows, `(`+remoteNumberBegins+` OR `+localNumberBegins+`)`)
 	s.args["number"], s.args["number_end"] = number, number+string(utf8.MaxRune)
-	s.anyTerm("number", 'N', strengthOf(number), []string{beginningTerm('N', number)})
+	strength := strengthOf(number)
+	if s.number >= maxBeginning {
+		strength = leavesHardlyAny
+	}
+	s.anyTerm(callTerms{strength, []string{"N" + string([]rune(number)[:min(s.number, maxBeginning)])}, false})
 }
 
 // storableValues returns those of some values that a row can hold, and their

@@ -36,7 +36,7 @@ func ExplainCalls(ctx context.Context, calls *Calls, filter callcenter.CallFilte
 
 // Narrow bounds the ways to a page, so that few calls lead to all ways.
 func (c *Calls) Narrow(walked, gathered, near int) *Calls {
-	return &Calls{db: c.db, bounds: callBounds{walked, gathered, near}}
+	return &Calls{db: c.db, bounds: callBounds{walked, walked / 2, gathered, near}}
 }
 
 // Narrow bounds the ways to a page, so that few callbacks lead to all ways.
