@@ -107,8 +107,12 @@ type Follower struct {
 	// why that of a later one was not.
 	synced  int
 	syncErr error
-	// proven is until when all events were applied.
+	// proven is until when all events were applied, known that the store has
+	// any such time: without it the next daemon would think that nobody ever
+	// followed the node, and declare no gap. began is when Run did.
 	proven time.Time
+	known  bool
+	began  time.Time
 	// followed says that events are, and followedAt since when that is so or
 	// not; storeErr why calls cannot be stored, and storeErrAt likewise.
 	followed   bool
@@ -196,7 +200,8 @@ func (f *Follower) resume(ctx context.Context) error {
 	for i := range calls {
 		f.passed(calls[i].LastEventAt)
 	}
-	if !proven.IsZero() {
+	f.began = time.Now().UTC()
+	if f.known = !proven.IsZero(); f.known {
 		f.declare(Gap{Node: f.o.Node, From: proven, Why: gapDaemonDown})
 	}
 	return nil
@@ -353,6 +358,10 @@ func (f *Follower) connected(ctx context.Context, m *ari.Message) {
 			f.followed, f.followedAt = true, time.Now()
 			f.collect()
 			f.settle(m.At.UTC())
+			if f.proven.IsZero() {
+				f.proven = f.began // until when there was nothing to be applied
+				f.wake()
+			}
 			f.mu.Unlock()
 			if f.o.Listener != nil {
 				f.o.Listener.Connected(snapshot.Channels)

@@ -62,6 +62,8 @@ type faultyStore struct {
 	callcenter.Store
 	// spoil, unless nil, changes calls on their way into the database.
 	spoil func(*callcenter.Call)
+	// stored, unless nil, is called when calls were stored.
+	stored func()
 
 	mu    sync.Mutex
 	fault func(context.Context) error
@@ -98,7 +100,11 @@ func (s *faultyStore) SaveCalls(ctx context.Context, calls []callcenter.Call) er
 			s.spoil(&calls[i])
 		}
 	}
-	return s.Store.SaveCalls(ctx, calls)
+	err := s.Store.SaveCalls(ctx, calls)
+	if err == nil && s.stored != nil {
+		s.stored()
+	}
+	return err
 }
 
 func (s *faultyStore) SaveGap(ctx context.Context, gap callcenter.Gap) error {

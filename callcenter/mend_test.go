@@ -203,6 +203,24 @@ func TestFollower_WrittenLate(t *testing.T) {
 	}
 }
 
+// TestFollower_KilledAtOnce: a daemon that dies as soon as it has stored its
+// first call has followed the node: what came then is a gap.
+func TestFollower_KilledAtOnce(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.store.stored = func() { s.store.setFault(away) } // nothing more is written
+	r := s.follow(t)
+	first, rest := story(t, "cc-answered", 1, true)
+	s.send(t, first...)
+	r.unwell(t, errAway.Error())
+	r.stop() //nolint:errcheck // whether it had more to store is not known
+	s.send(t, rest...)
+	s.store.stored = nil
+	s.store.setFault(nil)
+	s.follow(t)
+	s.gapsAre(t, "daemon-down")
+}
+
 // TestFollower_RepairsByThePBXClock: a gap is ours, the log is the PBX's, whose
 // clock may go wrong; and when nothing happens no event shows how.
 func TestFollower_RepairsByThePBXClock(t *testing.T) {

@@ -85,8 +85,14 @@ func (f *Follower) flush(ctx context.Context) error {
 func (f *Follower) save(ctx context.Context) error {
 	// Before what waits is taken, which this then includes.
 	f.mu.Lock()
-	proven := f.proven
+	proven, known := f.proven, f.known
 	f.mu.Unlock()
+	if !known {
+		// Before any call: a daemon that is killed in between has followed.
+		if err := f.saveProven(ctx, proven); err != nil {
+			return err
+		}
+	}
 	for {
 		f.mu.Lock()
 		gaps := f.gaps
@@ -116,12 +122,22 @@ func (f *Follower) save(ctx context.Context) error {
 			break
 		}
 	}
+	return f.saveProven(ctx, proven)
+}
+
+func (f *Follower) saveProven(ctx context.Context, proven time.Time) error {
 	if proven.IsZero() {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	return f.o.Store.SaveProven(ctx, f.o.Node, proven)
+	if err := f.o.Store.SaveProven(ctx, f.o.Node, proven); err != nil {
+		return err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.known = true
+	return nil
 }
 
 // saveGaps returns the gaps that could not be stored. Those that were must not
