@@ -124,7 +124,7 @@ func (b *busyWorld) suffer(t *testing.T, f *fault) result {
 	}
 	r.drained = time.Since(stopped)
 	if lost > 0 {
-		t.Errorf("%d calls are not stored as they were, the first: %v", lost, why)
+		t.Errorf("%d calls are not stored as they were, the first: %v\n%s", lost, why, b.account(t, b.wrong))
 	}
 	r.calls, b.compared = calls-b.compared, calls
 	r.lost = lost + b.holdsRegistrations(t)

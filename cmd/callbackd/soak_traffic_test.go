@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -10,6 +11,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -114,10 +116,9 @@ func (c *traffic) kind(caller string) (kind string, ok bool) {
 type registrar struct {
 	api   atomic.Pointer[string]
 	token string
-	// idle registrars only look; waiting is for how many calls a callback is
+	// idle registrars only look, and say that a call is waiting for a callback
 	// to be registered.
-	idle    atomic.Bool
-	waiting atomic.Int64
+	idle, waiting atomic.Bool
 
 	mu sync.Mutex
 	// registered are the numbers of callbacks that were acknowledged, by call.
@@ -128,8 +129,9 @@ type registrar struct {
 // answers are what a registrar's requests were answered with.
 type answers struct {
 	good, refused int
-	// cut are those that were not answered: the daemon was killed.
-	cut int
+	// cut are those that were not answered, since the daemon was killed; absent
+	// those that did not reach one.
+	cut, absent int
 	// slowest is the longest that an answer or a refusal took.
 	slowest, slowestRefusal time.Duration
 	wrong                   []string
@@ -175,9 +177,12 @@ func (c *registrar) work(ctx context.Context) {
 		return
 	}
 	waiting := slices.DeleteFunc(list.Items, func(l listed) bool { return c.has(l.RequestID) })
-	c.waiting.Store(int64(len(waiting)))
 	for _, call := range waiting {
-		if c.idle.Load() || !c.register(ctx, call.RequestID) {
+		if c.idle.Load() {
+			c.waiting.Store(true)
+			return
+		}
+		if !c.register(ctx, call.RequestID) {
 			return
 		}
 	}
@@ -228,6 +233,8 @@ func (c *registrar) ask(ctx context.Context, method, path string, want int, head
 	defer c.mu.Unlock()
 	a := &c.answers
 	switch {
+	case errors.Is(err, syscall.ECONNREFUSED):
+		a.absent++
 	case err != nil:
 		a.cut++
 	case status == want:

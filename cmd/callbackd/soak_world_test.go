@@ -38,6 +38,8 @@ type busyWorld struct {
 	forgotten map[string]bool
 	// compared is how many calls were right after the fault before.
 	compared int
+	// wrong is a call that was not right when calls were compared last.
+	wrong string
 }
 
 // newBusyWorld starts one, with so many calls a second.

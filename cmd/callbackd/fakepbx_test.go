@@ -1,0 +1,299 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"regexp"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"callbackd/ari/aritest"
+	"callbackd/lab"
+	"callbackd/lab/labtest"
+)
+
+const (
+	// loadRounds is how many rounds of calls TestFaults_LoadStaysLevel makes,
+	// eightHours how many calls a soak makes at most: two a second.
+	loadRounds = 4
+	eightHours = 8 * 3600 * 2
+)
+
+// newFakeWorld is a world whose PBX is a fake one, which makes calls as fast as
+// one likes. The daemon does not run yet.
+func newFakeWorld(t *testing.T) (*world, *aritest.Server) {
+	t.Helper()
+	pbx := newFakePBX(t)
+	w := &world{
+		pbx:      &lab.Asterisk{ARI: pbx.URL(), Password: aritest.DefaultPassword, Recordings: t.TempDir()},
+		database: databases.New(t), seen: map[string]bool{},
+	}
+	w.cfg = exampleConfig(t, w.pbx, w.database)
+	w.makeToken(t)
+	return w, pbx
+}
+
+func newFakePBX(t *testing.T) *aritest.Server {
+	t.Helper()
+	pbx, err := aritest.New(aritest.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { pbx.Close() }) //nolint:errcheck // a fake
+	return pbx
+}
+
+// callsAtOnce returns the events of so many answered calls of a call center,
+// which all go on at the same time.
+func callsAtOnce(t *testing.T, from, n int) []aritest.Event {
+	t.Helper()
+	trace, err := aritest.LoadTrace("../../ari/testdata/cc-answered.jsonl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := make([][]aritest.Event, n)
+	for i := range n {
+		all[i] = trace.Render(aritest.Rendering{Instance: from + i, At: time.Now()})
+	}
+	var events []aritest.Event
+	for step := range trace.Len() {
+		for i := range n {
+			events = append(events, all[i][step])
+		}
+	}
+	return events
+}
+
+// storesAnswered waits until so many calls of a node are stored, all of them
+// answered and over, each in the change log, and no more.
+func (w *world) storesAnswered(t *testing.T, node string, n int) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), w.database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context()) //nolint:errcheck // it only asked
+	labtest.Eventually(t, 6*patience, func() error {
+		var all, right, gaps int
+		err := conn.QueryRow(t.Context(), `
+			SELECT count(*), count(*) FILTER (WHERE kind = 'call_center' AND result = 'answered' AND agent = 'PJSIP/2001'
+				AND EXISTS (SELECT FROM changes WHERE changes.request_id = calls.request_id)),
+				(SELECT count(*) FROM gaps WHERE gaps.node = $1)
+			FROM calls WHERE calls.node = $1`, node).Scan(&all, &right, &gaps)
+		if err == nil && (all != n || right != n || gaps > 0) {
+			err = fmt.Errorf("%d calls are stored, %d of them right, and %d gaps; want %d, all right, and no gap", all, right, gaps, n)
+		}
+		return err
+	})
+}
+
+// TestFaults_EventStorm sends fifty thousand events as fast as they are taken.
+func TestFaults_EventStorm(t *testing.T) {
+	t.Parallel()
+	w, pbx := newFakeWorld(t)
+	w.start(t)
+	const storm = 50_000
+	events := callsAtOnce(t, 1, 1)
+	calls := storm/len(events) + 1
+	events = callsAtOnce(t, 1, calls)
+	began := time.Now()
+	if err := pbx.Play(t.Context(), 0, events); err != nil {
+		t.Fatal(err)
+	}
+	sent := time.Since(began)
+	w.storesAnswered(t, "pbx1", calls)
+	t.Logf("%d events of %d calls were sent in %v and stored after %v", len(events), calls, sent.Round(time.Millisecond), time.Since(began).Round(time.Millisecond))
+}
+
+// TestFaults_SameMAC: two nodes that are clones of one machine, with the same
+// entity ID, system name and unique IDs, are two.
+func TestFaults_SameMAC(t *testing.T) {
+	t.Parallel()
+	w, first := newFakeWorld(t)
+	second := newFakePBX(t)
+	clone := w.cfg.PBX[0]
+	clone.Name, clone.ARI.URL = "pbx2", second.URL()
+	w.cfg.PBX = append(w.cfg.PBX, clone)
+	w.start(t)
+	const calls = 5
+	for _, pbx := range []*aritest.Server{first, second} {
+		if err := pbx.Play(t.Context(), 0, callsAtOnce(t, 1, calls)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.storesAnswered(t, "pbx1", calls)
+	w.storesAnswered(t, "pbx2", calls)
+}
+
+// TestFaults_NodeRenamed: under another name a node is another one. What was
+// stored stays, and what its calls do from then on is stored as of new ones.
+func TestFaults_NodeRenamed(t *testing.T) {
+	t.Parallel()
+	w, pbx := newFakeWorld(t)
+	w.start(t)
+	if err := pbx.Play(t.Context(), 0, callsAtOnce(t, 1, 3)); err != nil {
+		t.Fatal(err)
+	}
+	w.storesAnswered(t, "pbx1", 3)
+	w.stop()
+	w.cfg.PBX[0].Name = "tokyo"
+	w.start(t)
+	if err := pbx.Play(t.Context(), 0, callsAtOnce(t, 1, 3)); err != nil {
+		t.Fatal(err)
+	}
+	w.storesAnswered(t, "tokyo", 3)
+	w.storesAnswered(t, "pbx1", 3)
+	for _, c := range w.calls(t) {
+		w.register(t, c["request_id"].(string), registered)
+	}
+}
+
+// levels are what a daemon that runs for months must not use more and more of.
+type levels struct{ goroutines, files, connections, memory float64 }
+
+func (b *busyWorld) levels(t *testing.T) levels {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), b.database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context()) //nolint:errcheck // it only asked
+	l := levels{
+		goroutines: b.metric(t, "go_goroutines"), files: b.metric(t, "process_open_fds"),
+		memory: b.metric(t, "process_resident_memory_bytes"),
+	}
+	err = conn.QueryRow(t.Context(), "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND usename = $1", servingRole).Scan(&l.connections)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+// TestFaults_LoadStaysLevel makes calls at speed, which use no more of anything
+// the longer it lasts, and a row each.
+func TestFaults_LoadStaysLevel(t *testing.T) {
+	t.Parallel()
+	w, pbx := newFakeWorld(t)
+	b := &busyWorld{t: t, world: w, folder: t.TempDir()}
+	b.boot(t)
+	t.Cleanup(func() { b.process.kill() })
+	b.follows(t)
+	const calls = 200
+	var before levels
+	began := time.Now()
+	for round := 0; round < loadRounds || time.Since(began) < *soakFor && round*calls < eightHours; round++ {
+		if err := pbx.Play(t.Context(), 0, callsAtOnce(t, 1+round*calls, calls)); err != nil {
+			t.Fatal(err)
+		}
+		w.storesAnswered(t, "pbx1", (round+1)*calls)
+		if round == loadRounds/2-1 {
+			before = b.levels(t) // everything has been used once
+		}
+		t.Logf("after %d calls: %+v", (round+1)*calls, b.levels(t))
+	}
+	// What requests and the database's pool hold comes and goes.
+	after := b.levels(t)
+	if after.goroutines > before.goroutines+20 || after.files > before.files+20 || after.connections > before.connections+10 || after.memory > 2*before.memory {
+		t.Errorf("it uses %+v now, and used %+v before", after, before)
+	}
+}
+
+// TestFaults_ShutdownWithReaders: the daemon is asked to end while many
+// read the event stream, others make requests, and calls have just ended. It
+// does so soon; no request is cut, and no event unwritten.
+func TestFaults_ShutdownWithReaders(t *testing.T) {
+	t.Parallel()
+	w, pbx := newFakeWorld(t)
+	b := &busyWorld{t: t, world: w, folder: t.TempDir()}
+	b.boot(t)
+	t.Cleanup(func() { b.process.kill() })
+	b.follows(t)
+	const calls = 50
+	readers := 200
+	if *soakFor > 0 {
+		readers = 1000
+	}
+	var reading sync.WaitGroup
+	var broken atomic.Int64
+	for range readers {
+		body := b.stream(t)
+		reading.Go(func() {
+			// The end of a stream is that of its answer, not of the connection.
+			if _, err := io.Copy(io.Discard, body); err != nil {
+				broken.Add(1)
+			}
+			body.Close()
+		})
+	}
+	registrar := newRegistrar(t, w)
+	events := callsAtOnce(t, 1, calls)
+	if err := pbx.Play(t.Context(), 0, events); err != nil {
+		t.Fatal(err)
+	}
+	labtest.Eventually(t, patience, func() error { // received, and perhaps not stored
+		if n := b.events(t); n < len(events) {
+			return fmt.Errorf("%d of %d events were received", n, len(events))
+		}
+		return nil
+	})
+	took := b.terminate(t)
+	reading.Wait()
+	t.Logf("it ended within %v", took.Round(time.Millisecond))
+	if limit := shutdownWithin(); took > limit {
+		t.Errorf("it took %v to end, want at most %v", took, limit)
+	}
+	if n := broken.Load(); n > 0 {
+		t.Errorf("%d of %d streams were cut", n, readers)
+	}
+	w.storesAnswered(t, "pbx1", calls)
+	if a := registrar.take(); len(a.wrong) > 0 || a.cut > 0 {
+		t.Errorf("requests were cut or answered wrongly: %+v", a)
+	}
+}
+
+var receivedEvents = regexp.MustCompile(`(?m)^callbackd_ari_events_total\{.*\} (\d+)$`)
+
+// events is how many events were received, of whatever type.
+func (b *busyWorld) events(t *testing.T) int {
+	t.Helper()
+	_, body, err := request(t.Context(), http.MethodGet, b.ops+"/metrics", "", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, m := range receivedEvents.FindAllStringSubmatch(string(body), -1) {
+		if of, err := strconv.Atoi(m[1]); err == nil {
+			n += of
+		}
+	}
+	return n
+}
+
+// stream opens the event stream and reads its beginning.
+func (b *busyWorld) stream(t *testing.T) io.ReadCloser {
+	t.Helper()
+	req, err := http.NewRequestWithContext(context.WithoutCancel(t.Context()), http.MethodGet, b.api+"/events", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+b.token)
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if res.StatusCode != http.StatusOK {
+		t.Fatalf("GET /events: %s", res.Status)
+	}
+	return struct {
+		io.Reader
+		io.Closer
+	}{bufio.NewReader(res.Body), res.Body}
+}
