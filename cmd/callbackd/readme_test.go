@@ -25,9 +25,11 @@ func TestReadme_RunAndUse(t *testing.T) {
 	readme := readFile(t, "../../README.md")
 	pbx, folder := labtest.Asterisk(t, lab.AsteriskOptions{}), t.TempDir()
 	cfg := block(t, readme, "yaml", "call_centers:")
-	cfg = strings.Replace(cfg, "http://127.0.0.1:8088/ari", pbx.ARI, 1)
-	if !strings.Contains(cfg, pbx.ARI) {
-		t.Fatal("the README's configuration has another address of ARI than the test expects")
+	for there, here := range map[string]string{"http://127.0.0.1:8088/ari": pbx.ARI, "/var/spool/asterisk/recording}": pbx.Recordings + "}"} {
+		if !strings.Contains(cfg, there) {
+			t.Fatalf("the README's configuration has no %s", there)
+		}
+		cfg = strings.Replace(cfg, there, here, 1)
 	}
 	writeFile(t, filepath.Join(folder, "callbackd.yaml"), cfg+"listen: {api: \"127.0.0.1:0\", ops: \"localhost:0\"}\n", 0o600)
 	// The README's traces are found, and bin/callbackd is this very program.

@@ -35,6 +35,7 @@ func newRootCommand(opts *options) *cobra.Command {
 		newCallCommand(opts),
 		newCheckCommand(opts),
 		newDemoCommand(opts),
+		newDoctorCommand(opts),
 		newMigrateCommand(opts),
 		newPhonebookCommand(opts),
 		newReplayCommand(opts),

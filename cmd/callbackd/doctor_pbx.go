@@ -1,0 +1,278 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"time"
+
+	"callbackd/ari"
+	"callbackd/ari/journal"
+	"callbackd/configs"
+	"callbackd/recording"
+)
+
+// skewAllowed is by how much the PBX's clock may differ. Repairs and lists
+// compare its times with the daemon's.
+const skewAllowed = 2 * time.Second
+
+// nodeFacts are what a PBX answered. Those behind an error are zero.
+type nodeFacts struct {
+	node *configs.PBX
+	// err is why the PBX cannot be asked.
+	err      error
+	info     ari.AsteriskInfo
+	skew     time.Duration
+	mayWrite bool
+	// application says that somebody is connected under our name.
+	application bool
+	endpoints   []ari.Endpoint
+	channels    []ari.Channel
+	// cel says whether Asterisk writes channel events to PostgreSQL.
+	cel bool
+	// eventLog, library and journal are why they cannot be used; nil when they
+	// can, or are not configured.
+	eventLog, library, journal error
+}
+
+func gatherNode(ctx context.Context, node *configs.PBX) nodeFacts {
+	f := nodeFacts{node: node}
+	if f.err = f.ask(ctx); errors.Is(f.err, context.Canceled) {
+		return f
+	}
+	if node.CEL.Enabled() {
+		f.eventLog = checkEventLog(ctx, node)
+	}
+	if node.Recordings.Configured() {
+		f.library = checkLibrary(ctx, node)
+	}
+	if node.Journal.Enabled() {
+		f.journal = journal.Check(journalFolder(node.Journal.Directory, node.Name))
+	}
+	return f
+}
+
+// ask asks the PBX itself. It stops at the first error.
+func (f *nodeFacts) ask(ctx context.Context) error {
+	client, err := newClient(f.node)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	if f.info, err = client.AsteriskInfo(ctx); err != nil {
+		return err
+	}
+	f.skew, _ = client.ClockSkew()
+	if f.mayWrite, err = client.MayWrite(ctx); err != nil {
+		return err
+	}
+	if _, err = client.GetApplication(ctx, f.node.ARI.Application); err != nil && !ari.IsGone(err) {
+		return err
+	}
+	f.application = err == nil
+	if f.endpoints, err = client.Endpoints(ctx); err != nil {
+		return err
+	}
+	module, err := client.Module(ctx, "cel_pgsql.so")
+	if err != nil && !ari.IsGone(err) {
+		return err
+	}
+	f.cel = module.Status == "Running"
+	f.channels, err = client.Channels(ctx)
+	return err
+}
+
+// errEnough ends a walk that has seen what it wanted to see.
+var errEnough = errors.New("enough")
+
+// checkLibrary looks whether the recordings can be listed.
+func checkLibrary(ctx context.Context, node *configs.PBX) error {
+	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
+	defer cancel()
+	shelf, err := newShelf(node)
+	if err != nil {
+		return err
+	}
+	err = shelf.Walk(ctx, func(string, recording.FileInfo) error { return errEnough })
+	if errors.Is(err, errEnough) {
+		return nil
+	}
+	return err
+}
+
+// judgeNode says what the facts of a node mean, beside those of the others.
+func judgeNode(cfg *configs.Config, nodes []nodeFacts, n int) []finding {
+	f := &nodes[n]
+	e := &examined{part: "pbx " + f.node.Name}
+	switch {
+	case f.err == nil:
+		e.add(levelGood, "", "Asterisk %s answers, running since %s", f.info.Version, f.info.StartupAt.In(cfg.Location()).Format("2006-01-02 15:04"))
+		judgeVersion(e, f.info.Version)
+		judgeClock(e, f.skew)
+		judgeName(e, nodes, n)
+		judgeUser(e, f)
+		judgeChannelVariables(e, f)
+		judgeTrunks(e, f)
+	case ari.IsUnauthorized(f.err):
+		e.add(levelFault, fmt.Sprintf("password in callbackd.yaml, or in ari.conf, section [%s]", f.node.ARI.Username), "the user or its password is wrong")
+	case ari.IsBooting(f.err):
+		e.add(levelWarning, "run doctor again in a minute", "Asterisk is not up yet")
+	default:
+		e.add(levelFault, "ari.url in callbackd.yaml; enabled, bindaddr and bindport in http.conf; enabled in ari.conf", "%s", oneLine(f.err))
+	}
+	judgeStores(e, f)
+	return e.findings
+}
+
+// release is an Asterisk's branch and what comes after it.
+type release struct{ major, minor, patch int }
+
+func (r release) after(other release) bool {
+	return slices.Compare([]int{r.major, r.minor, r.patch}, []int{other.major, other.minor, other.patch}) > 0
+}
+
+func parseRelease(version string) (release, bool) {
+	m := regexp.MustCompile(`^(\d+)\.(\d+)(?:\.(\d+))?`).FindStringSubmatch(version)
+	if m == nil {
+		return release{}, false
+	}
+	number := func(s string) int { n, _ := strconv.Atoi(s); return n } // "" is 0
+	return release{number(m[1]), number(m[2]), number(m[3])}, true
+}
+
+// oldest is the first branch that callbackd was built for.
+const oldest = 20
+
+// pongFault is the last release of each branch that does not end when a client
+// sends a PONG that was not asked for
+// (https://github.com/asterisk/asterisk/issues/2085).
+var pongFault = map[int]release{20: {20, 20, 1}, 22: {22, 10, 1}, 23: {23, 4, 1}}
+
+func judgeVersion(e *examined, version string) {
+	r, ok := parseRelease(version)
+	switch {
+	case !ok:
+		e.add(levelWarning, "a release of Asterisk", "version %q is no release: what is known to be wrong with it is not known here", version)
+	case r.major < oldest:
+		e.add(levelWarning, "an Asterisk that is still maintained", "callbackd was never tried with Asterisk before %d", oldest)
+	case r.after(pongFault[r.major]) && pongFault[r.major].major != 0:
+		e.add(levelWarning, "look whether its changes have the mend of issue 2085",
+			"releases after %d.%d.%d may crash when a websocket client sends a PONG unasked (Asterisk's issue 2085); callbackd sends none, other clients may",
+			pongFault[r.major].major, pongFault[r.major].minor, pongFault[r.major].patch)
+	}
+}
+
+func judgeClock(e *examined, skew time.Duration) {
+	if skew.Abs() <= skewAllowed {
+		return
+	}
+	direction := "ahead of"
+	if skew < 0 {
+		direction = "behind"
+	}
+	e.add(levelWarning, "let both machines follow one clock (chrony)", "the PBX's clock is %s %s ours", skew.Abs().Round(time.Second), direction)
+}
+
+func judgeUser(e *examined, f *nodeFacts) {
+	switch {
+	case f.mayWrite:
+		e.add(levelGood, "", "user %s may also write: callers can ask for a callback", f.node.ARI.Username)
+	case f.node.ARI.EventFilter:
+		e.add(levelFault, fmt.Sprintf("read_only = no in ari.conf, section [%s]", f.node.ARI.Username),
+			"user %s may only read, but event_filter is to be set", f.node.ARI.Username)
+	default:
+		e.add(levelGood, "", "user %s may only read: enough to follow calls, not to talk to callers", f.node.ARI.Username)
+	}
+	if f.application {
+		e.add(levelGood, "", "somebody is connected as application %s; if it is no callbackd of this database, give each its own ari.application", f.node.ARI.Application)
+	}
+}
+
+func judgeChannelVariables(e *examined, f *nodeFacts) {
+	const line = "channelvars = CHANNEL(linkedid),CALLBACKD_CALL_CENTER,CALLBACKD_LABEL in ari.conf, section [general]"
+	if len(f.channels) == 0 {
+		e.add(levelWarning, "run doctor again during a call", "no call at present: whether ari.conf has channelvars cannot be seen")
+		return
+	}
+	for _, name := range []string{"CHANNEL(linkedid)", "CALLBACKD_CALL_CENTER", "CALLBACKD_LABEL"} {
+		if _, ok := f.channels[0].Var(name); !ok {
+			l, why := levelWarning, "calls are followed without, by more requests"
+			if f.node.ARI.EventFilter {
+				l, why = levelFault, "with event_filter nothing else tells it"
+			}
+			e.add(l, line, "channels do not tell %s: %s", name, why)
+			return
+		}
+	}
+	e.add(levelGood, "", "channels tell what channelvars should have")
+}
+
+func judgeTrunks(e *examined, f *nodeFacts) {
+	states := make(map[string]string, len(f.endpoints))
+	for _, endpoint := range f.endpoints {
+		states[endpoint.Name()] = endpoint.State
+	}
+	for _, trunk := range f.node.Trunks {
+		switch state, ok := states[trunk]; {
+		case !ok:
+			e.add(levelFault, "trunks in callbackd.yaml; `pjsip show endpoints` lists their names",
+				"the PBX has no endpoint %s: calls by that trunk would count as internal", trunk)
+		case state == "offline":
+			e.add(levelWarning, "the trunk itself: `pjsip show contacts`", "%s is offline: no call can come or go by it", trunk)
+		default:
+			e.add(levelGood, "", "trunk %s is %s", trunk, state)
+		}
+	}
+}
+
+// judgeStores says what is wrong with what the node leaves on disks and in
+// databases.
+func judgeStores(e *examined, f *nodeFacts) {
+	switch {
+	case !f.node.CEL.Enabled():
+		e.add(levelWarning, "cel.database of the node; configs/asterisk has cel.conf, cel_pgsql.conf and cel.sql",
+			"no channel event log: what happens while callbackd is down stays unknown")
+	case f.eventLog != nil:
+		e.add(levelFault, "cel of the node, or what the error says", "%s", oneLine(f.eventLog))
+	case f.err == nil && !f.cel:
+		e.add(levelFault, "load = cel_pgsql.so in modules.conf, and cel_pgsql.conf", "Asterisk does not run cel_pgsql.so: nothing is written to the channel event log")
+	default:
+		e.add(levelGood, "", "the channel event log can be read")
+	}
+	switch {
+	case !f.node.Recordings.Configured():
+		e.add(levelWarning, "recordings of the node", "no recordings are configured: none can be played")
+	case f.library != nil:
+		e.add(levelFault, "recordings of the node, and the rights of callbackd's user", "recordings cannot be read: %s", oneLine(f.library))
+	default:
+		e.add(levelGood, "", "recordings can be listed")
+	}
+	if f.journal != nil {
+		e.add(levelFault, "journal of the node, and the rights of callbackd's user", "%s", oneLine(f.journal))
+	}
+}
+
+// judgeName looks whether the node's unique IDs can be those of another: calls
+// are told apart by the node, but people, and the rows of a common channel event
+// log, are not.
+func judgeName(e *examined, nodes []nodeFacts, n int) {
+	const change = "systemname in asterisk.conf, section [options], another on each node"
+	f := &nodes[n]
+	name := f.info.SystemName
+	if want := f.node.CEL.Systemname; want != "" && want != name {
+		e.add(levelFault, "cel.systemname of the node, or systemname in asterisk.conf",
+			"its rows in the channel event log are looked for by systemname %q, but its systemname is %q", want, name)
+	}
+	for i := range nodes {
+		switch other := &nodes[i]; {
+		case i == n || other.err != nil:
+		case name == "":
+			e.add(levelWarning, change, "it has no systemname: its unique IDs may be those of %s", other.node.Name)
+		case name == other.info.SystemName:
+			e.add(levelWarning, change, "its systemname %q is that of %s, too", name, other.node.Name)
+		}
+	}
+}
