@@ -7,9 +7,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
-	"os"
 	"strings"
 	"sync"
 	"time"
@@ -107,14 +105,6 @@ type drop struct {
 	events   int
 }
 
-func (d *drop) add(from, to time.Time, events int) {
-	if d.from.IsZero() || from.Before(d.from) {
-		d.from = from
-	}
-	d.to = to
-	d.events += events
-}
-
 var _ ari.Recorder = (*Journal)(nil)
 
 // New returns a journal. It writes nothing until Run.
@@ -139,7 +129,10 @@ func (j *Journal) Event(at time.Time, raw []byte) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if bytes.HasPrefix(raw, []byte(marked)) || !j.room(at, len(raw)) {
-		j.dropped.add(at, at, 1)
+		if j.failing == nil && j.dropped.from.IsZero() {
+			j.log.Warn("events are missing in their journal", slog.Any("err", errSlow))
+		}
+		j.drop(at, at, 1)
 		return
 	}
 	n := len(j.lines)
@@ -179,8 +172,19 @@ func (j *Journal) mark(at time.Time, m mark) {
 	if j.room(at, 0) {
 		j.lines = m.appendTo(j.lines, at)
 	} else {
-		j.dropped.add(at, at, 0)
+		j.drop(at, at, 0)
 	}
+}
+
+// drop notes that events of a time are not kept. j.mu is held.
+func (j *Journal) drop(from, to time.Time, events int) {
+	d := &j.dropped
+	if d.from.IsZero() || from.Before(d.from) {
+		d.from = from
+	}
+	d.to = to
+	d.events += events
+	j.o.Metrics.drop(j.o.Node, events)
 }
 
 // room reports whether something can be added to the lines. If it is the first
@@ -191,7 +195,6 @@ func (j *Journal) room(at time.Time, size int) bool {
 	}
 	if d := j.dropped; !d.from.IsZero() {
 		j.lines = mark{Type: markDropped, Since: &d.from, Until: &d.to, Events: d.events, Connected: j.connected}.appendTo(j.lines, at)
-		j.o.Metrics.drop(j.o.Node, d.events)
 		j.dropped = drop{}
 	}
 	return true
@@ -204,10 +207,16 @@ func (j *Journal) wakeUp() {
 	}
 }
 
-// Health returns why nothing can be written, and since when; nil when it can.
+// errSlow is why events are dropped though nothing fails.
+var errSlow = errors.New("the disk does not keep up")
+
+// Health returns why events are dropped, and since when; nil when they are not.
 func (j *Journal) Health() (since time.Time, why error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	if j.failing == nil && !j.dropped.from.IsZero() {
+		return j.dropped.from, errSlow
+	}
 	return j.failedAt, j.failing
 }
 
@@ -248,208 +257,4 @@ func (j *Journal) work(ctx context.Context) {
 			flush = false
 		}
 	}
-}
-
-// turn writes what waits, if something does.
-func (j *Journal) turn(now time.Time, flush bool) {
-	if now.Before(j.retry) {
-		return
-	}
-	err := j.open(now)
-	if err == nil && j.piece != nil {
-		if err = j.write(); err == nil && flush {
-			err = j.flush(now)
-		}
-	}
-	if err == nil && j.piece != nil && (j.stop() || j.piece.size >= j.o.pieceBytes || now.Sub(j.piece.begun) >= pieceAge) {
-		err = j.end(now)
-	}
-	if err == nil && now.Sub(j.pruned) >= pruneEvery {
-		err = j.prune(now)
-	}
-	if err != nil {
-		j.fail(now, err)
-	}
-}
-
-// stop reports whether the stream has ended, all of which is written.
-func (j *Journal) stop() bool {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	if len(j.lines) > 0 || !j.stopped {
-		return false
-	}
-	j.stopped = false
-	return true
-}
-
-// open begins a piece, when none is open and something waits, or when it is to
-// be found out whether that works again.
-func (j *Journal) open(now time.Time) error {
-	j.mu.Lock()
-	idle := len(j.lines) == 0 && j.failing == nil
-	j.mu.Unlock()
-	if j.piece != nil || idle {
-		return nil
-	}
-	if err := j.prune(now); err != nil {
-		return err
-	}
-	p, err := createPiece(j.o.Folder, j.run, j.number+1, now)
-	if err != nil {
-		return err
-	}
-	j.number++
-	j.piece = p
-	head := mark{Type: markPiece, Run: j.run, Number: j.number, Connected: j.wroteConnected}.appendTo(nil, now)
-	if _, err := p.zstd.Write(head); err != nil {
-		return err
-	}
-	if err := p.zstd.Flush(); err != nil {
-		return err
-	}
-	j.works()
-	return nil
-}
-
-// write writes the lines that wait.
-func (j *Journal) write() error {
-	j.mu.Lock()
-	lines, events := j.lines, j.events
-	j.lines, j.events = j.spare[:0], 0
-	j.wroteConnected = j.connected
-	j.mu.Unlock()
-	j.spare = nil
-	j.unsafe += events
-	if len(lines) > 0 {
-		j.piece.used, j.dirty = true, true
-		if _, err := j.piece.zstd.Write(lines); err != nil {
-			return err
-		}
-	}
-	if cap(lines) <= keptWaiting {
-		j.spare = lines
-	}
-	return nil
-}
-
-// flush brings what was written to the file, and says so there.
-func (j *Journal) flush(now time.Time) error {
-	j.mu.Lock()
-	j.room(now, 0) // so that it is not said of what was dropped
-	j.mu.Unlock()
-	if err := j.write(); err != nil {
-		return err
-	}
-	if j.dirty {
-		if _, err := j.piece.zstd.Write(mark{Type: markFlushed}.appendTo(nil, now)); err != nil {
-			return err
-		}
-	}
-	if err := j.piece.zstd.Flush(); err != nil {
-		return err
-	}
-	j.o.Metrics.wrote(j.o.Node, j.unsafe)
-	j.flushed, j.dirty, j.unsafe = now, false, 0
-	return nil
-}
-
-// end ends the piece.
-func (j *Journal) end(now time.Time) error {
-	j.dirty = true // so that it says until when it goes
-	if err := j.flush(now); err != nil {
-		return err
-	}
-	p := j.piece
-	j.piece = nil
-	return p.close()
-}
-
-// fail drops what is not safe, and has nothing written for a while.
-func (j *Journal) fail(now time.Time, err error) {
-	j.mu.Lock()
-	if j.failing == nil {
-		j.failedAt = now
-		j.log.Error("the journal of events cannot be written; events are followed without", slog.Any("err", err))
-	}
-	j.failing = err
-	if j.dirty || len(j.lines) > 0 {
-		from := j.flushed
-		if from.IsZero() {
-			from = j.failedAt
-		}
-		j.dropped.add(from, now, j.unsafe+j.events)
-	}
-	j.lines, j.events = nil, 0
-	j.mu.Unlock()
-	j.dirty, j.unsafe = false, 0
-	j.retry = now.Add(j.o.retryAfter)
-	j.o.Metrics.failed(j.o.Node, true)
-	if p := j.piece; p != nil {
-		j.piece = nil
-		p.close() //nolint:errcheck // it is why we are here
-		if !p.used {
-			j.remove(p.name) //nolint:errcheck // an empty piece harms nobody
-		}
-	}
-}
-
-// works notes that something can be written.
-func (j *Journal) works() {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	if j.failing != nil {
-		j.log.Info("the journal of events is written again")
-	}
-	j.failing, j.failedAt = nil, time.Time{}
-	j.o.Metrics.failed(j.o.Node, false)
-}
-
-// prune removes the pieces that are too old, and the oldest as long as there
-// would be no room for another one.
-func (j *Journal) prune(now time.Time) error {
-	list, err := pieces(j.o.Folder)
-	if err != nil {
-		return err
-	}
-	var size int64
-	own := j.piece == nil
-	for _, p := range list {
-		size += p.size
-		own = own || p.name == j.piece.name
-	}
-	if !own {
-		return fmt.Errorf("piece %s was removed by somebody", j.piece.name)
-	}
-	most := j.o.MaxBytes
-	if j.piece == nil {
-		most -= j.o.pieceBytes // room for the next
-	}
-	for _, p := range list {
-		old, much := now.Sub(p.changed) > j.o.MaxAge, size > most
-		if !old && !much || j.piece != nil && p.name == j.piece.name {
-			break
-		}
-		if err := j.remove(p.name); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-		why := removedForAge
-		if !old {
-			why = removedForSize
-		}
-		j.o.Metrics.removed(j.o.Node, why)
-		size -= p.size
-	}
-	j.pruned = now
-	j.o.Metrics.size(j.o.Node, size)
-	return nil
-}
-
-func (j *Journal) remove(name string) error {
-	root, err := os.OpenRoot(j.o.Folder)
-	if err != nil {
-		return err
-	}
-	defer root.Close()
-	return root.Remove(name)
 }

@@ -301,6 +301,12 @@ func TestJournal_DiskHangs(t *testing.T) {
 	if dropped == 0 || n == 1 || waiting > maxWaiting {
 		t.Errorf("%d of %d events are dropped, %d bytes wait; want some, and no more than %d bytes", dropped, n, waiting, maxWaiting)
 	}
+	if since, why := j.Health(); why == nil || !since.Equal(at(3)) {
+		t.Errorf("health: %v since %v, want that the disk does not keep up", why, since)
+	}
+	if got := testutil.ToFloat64(j.o.Metrics.dropped.WithLabelValues("pbx1")); got == 0 {
+		t.Error("no dropped event is counted while the disk hangs")
+	}
 	stop()
 	select {
 	case err := <-ended:
