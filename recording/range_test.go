@@ -66,23 +66,25 @@ func FuzzParseRange(f *testing.F) {
 		if err == nil && (span.Start < 0 || span.Start >= span.End || span.End > size || !partial && span.Length() != size) {
 			t.Fatalf("ParseRange(%q, %d) = %+v, %t", header, size, span, partial)
 		}
+		if strings.ContainsAny(header, ", \t\r\n") {
+			return // the library takes what it can, and spaces within
+		}
 		request := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
 		request.Header["Range"] = []string{header}
 		recorder := httptest.NewRecorder()
 		http.ServeContent(recorder, request, "sound.wav", time.Time{}, io.NewSectionReader(zeros{}, 0, size))
 		contentRange := recorder.Header().Get("Content-Range")
+		if recorder.Code != http.StatusPartialContent {
+			return // it knows neither "BYTES" nor numbers beyond an int64
+		}
 		if contentRange == fmt.Sprintf("bytes %d-%d/%d", size, size-1, size) {
-			// The last no bytes, which the library takes for a range.
-			if !errors.Is(err, recording.ErrRangeNotSatisfiable) {
+			if partial { // of the last no bytes, the library makes a part
 				t.Errorf("%q of %d: %+v, %v", header, size, span, err)
 			}
 			return
 		}
-		if recorder.Code == http.StatusPartialContent && strings.HasPrefix(contentRange, "bytes ") &&
-			header == strings.TrimSpace(header) && !strings.Contains(header, ",") { // of several, the library takes those that it can
-			if want := fmt.Sprintf("bytes %d-%d/%d", span.Start, span.End-1, size); err != nil || !partial || contentRange != want {
-				t.Errorf("%q of %d: ours %+v %t %v, the library's %s", header, size, span, partial, err, contentRange)
-			}
+		if want := fmt.Sprintf("bytes %d-%d/%d", span.Start, span.End-1, size); err != nil || !partial || contentRange != want {
+			t.Errorf("%q of %d: ours %+v %t %v, the library's %s", header, size, span, partial, err, contentRange)
 		}
 	})
 }
