@@ -18,7 +18,10 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"callbackd/accounts"
+	"callbackd/ari"
+	"callbackd/callcenter"
 	"callbackd/lab"
+	"callbackd/postgres"
 	"callbackd/sip"
 	"callbackd/workspace"
 )
@@ -124,6 +127,7 @@ func (o *office) handler() http.Handler {
 	mux.Handle("POST /hear", command(o.hear))
 	mux.Handle("POST /hangup", command(o.hangUp))
 	mux.Handle("POST /past", command(o.past))
+	mux.Handle("POST /odd", command(o.odd))
 	mux.Handle("POST /daemon", command(o.runDaemon))
 	return mux
 }
@@ -283,6 +287,40 @@ func (o *office) past(ctx context.Context, how struct{ Calls int }) (string, err
 		FROM generate_series(1, $1::int) AS n, LATERAL (SELECT now() - interval '1 day' + n * interval '1 minute') AS x (at)`,
 		how.Calls)
 	return "", err
+}
+
+// odd stores a call and one to a queue that is not known, in which a text stands
+// wherever a PBX may put any.
+func (o *office) odd(ctx context.Context, how struct{ Text string }) (string, error) {
+	db, err := postgres.Open(ctx, o.w.database, postgres.Options{})
+	if err != nil {
+		return "", err
+	}
+	defer db.Close()
+	begin := time.Now().UTC().Add(-time.Hour)
+	end := begin.Add(time.Minute)
+	call := callcenter.Call{
+		Node: "pbx1", LinkedID: "odd" + how.Text, Kind: callcenter.KindCallCenter, Direction: callcenter.DirectionInbound,
+		CallCenter: "support", CallCenters: []string{"support"}, BusinessLabel: how.Text, RemoteNumber: how.Text, LocalNumber: how.Text,
+		Agent: how.Text, Agents: []string{how.Text}, State: callcenter.StateEnded,
+		Outcome:   callcenter.Outcome{Result: callcenter.ResultAnswered, Reason: how.Text},
+		StartedAt: begin, AnsweredAt: &begin, EndedAt: &end, LastEventAt: end, Recordings: []string{how.Text},
+		Receipt: []callcenter.Signal{{
+			At: begin, Event: ari.EventType(how.Text), Channel: ari.ChannelID(how.Text), Rule: callcenter.RuleCallCenterQueue,
+			Kind: callcenter.KindCallCenter, CallCenter: "support", Value: how.Text,
+		}},
+		Legs: []callcenter.Leg{{Channel: ari.ChannelID(how.Text), Endpoint: how.Text, StartedAt: begin, DialStatus: how.Text, EndedAt: &end}},
+	}
+	unknown := call
+	unknown.LinkedID, unknown.Kind, unknown.CallCenter, unknown.CallCenters = "queue"+how.Text, callcenter.KindUnknown, "", nil
+	unknown.Receipt = []callcenter.Signal{{
+		At: begin, Event: ari.ChannelDialplan, Channel: "c", Rule: callcenter.RuleUnknownQueue, Kind: callcenter.KindUnknown, Value: how.Text,
+	}}
+	calls := []callcenter.Call{call, unknown}
+	for i := range calls {
+		calls[i].RequestID = callcenter.NewRequestID("pbx1", calls[i].LinkedID)
+	}
+	return string(calls[0].RequestID) + " " + string(calls[1].RequestID), db.Calls().SaveCalls(ctx, calls)
 }
 
 // runDaemon stops the daemon or starts it again, which is done by the test's

@@ -40,6 +40,14 @@ export class Office {
     await this.tell("past", { calls });
   }
 
+  /**
+   * Has calls in the database in which a text stands wherever a PBX may put any: one of support, and one to a queue that
+   * is not known. Returns their request IDs.
+   */
+  async odd(text: string): Promise<string[]> {
+    return (await this.tell("odd", { text })).split(" ");
+  }
+
   /** Stops the daemon, or starts it again at the same address. */
   async daemon(running: boolean): Promise<void> {
     await this.tell("daemon", { running });
