@@ -3,6 +3,7 @@ package main
 import (
 	"net/http"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -53,6 +54,35 @@ func TestDocs_Operations(t *testing.T) {
 	for _, reason := range ari.LossReasons() {
 		if reason != ari.LossStopped && !strings.Contains(text, "`"+string(reason)+"`") {
 			t.Errorf("why %q is not explained", reason)
+		}
+	}
+}
+
+// TestDocs_Security: the tests that docs/security.md names are there.
+func TestDocs_Security(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("../../*/*_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var tests strings.Builder
+	for _, file := range files {
+		tests.WriteString(readFile(t, file))
+	}
+	own, err := filepath.Glob("*_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range own {
+		tests.WriteString(readFile(t, file))
+	}
+	named := regexp.MustCompile("`((?:Test|Fuzz)[A-Za-z_]+)`").FindAllStringSubmatch(readFile(t, "../../docs/security.md"), -1)
+	if len(named) < 30 {
+		t.Fatalf("only %d tests are named", len(named))
+	}
+	for _, name := range named {
+		if !strings.Contains(tests.String(), "\nfunc "+name[1]+"(") {
+			t.Errorf("there is no %s", name[1])
 		}
 	}
 }
