@@ -180,9 +180,13 @@ func judgeUser(e *examined, f *nodeFacts) {
 	switch {
 	case f.mayWrite:
 		e.add(levelGood, "", "user %s may also write: callers can ask for a callback", f.node.ARI.Username)
-	case f.node.ARI.EventFilter:
+	case f.node.ARI.EventFilter, f.node.Canary.Enabled():
+		what := "an event filter is to be set"
+		if f.node.Canary.Enabled() {
+			what = "canaries are to be sent"
+		}
 		e.add(levelFault, fmt.Sprintf("read_only = no in ari.conf, section [%s]", f.node.ARI.Username),
-			"user %s may only read, but event_filter is to be set", f.node.ARI.Username)
+			"user %s may only read, but %s", f.node.ARI.Username, what)
 	default:
 		e.add(levelGood, "", "user %s may only read: enough to follow calls, not to talk to callers", f.node.ARI.Username)
 	}

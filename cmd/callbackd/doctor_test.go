@@ -92,7 +92,10 @@ func TestJudgeNode(t *testing.T) {
 		"ahead":               {func(f *nodeFacts) { f.skew = 10 * time.Minute }, levelWarning, "10m0s ahead of ours"},
 		"behind":              {func(f *nodeFacts) { f.skew = -3 * time.Second }, levelWarning, "3s behind ours"},
 		"read-only":           {func(f *nodeFacts) { f.mayWrite = false }, levelGood, "may only read: enough to follow calls"},
-		"filter of read-only": {func(f *nodeFacts) { f.mayWrite, f.node.ARI.EventFilter = false, true }, levelFault, "event_filter is to be set"},
+		"filter of read-only": {func(f *nodeFacts) { f.mayWrite, f.node.ARI.EventFilter = false, true }, levelFault, "an event filter is to be set"},
+		"canary of read-only": {func(f *nodeFacts) {
+			f.mayWrite, f.node.Canary.Every = false, configs.Duration{Duration: time.Minute}
+		}, levelFault, "canaries are to be sent"},
 		"application":         {func(f *nodeFacts) { f.application = true }, levelGood, "somebody is connected as application callbackd"},
 		"no channelvars":      {func(f *nodeFacts) { f.channels[0].Vars = nil }, levelWarning, "do not tell CHANNEL(linkedid)"},
 		"one channelvar less": {func(f *nodeFacts) { f.channels[0].Vars = f.channels[0].Vars[:2] }, levelWarning, "do not tell CALLBACKD_LABEL"},
