@@ -31,8 +31,9 @@ type fault struct {
 }
 
 // refuseWithin is within what time a request must be refused that cannot be
-// answered: four seconds for what hangs, and what a busy machine takes.
-const refuseWithin = 10 * time.Second
+// answered: fifteen seconds when the database begins to hang while it is under
+// way, and what a busy machine takes.
+const refuseWithin = 20 * time.Second
 
 // faults are made one after the other, in this order, in one world.
 var faults = []fault{

@@ -64,6 +64,7 @@ func newBusyWorld(t *testing.T, rate float64) *busyWorld {
 	b.cfg.Database.URL = configs.NewSecret(at(t, serving(t, database), b.toDatabase.listener.Addr().String()))
 	b.boot(t)
 	t.Cleanup(func() { b.process.kill() })
+	b.follows(t) // what was before the first time is nobody's to store
 	b.registrar = newRegistrar(t, b.world)
 	b.traffic = newTraffic(t, b.world, rate)
 	return b
