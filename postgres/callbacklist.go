@@ -21,8 +21,8 @@ const (
 	// and when the name of each has to be looked up: each takes longer.
 	walkedWithText  = 900
 	walkedWithNames = 300
-	// walkedForFew is the same when a longer text or several conditions leave
-	// few callbacks, most likely.
+	// walkedForFew is the same when a longer text, names or several conditions
+	// leave few callbacks, most likely.
 	walkedForFew = 400
 	// gathered is how many callbacks are sorted by something else than their
 	// IDs when they are all that match. When there are more, many match, and
@@ -359,7 +359,8 @@ func (l *list) walked() int {
 	switch {
 	case l.names.many:
 		return min(most, walkedWithNames)
-	case l.leavesFew() && len(l.rows) > 1 || l.query.Text != nil && utf8.RuneCountInString(l.query.Text.Forms[0]) > 2:
+	case l.leavesFew() && len(l.rows) > 1, len(l.names.numbers) > 0,
+		l.query.Text != nil && utf8.RuneCountInString(l.query.Text.Forms[0]) > 3:
 		return min(most, walkedForFew)
 	case l.text != "":
 		return min(most, walkedWithText)

@@ -63,8 +63,8 @@ type search struct {
 	// textTerms are conditions of which one is enough; none for no text, and
 	// when they would miss the names that hold it.
 	textTerms []string
-	// number is set when a text is so many digits in a row that few callbacks
-	// have them.
+	// number is set when the text has so many digits in a row that few
+	// callbacks have them.
 	number bool
 	// names are those that hold the text.
 	names named
@@ -234,7 +234,6 @@ func (s *search) addText(t *callbacks.TextQuery) {
 		rows = append(rows, condition)
 		s.args[name] = value
 	}
-	s.number = true
 	var formTerms [][]string
 	var terms []string // of which one is enough
 	for i, form := range t.Forms {
@@ -245,7 +244,7 @@ func (s *search) addText(t *callbacks.TextQuery) {
 		or(`strpos(b.search, @`+name+`) > 0`, name, form)
 		// What has all terms of one form and more is found by those already.
 		wanted := textTerms(form)
-		s.number = s.number && slices.ContainsFunc(wanted, isSevenDigits)
+		s.number = s.number || slices.ContainsFunc(wanted, isSevenDigits)
 		if slices.ContainsFunc(formTerms, func(terms []string) bool { return isSubset(terms, wanted) }) {
 			continue
 		}
