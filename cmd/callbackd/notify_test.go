@@ -43,7 +43,7 @@ func TestServe_AsAService(t *testing.T) {
 				if !slices.Contains(besides, got) {
 					t.Fatalf("the service manager was told %q, want %q", got, want)
 				}
-			case <-time.After(patience):
+			case <-time.After(siegePatience):
 				t.Fatalf("the service manager is not told %q", want)
 			}
 		}
@@ -62,7 +62,7 @@ func TestServe_AsAService(t *testing.T) {
 		if err != nil {
 			t.Errorf("the daemon ended with %v", err)
 		}
-	case <-time.After(patience):
+	case <-time.After(siegePatience):
 		t.Fatal("the daemon does not end")
 	}
 }
@@ -103,7 +103,7 @@ func TestServe_KeepsSecrets(t *testing.T) {
 	send(t, s.command, syscall.SIGQUIT)
 	select {
 	case <-s.ended:
-	case <-time.After(patience):
+	case <-time.After(siegePatience):
 		t.Fatal("the daemon does not end")
 	}
 	log := s.log.String()

@@ -97,9 +97,7 @@ func TestSiege_HostilePBX(t *testing.T) {
 	s.reconnects(t)
 	s.answersHold(t)
 	s.rowsAreBounded(t)
-	if status, _, err := request(t.Context(), http.MethodGet, s.ops+"/readyz", "", nil); err != nil || status != http.StatusOK {
-		t.Errorf("/readyz: %d, %v", status, err)
-	}
+	s.recovers(t)
 	log := s.log.String()
 	for line := range strings.Lines(log) {
 		if len(line) > 2<<10 || !json.Valid([]byte(line)) {
@@ -117,7 +115,7 @@ func TestSiege_HostilePBX(t *testing.T) {
 // on which all is right.
 func (s *siege) reconnects(t *testing.T) {
 	t.Helper()
-	labtest.Eventually(t, patience, func() error {
+	labtest.Eventually(t, siegePatience, func() error {
 		if _, accepted := s.fake.Connections(); accepted < 2 {
 			return errors.New("the daemon keeps a connection that floods it")
 		}

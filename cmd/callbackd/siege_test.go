@@ -52,6 +52,10 @@ call_centers:
 terminals: [{extension: "_200X"}]
 `
 
+// siegePatience is how long a siege waits for what must come. A process of its
+// own, with the race detector in it, starts slowly on a busy machine.
+const siegePatience = 3 * time.Minute
+
 // newSiege prepares a siege; start begins it.
 func newSiege(t *testing.T) *siege {
 	t.Helper()
@@ -92,8 +96,8 @@ func (s *siege) start(t *testing.T, environment ...string) {
 			t.Logf("the daemon's log ends with:\n%s", tail(s.log.String(), 4000))
 		}
 	})
-	labtest.Eventually(t, 3*patience, s.findListeners) // a process of its own takes long on a busy machine
-	s.ready(t, http.StatusOK)
+	labtest.Eventually(t, siegePatience, s.findListeners)
+	s.recovers(t)
 }
 
 // findListeners reads in the log where the daemon listens.
@@ -151,7 +155,7 @@ func raw(t *testing.T, base, text string) (string, error) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	if err := conn.SetDeadline(time.Now().Add(time.Minute)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(siegePatience)); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := io.WriteString(conn, text); err != nil {
@@ -164,17 +168,26 @@ func raw(t *testing.T, base, text string) (string, error) {
 	return string(answer), err
 }
 
+// recovers waits until the daemon is connected to the PBX and ready.
+func (s *siege) recovers(t *testing.T) {
+	t.Helper()
+	labtest.Eventually(t, siegePatience, func() error {
+		if open, accepted := s.fake.Connections(); open != 1 {
+			return fmt.Errorf("the daemon has %d connections to the PBX, after %d", open, accepted)
+		}
+		status, body, err := request(t.Context(), http.MethodGet, s.ops+"/readyz", "", nil)
+		if err == nil && status != http.StatusOK {
+			err = fmt.Errorf("/readyz: %d %s", status, body)
+		}
+		return err
+	})
+}
+
 // harmless has a plain call come and go, and waits until it is stored and
 // right.
 func (s *siege) harmless(t *testing.T) {
 	t.Helper()
-	labtest.Eventually(t, patience, func() error {
-		if open, accepted := s.fake.Connections(); open != 1 {
-			return fmt.Errorf("the daemon has %d connections to the PBX, after %d", open, accepted)
-		}
-		return nil
-	})
-	s.ready(t, http.StatusOK)
+	s.recovers(t)
 	id := s.fake.NewChannelID()
 	number := fmt.Sprintf("0399%06d", time.Now().UnixNano()%1_000_000)
 	channel := aritest.Channel{
@@ -187,7 +200,7 @@ func (s *siege) harmless(t *testing.T) {
 		aritest.NewEvent(ari.ChannelHangupRequest, aritest.Fields{"channel": channel}),
 		aritest.NewEvent(ari.ChannelDestroyed, aritest.Fields{"cause": 16, "channel": channel}),
 	)
-	labtest.Eventually(t, patience, func() error {
+	labtest.Eventually(t, siegePatience, func() error {
 		status, body, err := request(t.Context(), http.MethodGet, s.world.api+"/calls?number="+number, s.token, nil)
 		if err != nil {
 			return err
