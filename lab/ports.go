@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"strconv"
+	"sync/atomic"
 )
 
 const loopback = "127.0.0.1"
@@ -30,20 +31,31 @@ func freeUDP() (int, error) {
 	return c.LocalAddr().(*net.UDPAddr).Port, nil
 }
 
+// The ports that the system gives none of out by itself, nor Asterisk for sound.
+const firstQuiet, quietPorts = 10000, 2000
+
+// quietTurn counts the quiet ports that were given out. They go by turns, from
+// where no other process is likely to be: one given twice would be taken by
+// whoever binds it first.
+var quietTurn = func() *atomic.Uint32 {
+	var turn atomic.Uint32
+	turn.Store(rand.Uint32N(quietPorts))
+	return &turn
+}()
+
 // quietUDP returns a free UDP port of which the system gives none out by
 // itself, nor Asterisk for sound: it can be bound, let go of and bound again
 // without somebody else taking it in between.
 func quietUDP() (int, error) {
-	const lowest, highest, tries = 10000, 12000, 100
 	var err error
-	for range tries {
-		port := lowest + rand.IntN(highest-lowest)
+	for range 100 {
+		port := firstQuiet + int(quietTurn.Add(1)%quietPorts)
 		var c net.PacketConn
 		if c, err = net.ListenPacket("udp4", address(port)); err == nil {
 			return port, c.Close()
 		}
 	}
-	return 0, fmt.Errorf("find a free UDP port from %d to %d: %w", lowest, highest-1, err)
+	return 0, fmt.Errorf("find a free UDP port from %d to %d: %w", firstQuiet, firstQuiet+quietPorts-1, err)
 }
 
 // rtpPorts returns a range of ports for sound, below those that the system
