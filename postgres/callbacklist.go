@@ -329,10 +329,9 @@ func (l *list) walk() string {
 			place = l.afterPage(l.key)
 		}
 	}
-	concentrated := l.query.Sort == callbacks.SortCallCenter && l.key != "" && l.query.VisibleTo != nil
 	switch {
-	case l.onlyOpen() && !concentrated:
-		if l.text != "" || l.leavesFew() {
+	case l.onlyOpen():
+		if l.text != "" || l.leavesFew() || l.key != "" && l.gathersOpen() {
 			return ""
 		}
 		place += ` AND b.status = 'open'`

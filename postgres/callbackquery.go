@@ -107,10 +107,14 @@ func newSearch(q *callbacks.Query, names named) *search {
 		statusStrength = leavesFew
 	}
 	oneOf(s, "statuses", 'S', statusStrength, q.Statuses, `b.status = ANY (@statuses)`)
-	oneOf(s, "origins", 'O', leavesMost, q.Origins, `b.origin = ANY (@origins)`)
 	oneOf(s, "assignees", 'A', leavesFew, q.Assignees, `coalesce(b.assignee, '') = ANY (@assignees)`)
 	oneOf(s, "business_labels", 'L', leavesMany, q.BusinessLabels, `b.business_label = ANY (@business_labels)`)
 	s.addCallCenters(q.VisibleTo, q.CallCenters)
+	originStrength := leavesMany
+	if len(q.Origins) == len(callbacks.Origins) {
+		originStrength = leavesMost
+	}
+	oneOf(s, "origins", 'O', originStrength, q.Origins, `b.origin = ANY (@origins)`)
 	if q.RequestID != "" {
 		s.row(`b.request_id = @request_id`, "request_id", string(q.RequestID))
 	}

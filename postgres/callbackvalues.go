@@ -24,7 +24,14 @@ func (l *list) byValues() string {
 		}
 		most := l.store.gathered
 		// Any will do: when there are more, what was gathered is not looked at.
-		with += `, gathered AS MATERIALIZED (` + l.matching(`b.id, `+l.key+` AS sort_key`, "", most+1) + `)`
+		columns := `b.id, ` + l.key + ` AS sort_key`
+		gathered := l.matching(columns, "", most+1)
+		if l.gathersOpen() {
+			gathered = fmt.Sprintf(`SELECT `+columns+`
+				FROM (SELECT * FROM callbacks b WHERE b.status = 'open' AND b.call_centers && @visible_to OFFSET 0) AS b
+				WHERE `+l.where(inRange)+` LIMIT %d`, most+1)
+		}
+		with += `, gathered AS MATERIALIZED (` + gathered + `)`
 		enough = fmt.Sprintf(`(SELECT count(*) FROM gathered) <= %d`, most)
 		few := fmt.Sprintf(`SELECT b.id FROM gathered b WHERE `+enough+` AND `+after+`
 			ORDER BY sort_key `+l.order+`, b.id `+l.order+` LIMIT %d`, l.n)
@@ -37,6 +44,12 @@ func (l *list) byValues() string {
 // there are but two values, and not when many will match.
 func (l *list) gathers() bool {
 	return l.query.Sort != callbacks.SortStatus && len(l.conditions("V")) > 0
+}
+
+// gathersOpen reports whether what is gathered is found among the open
+// callbacks that the principal may see, which are few.
+func (l *list) gathersOpen() bool {
+	return l.gathers() && l.onlyOpen() && l.query.VisibleTo != nil && l.text == "" && !l.leavesFew()
 }
 
 // ofValues is SQL for the IDs of the page, value by value, under a condition.
