@@ -279,6 +279,15 @@ func isKnownAway(err error) bool {
 	return known
 }
 
+// foundAway returns why a request was given up while it was under way, if it
+// was for an outage; nil otherwise.
+func foundAway(ctx context.Context) error {
+	if away, ok := errors.AsType[*awayError](context.Cause(ctx)); ok {
+		return away
+	}
+	return nil
+}
+
 // retryAfterSeconds is what a refused caller is told to wait: about as long
 // as a restart or a failover of the database takes.
 const retryAfterSeconds = 5
@@ -430,12 +439,15 @@ func (s *Server) problemOf(err error) problem {
 // fail answers a request with an error's problem document. Errors that are
 // the program's own fault are logged here and shown as no more than that.
 func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
+	if away := foundAway(r.Context()); away != nil && !isType[*invalidError](err) {
+		err = away
+	}
 	err = withFields(r, err)
 	row := s.problemOf(err)
 	switch {
 	case isType[*invalidError](err):
 		// Also of a body that broke off, with which the context ends.
-	case errors.Is(r.Context().Err(), context.Canceled):
+	case errors.Is(r.Context().Err(), context.Canceled) && !isKnownAway(err):
 		// The caller went away, or the server stops: what the stores said to
 		// a cancelled context is no fault, and hardly anybody reads this.
 		row = s.problemOf(errStopping)

@@ -310,19 +310,16 @@ func TestErrors_OfEveryOperation(t *testing.T) {
 // not need it is answered.
 func TestErrors_DatabaseKnownToBeAway(t *testing.T) {
 	t.Parallel()
-	var away atomic.Bool
+	up, end := context.WithCancelCause(t.Context())
+	var state atomic.Pointer[context.Context]
+	state.Store(&up)
 	w := newWorld(t, func(o *api.Options) {
 		failWith(errors.New("out of order"))(o)
-		o.DatabaseAway = func() error {
-			if away.Load() {
-				return errors.New("dial tcp 192.0.2.7:5432: connection refused")
-			}
-			return nil
-		}
+		o.DatabaseUp = func() context.Context { return *state.Load() }
 	})
 	calls := request{path: "/calls", token: "some"}
 	problem(t, w.do(calls), http.StatusInternalServerError, "internal")
-	away.Store(true)
+	end(errors.New("dial tcp 192.0.2.7:5432: connection refused"))
 	for _, r := range anyRequests() {
 		if r.method == http.MethodGet && isPublic(r) {
 			if got := w.do(r); got.status != http.StatusOK {
@@ -342,6 +339,54 @@ func TestErrors_DatabaseKnownToBeAway(t *testing.T) {
 	if strings.Contains(w.log.String(), "could not be served") {
 		t.Error("an outage that was logged when it began is logged for each request")
 	}
-	away.Store(false)
+	state.Store(new(t.Context()))
 	problem(t, w.do(calls), http.StatusInternalServerError, "internal")
+}
+
+// hangingCalls are those of a database that hangs.
+type hangingCalls struct {
+	api.Calls
+	asked chan struct{}
+}
+
+func (h hangingCalls) List(ctx context.Context, _ callcenter.CallFilter) ([]callcenter.Call, *callcenter.CallCursor, error) {
+	close(h.asked)
+	<-ctx.Done()
+	return nil, nil, ctx.Err()
+}
+
+// Requests that are under way when the database is found away do not wait until
+// their own time is up, whatever they were about to ask.
+func TestErrors_DatabaseFoundAwayMeanwhile(t *testing.T) {
+	t.Parallel()
+	for name, hang := range map[string]func(o *api.Options, asked chan struct{}){
+		"who asks":      func(o *api.Options, asked chan struct{}) { o.Tokens = absentTokens{asked: asked} },
+		"what is asked": func(o *api.Options, asked chan struct{}) { o.Calls = hangingCalls{o.Calls, asked} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			up, end := context.WithCancelCause(t.Context())
+			asked := make(chan struct{})
+			w := newWorld(t, func(o *api.Options) {
+				hang(o, asked)
+				o.RequestTimeout, o.DatabaseUp = time.Minute, func() context.Context { return up }
+			})
+			token := "some"
+			if name == "what is asked" {
+				token = w.token(accounts.RoleAdmin)
+			}
+			go func() {
+				<-asked
+				end(errors.New("no answer within 3 s"))
+			}()
+			got := w.do(request{path: "/calls", token: token})
+			problem(t, got, http.StatusServiceUnavailable, "unavailable")
+			if got.header.Get("Retry-After") == "" {
+				t.Error("no Retry-After")
+			}
+			if strings.Contains(w.log.String(), "could not be served") || strings.Contains(w.log.String(), "request failed") {
+				t.Errorf("an outage that was logged when it began is logged once more:\n%s", w.log)
+			}
+		})
+	}
 }

@@ -77,17 +77,29 @@ func (s *Server) operation(op *operation, f http.HandlerFunc) http.Handler {
 	})
 }
 
-// refuseWhileAway refuses requests while the database is known to be away, but
-// those that need nothing of it.
+// refuseWhileAway refuses requests while the database is known to be away, and
+// when it is found away while they are under way, but those that need nothing
+// of it.
 func (s *Server) refuseWhileAway(op *operation, next handler) handler {
-	if s.options.DatabaseAway == nil || op.static() {
+	if s.options.DatabaseUp == nil || op.static() {
 		return next
 	}
 	return func(w http.ResponseWriter, r *http.Request) error {
-		if err := s.options.DatabaseAway(); err != nil {
-			return &awayError{err}
+		up := s.options.DatabaseUp()
+		if up.Err() != nil {
+			return &awayError{context.Cause(up)}
 		}
-		return next(w, r)
+		if op.streams() != "" {
+			return next(w, r)
+		}
+		ctx, cancel := context.WithCancelCause(r.Context())
+		defer cancel(nil)
+		defer context.AfterFunc(up, func() { cancel(&awayError{context.Cause(up)}) })()
+		err := next(w, r.WithContext(ctx))
+		if away := foundAway(ctx); err != nil && away != nil {
+			return away
+		}
+		return err
 	}
 }
 

@@ -150,11 +150,11 @@ type Options struct {
 	// and the request may be repeated later. Nil when no error does.
 	IsUnavailable func(error) bool
 
-	// DatabaseAway returns, at once, why the database did not answer when it
-	// was asked last, and nil when it did. Requests that need it are refused
-	// then, for each would have to wait until its time is up. Nil when nobody
-	// asks.
-	DatabaseAway func() error
+	// DatabaseUp returns a context that ends, with the cause, when the database
+	// is found not to answer, and another one when it answers again. Requests
+	// that need it are refused then, those under way too, for each would have
+	// to wait until its time is up; streams wait. Nil when nobody asks.
+	DatabaseUp func() context.Context
 
 	// Log gets one line a request, and errors; nil for nowhere.
 	Log *slog.Logger

@@ -58,8 +58,8 @@ type DB struct {
 	pool *pgxpool.Pool
 	log  *slog.Logger
 	jobs *jobQueue
-	// away is why the database did not answer Watch; nil when it did.
-	away atomic.Pointer[error]
+	// up has ended while the database does not answer Watch.
+	up atomic.Pointer[uptime]
 }
 
 // Open connects to the database and checks its schema: it returns a
@@ -75,6 +75,7 @@ func Open(ctx context.Context, url string, options Options) (*DB, error) {
 		return nil, err
 	}
 	db := &DB{pool: pool, log: log}
+	db.up.Store(newUptime())
 	if err := db.Ready(ctx); err != nil {
 		pool.Close()
 		return nil, fmt.Errorf("open database: %w", err)

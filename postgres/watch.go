@@ -29,18 +29,7 @@ func (db *DB) Watch(ctx context.Context) error {
 		if conn, err = db.ask(ctx, conn); ctx.Err() != nil {
 			return nil
 		}
-		was := db.away.Load()
-		switch {
-		case err != nil && was == nil:
-			db.log.Error("the database does not answer; requests are refused until it does", slog.Any("err", err))
-		case err == nil && was != nil:
-			db.log.Info("the database answers again")
-		}
-		if err != nil {
-			db.away.Store(&err)
-		} else {
-			db.away.Store(nil)
-		}
+		db.note(err)
 		select {
 		case <-ctx.Done():
 			return nil
@@ -49,14 +38,37 @@ func (db *DB) Watch(ctx context.Context) error {
 	}
 }
 
+// note takes what the database answered.
+func (db *DB) note(err error) {
+	switch away := db.Away() != nil; {
+	case err != nil && !away:
+		db.log.Error("the database does not answer; requests are refused until it does", slog.Any("err", err))
+		db.up.Load().end(fmt.Errorf("the database does not answer: %w", err))
+	case err == nil && away:
+		db.log.Info("the database answers again")
+		db.up.Store(newUptime())
+	}
+}
+
+// uptime is a time in which the database answers.
+type uptime struct {
+	ctx context.Context
+	end context.CancelCauseFunc
+}
+
+func newUptime() *uptime {
+	ctx, end := context.WithCancelCause(context.Background())
+	return &uptime{ctx, end}
+}
+
+// Up returns a context that ends when Watch finds that the database does not
+// answer; its cause says why. It has ended already while the database does not,
+// and is another one when it does again.
+func (db *DB) Up() context.Context { return db.up.Load().ctx }
+
 // Away returns why the database did not answer when Watch asked it last, and
 // nil when it did. It returns at once.
-func (db *DB) Away() error {
-	if err := db.away.Load(); err != nil {
-		return fmt.Errorf("the database does not answer: %w", *err)
-	}
-	return nil
-}
+func (db *DB) Away() error { return context.Cause(db.Up()) }
 
 // ask asks by a connection, or by a new one when there is none or it was lost,
 // and returns the one to ask by next. A database that has only cut connections

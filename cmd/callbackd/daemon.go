@@ -140,7 +140,7 @@ func (d *daemon) newServer(page api.Page, visitors []api.DemoAccount) *api.Serve
 		Location:       d.cfg.Location(),
 		IsTrustedProxy: d.cfg.Listen.IsTrustedProxy,
 		IsUnavailable:  postgres.IsUnavailable,
-		DatabaseAway:   d.db.Away,
+		DatabaseUp:     d.db.Up,
 		Log:            d.log, Registry: d.registry,
 	})
 }

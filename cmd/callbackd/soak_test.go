@@ -31,9 +31,9 @@ type fault struct {
 }
 
 // refuseWithin is within what time a request must be refused that cannot be
-// answered: fifteen seconds when the database begins to hang while it is under
-// way, and what a busy machine takes.
-const refuseWithin = 20 * time.Second
+// answered: four seconds, after which a database that hangs is known to, and
+// what a busy machine takes.
+const refuseWithin = 12 * time.Second
 
 // faults are made one after the other, in this order, in one world.
 var faults = []fault{
