@@ -91,7 +91,7 @@ var usualCallBounds = callBounds{walked: 2000, walkedForFew: 300, gathered: 800,
 
 // maxCallConditions bounds the conditions that the index is asked for at once:
 // in a span of three months it takes long to compare more.
-const maxCallConditions = 2
+const maxCallConditions = 3
 
 // wholeNumber is how many digits nearly say whose a number is, so that it has
 // few calls, unless it is the site's own.

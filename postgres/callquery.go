@@ -59,6 +59,8 @@ type callTerms struct {
 	terms    []string
 	// paired is set when the index knows their pairs with others.
 	paired bool
+	// found is set when others are looked up with them.
+	found bool
 }
 
 func newCallSearch(filter callcenter.CallFilter) *callSearch {
@@ -134,7 +136,7 @@ func oneOfCalls[T ~string](s *callSearch, name string, kind byte, strength stren
 	texts, terms := storableValues(kind, values)
 	s.rows = append(s.rows, condition)
 	s.args[name] = texts
-	s.anyTerm(callTerms{strength, terms, true})
+	s.anyTerm(callTerms{strength: strength, terms: terms, paired: true})
 }
 
 // own adds the condition that a call visited one of some call centers or was
@@ -144,7 +146,7 @@ func (s *callSearch) own(callCenters []string, agent string) {
 	agents, agentTerms := storableValues('A', []string{agent})
 	s.rows = append(s.rows, `(c.call_centers && @visible_to OR c.agents && @own_agent)`)
 	s.args["visible_to"], s.args["own_agent"] = visible, agents
-	s.anyTerm(callTerms{leavesMany, append(terms, agentTerms...), true})
+	s.anyTerm(callTerms{strength: leavesMany, terms: append(terms, agentTerms...), paired: true})
 }
 
 // anyTerm adds a condition on the index.
@@ -155,35 +157,33 @@ func (s *callSearch) anyTerm(t callTerms) {
 	}
 }
 
-// conditions are the strongest conditions on the index, in twos where it knows
-// pairs: each of two may be frequent where both are rare. Those that leave
-// most are there only when there are no others, and none beside one that
-// leaves hardly any.
+// conditions are the strongest conditions on the index. Where it knows pairs,
+// the strongest is asked for with each of the others: each of two may be
+// frequent where both are rare. Those that leave most are there only when
+// there are no others, and none beside one that leaves hardly any.
 func (s *callSearch) conditions() (conditions []string) {
 	terms := slices.Clone(s.terms)
 	slices.SortStableFunc(terms, func(a, b callTerms) int { return cmp.Compare(b.strength, a.strength) })
-	for len(terms) > 0 && len(conditions) < maxCallConditions && (len(conditions) == 0 || terms[0].strength > leavesMost) {
-		strongest := terms[0]
-		if strongest.strength == leavesHardlyAny {
-			terms = terms[:1]
+	terms = slices.DeleteFunc(terms, func(t callTerms) bool {
+		return t.strength < terms[0].strength && (t.strength == leavesMost || terms[0].strength == leavesHardlyAny)
+	})
+	if first := slices.IndexFunc(terms, func(t callTerms) bool { return t.paired }); first >= 0 {
+		for i := first + 1; i < len(terms); i++ {
+			if terms[i].paired && len(terms[first].terms)*len(terms[i].terms) <= maxPairTerms {
+				terms[i].terms = pairTerms(terms[first].terms, terms[i].terms)
+				terms[first].found = true
+			}
 		}
-		terms = terms[1:]
-		if i := slices.IndexFunc(terms, strongest.pairs); i >= 0 {
-			strongest.terms = pairTerms(strongest.terms, terms[i].terms)
-			terms = slices.Delete(terms, i, i+1)
+	}
+	for _, t := range terms {
+		if t.found || len(conditions) == maxCallConditions {
+			continue
 		}
 		name := fmt.Sprintf("terms%d", len(conditions))
-		s.args[name] = strings.Join(strongest.terms, termSeparator)
+		s.args[name] = strings.Join(t.terms, termSeparator)
 		conditions = append(conditions, callTermsExpression+` && `+blockTerms(name))
 	}
 	return conditions
-}
-
-// pairs reports whether the index is asked for pairs with others, of which
-// none is stronger.
-func (t *callTerms) pairs(with callTerms) bool {
-	return t.paired && with.paired && (with.strength > leavesMost || t.strength == leavesMost) &&
-		len(t.terms)*len(with.terms) <= maxPairTerms
 }
 
 // pairTerms are the terms of all pairs of one of a and one of b, and that of
@@ -218,7 +218,7 @@ func (s *callSearch) addNumber(number string) {
 	if s.number >= maxBeginning {
 		strength = leavesHardlyAny
 	}
-	s.anyTerm(callTerms{strength, []string{"N" + string([]rune(number)[:min(s.number, maxBeginning)])}, false})
+	s.anyTerm(callTerms{strength: strength, terms: []string{"N" + string([]rune(number)[:min(s.number, maxBeginning)])}})
 }
 
 // storableValues returns those of some values that a row can hold, and their
