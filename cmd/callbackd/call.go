@@ -44,15 +44,12 @@ func newCallCommand(opts *options) *cobra.Command {
 				return err
 			}
 			defer db.Close()
-			story, err := readStory(c.Context(), db, callcenter.RequestID(args[0]))
+			story, err := readStory(c.Context(), db, callcenter.RequestID(args[0]), mask)
 			if errors.Is(err, callcenter.ErrNotFound) {
 				return fmt.Errorf("no call has request ID %q; the page shows it with each call and callback", args[0])
 			}
 			if err != nil {
 				return err
-			}
-			if mask {
-				story.mask()
 			}
 			if asJSON {
 				enc := json.NewEncoder(c.OutOrStdout())
@@ -69,11 +66,14 @@ func newCallCommand(opts *options) *cobra.Command {
 }
 
 // readStory reads all that is stored about a call, or returns
-// callcenter.ErrNotFound.
-func readStory(ctx context.Context, db *postgres.DB, id callcenter.RequestID) (*callStory, error) {
+// callcenter.ErrNotFound. Masked, it can be given away.
+func readStory(ctx context.Context, db *postgres.DB, id callcenter.RequestID, mask bool) (*callStory, error) {
 	call, err := db.Calls().Get(ctx, id)
 	if err != nil {
 		return nil, err
+	}
+	if mask {
+		maskCall(&call)
 	}
 	s := &callStory{Call: newReplayedCall(&call), Legs: orEmpty(call.Legs), Agents: orEmpty(call.Agents), MergedInto: orNull(string(call.MergedInto))}
 	if err := s.readGaps(ctx, db, &call); err != nil {
@@ -84,6 +84,9 @@ func readStory(ctx context.Context, db *postgres.DB, id callcenter.RequestID) (*
 	}
 	if err := s.readCallback(ctx, db, id); err != nil {
 		return nil, err
+	}
+	if mask && s.Callback != nil {
+		s.Callback.mask()
 	}
 	return s, nil
 }

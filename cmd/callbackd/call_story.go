@@ -158,9 +158,9 @@ func maskNumbers(text string) string {
 	})
 }
 
-// mask makes the story one that can be given away. Memos are what people
+// mask makes the callback one that can be given away. Memos are what people
 // wrote about customers: of them only the length is left.
-func (s *callStory) mask() {
+func (c *storyCallback) mask() {
 	masked := func(text *string) *string {
 		if text == nil {
 			return nil
@@ -169,25 +169,8 @@ func (s *callStory) mask() {
 	}
 	length := func(text string) string { return fmt.Sprintf("(%d characters)", utf8.RuneCountInString(text)) }
 
-	c := &s.Call
-	c.RemoteNumber, c.LocalNumber, c.Agent = masked(c.RemoteNumber), masked(c.LocalNumber), masked(c.Agent)
-	for i := range c.Recordings {
-		c.Recordings[i] = maskNumbers(c.Recordings[i])
-	}
-	for i := range c.Receipt {
-		c.Receipt[i].Value = maskNumbers(c.Receipt[i].Value)
-	}
-	for i := range s.Agents {
-		s.Agents[i] = maskNumbers(s.Agents[i])
-	}
-	for i := range s.Legs {
-		s.Legs[i].Endpoint = maskNumbers(s.Legs[i].Endpoint)
-	}
-	if s.Callback == nil {
-		return
-	}
-	s.Callback.ContactNumber, s.Callback.Memo = masked(s.Callback.ContactNumber), length(s.Callback.Memo)
-	for _, h := range s.Callback.History {
+	c.ContactNumber, c.Memo = masked(c.ContactNumber), length(c.Memo)
+	for _, h := range c.History {
 		for i := range h.Changes {
 			f := &h.Changes[i]
 			if f.Field != "memo" {

@@ -20,7 +20,7 @@ type replayOptions struct {
 	from, to string
 	repeat   int
 	stats    bool
-	numbers  bool
+	mask     bool
 	diff     bool
 	json     bool
 }
@@ -31,8 +31,7 @@ func newReplayCommand(opts *options) *cobra.Command {
 		Use:   "replay [TRACE.jsonl | JOURNAL]...",
 		Short: "Show what recorded ARI events say about calls",
 		Long: "replay runs recorded ARI events through the very rules that serve uses, and\n" +
-			"prints one JSON object a call, in order of start. Telephone numbers are hidden\n" +
-			"but for their last digits.\n" +
+			"prints one JSON object a call, in order of start.\n" +
 			"\n" +
 			"Events come from traces, one JSON object a line, or from the journal of a node:\n" +
 			"JOURNAL is a folder as in pbx[].journal.directory, which itself is read when\n" +
@@ -57,7 +56,7 @@ func newReplayCommand(opts *options) *cobra.Command {
 	f.StringVar(&o.to, "to", "", "only calls that began before this `time`")
 	f.IntVar(&o.repeat, "repeat", 1, "run the events `N` times, each time from the start")
 	f.BoolVar(&o.stats, "stats", false, "print events, seconds and events per second to standard error")
-	f.BoolVar(&o.numbers, "numbers", false, "print telephone numbers in full")
+	f.BoolVar(&o.mask, "mask", false, "mask phone numbers")
 	f.BoolVar(&o.diff, "diff", false, "compare with the calls in the database; exit code 0: all are the same,\n1: some differ, 2: it could not be told")
 	f.BoolVar(&o.json, "json", false, "with --diff, print one JSON object a call")
 	return c
@@ -90,7 +89,7 @@ func (o *replayOptions) run(c *cobra.Command, opts *options, args []string) erro
 	if o.diff {
 		return o.compare(c, cfg, r)
 	}
-	return printCalls(c.OutOrStdout(), r.calls(), r.gaps, o.numbers)
+	return printCalls(c.OutOrStdout(), r.calls(), r.gaps, o.mask)
 }
 
 // replay runs the events as often as is asked for.

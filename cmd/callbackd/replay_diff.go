@@ -160,7 +160,7 @@ func (k *comparison) onlyStored(ctx context.Context, node string, r *replayer) e
 // write writes one call that differs.
 func (k *comparison) write(d callDiff) error {
 	k.differ++
-	if !k.o.numbers {
+	if k.o.mask {
 		for i := range d.Fields {
 			d.Fields[i].Stored, d.Fields[i].Replayed = maskNumbers(d.Fields[i].Stored), maskNumbers(d.Fields[i].Replayed)
 		}

@@ -36,11 +36,17 @@ type replayedCall struct {
 	Incomplete string `json:"incomplete,omitempty"`
 }
 
-// maskCall hides the telephone numbers of a call.
+// maskCall hides the phone numbers of a call. What the PBX names after them, as
+// the endpoint of an outgoing call, is hidden, too.
 func maskCall(c *callcenter.Call) {
-	c.RemoteNumber, c.LocalNumber = maskNumbers(c.RemoteNumber), maskNumbers(c.LocalNumber)
-	for i := range c.Recordings {
-		c.Recordings[i] = maskNumbers(c.Recordings[i])
+	c.RemoteNumber, c.LocalNumber, c.Agent = maskNumbers(c.RemoteNumber), maskNumbers(c.LocalNumber), maskNumbers(c.Agent)
+	for _, names := range [][]string{c.Agents, c.Recordings} {
+		for i := range names {
+			names[i] = maskNumbers(names[i])
+		}
+	}
+	for i := range c.Legs {
+		c.Legs[i].Endpoint = maskNumbers(c.Legs[i].Endpoint)
 	}
 	for i := range c.Receipt {
 		c.Receipt[i].Value = maskNumbers(c.Receipt[i].Value)
@@ -58,14 +64,14 @@ func newReplayedCall(c *callcenter.Call) replayedCall {
 	}
 }
 
-func printCalls(w io.Writer, calls []callcenter.Call, gaps []journal.Gap, numbers bool) error {
+func printCalls(w io.Writer, calls []callcenter.Call, gaps []journal.Gap, mask bool) error {
 	out := bufio.NewWriter(w)
 	enc := json.NewEncoder(out)
 	enc.SetEscapeHTML(false)
 	for i := range calls {
 		c := &calls[i]
 		why := incomplete(c, gaps)
-		if !numbers {
+		if mask {
 			maskCall(c)
 		}
 		line := newReplayedCall(c)

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -63,7 +64,7 @@ func TestReplay_RecordedTraces(t *testing.T) {
 func replayFile(t *testing.T, path string) []map[string]any {
 	t.Helper()
 	var out, errs bytes.Buffer
-	args := []string{"replay", "--numbers", "--config", filepath.Join(expectedFolder, "callbackd.yaml"), path}
+	args := []string{"replay", "--config", filepath.Join(expectedFolder, "callbackd.yaml"), path}
 	if code := run(t.Context(), args, nil, &out, &errs); code != exitOK {
 		t.Fatalf("callbackd %v: exit code %d: %s", args, code, &errs)
 	}
@@ -76,6 +77,30 @@ func replayFile(t *testing.T, path string) []map[string]any {
 		calls = append(calls, c)
 	}
 	return calls
+}
+
+// With --mask nobody's number can be read, wherever it stands.
+func TestReplay_Mask(t *testing.T) {
+	t.Parallel()
+	traces, err := filepath.Glob(filepath.Join(traceFolder, "*.jsonl"))
+	if err != nil || len(traces) == 0 {
+		t.Fatalf("%d traces: %v", len(traces), err)
+	}
+	for _, path := range traces {
+		args := []string{"replay", "--mask", "--config", filepath.Join(expectedFolder, "callbackd.yaml"), path}
+		code, out, errs := execute(t, args...)
+		if code != exitOK {
+			t.Fatalf("callbackd %v: exit code %d: %s", args, code, errs)
+		}
+		for _, text := range regexp.MustCompile(`"(?:remote_number|local_number|agent|value)":"[^"]*"`).FindAllString(out, -1) {
+			if outsideNumber.MatchString(text) {
+				t.Errorf("%s: %s", path, text)
+			}
+		}
+		if strings.Contains(path, "cc-answered") && !strings.Contains(out, "**") {
+			t.Errorf("%s: nothing is masked:\n%s", path, out)
+		}
+	}
 }
 
 // stripChannelVars writes a trace as a PBX without channelvars sends it.
