@@ -77,32 +77,6 @@ func (s *Server) operation(op *operation, f http.HandlerFunc) http.Handler {
 	})
 }
 
-// refuseWhileAway refuses requests while the database is known to be away, and
-// when it is found away while they are under way, but those that need nothing
-// of it.
-func (s *Server) refuseWhileAway(op *operation, next handler) handler {
-	if s.options.DatabaseUp == nil || op.static() {
-		return next
-	}
-	return func(w http.ResponseWriter, r *http.Request) error {
-		up := s.options.DatabaseUp()
-		if up.Err() != nil {
-			return &awayError{context.Cause(up)}
-		}
-		if op.streams() != "" {
-			return next(w, r)
-		}
-		ctx, cancel := context.WithCancelCause(r.Context())
-		defer cancel(nil)
-		defer context.AfterFunc(up, func() { cancel(&awayError{context.Cause(up)}) })()
-		err := next(w, r.WithContext(ctx))
-		if away := foundAway(ctx); err != nil && away != nil {
-			return away
-		}
-		return err
-	}
-}
-
 // dispatch answers what the mux would answer with a page of its own: unknown
 // paths, wrong methods, and paths that are not in their simplest form. Such
 // paths are refused, not redirected, so that a proxy in front and this
