@@ -1,10 +1,11 @@
-import { Button, Group, Loader, Stack, Text, Title } from "@mantine/core";
+import { Button, Group, Stack, Text, Title } from "@mantine/core";
 import { IconRefresh } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { useTranslation } from "react-i18next";
 import type { Callback, Recording } from "../api/types";
 import { useTimes } from "../site/times";
 import { ErrorMessage } from "../ui/ErrorMessage";
+import { Spinner } from "../ui/Loading";
 import { RecordingPlayer } from "./RecordingPlayer";
 import { belongingTo, recordingsOf } from "./recordings";
 import "./texts";
@@ -33,7 +34,7 @@ export function Recordings({ callback }: { callback: Callback }) {
           </Button>
         )}
       </Group>
-      {recordings.isPending && <Loader size="sm" aria-label={t("common:loading")} />}
+      {recordings.isPending && <Spinner size="sm" />}
       {recordings.isError && <ErrorMessage error={recordings.error} retry={() => void recordings.refetch()} />}
       {recordings.data && all.length === 0 && (
         <Text size="sm" c="dimmed">

@@ -1,4 +1,4 @@
-import { Loader, Stack, Text, Timeline, Title } from "@mantine/core";
+import { Stack, Text, Timeline, Title } from "@mantine/core";
 import { useTranslation } from "react-i18next";
 import type { HistoryEntry } from "../../api/types";
 import { useHistory } from "../../callbacks/change";
@@ -6,6 +6,7 @@ import { useFieldTexts } from "../../callbacks/fields";
 import { usePeople } from "../../site/people";
 import { useTimes } from "../../site/times";
 import { ErrorMessage } from "../../ui/ErrorMessage";
+import { Spinner } from "../../ui/Loading";
 
 /** Who changed what, newest first. */
 export function History({ id }: { id: number }) {
@@ -16,7 +17,7 @@ export function History({ id }: { id: number }) {
       <Title order={2} size="h5">
         {t("callbacks:detail.history")}
       </Title>
-      {history.isPending && <Loader size="sm" aria-label={t("common:loading")} />}
+      {history.isPending && <Spinner size="sm" />}
       {history.isError && <ErrorMessage error={history.error} retry={() => void history.refetch()} />}
       {history.data && (
         <Timeline bulletSize={12} lineWidth={2} active={history.data.length}>
