@@ -16,11 +16,10 @@ import (
 	"callbackd/postgres"
 )
 
-// A database that goes away under the program is told from a request that is
-// wrong, and what was open works again when it is back.
-func TestIsUnavailable_DatabaseGoesAway(t *testing.T) {
-	t.Parallel()
-	server := labtest.Postgres(t, lab.PostgresOptions{Durable: true})
+// openOwn is open on a server of the test's own, to be paused and killed.
+func openOwn(t *testing.T, options lab.PostgresOptions) (*lab.Postgres, *postgres.DB, string) {
+	t.Helper()
+	server := labtest.Postgres(t, options)
 	if err := server.Template(t.Context(), postgres.Migrate); err != nil {
 		t.Fatal(err)
 	}
@@ -32,7 +31,15 @@ func TestIsUnavailable_DatabaseGoesAway(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer db.Close()
+	t.Cleanup(db.Close)
+	return server, db, url
+}
+
+// A database that goes away under the program is told from a request that is
+// wrong, and what was open works again when it is back.
+func TestIsUnavailable_DatabaseGoesAway(t *testing.T) {
+	t.Parallel()
+	server, db, url := openOwn(t, lab.PostgresOptions{Durable: true})
 	feed := run(t, db)
 	save(t, db, newCall(1))
 
@@ -115,19 +122,7 @@ func TestIsUnavailable(t *testing.T) {
 // without asking, and that it answers again too.
 func TestDB_WatchTellsOfOutages(t *testing.T) {
 	t.Parallel()
-	server := labtest.Postgres(t, lab.PostgresOptions{})
-	if err := server.Template(t.Context(), postgres.Migrate); err != nil {
-		t.Fatal(err)
-	}
-	url, err := server.Database(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	db, err := postgres.Open(t.Context(), url, postgres.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
+	server, db, url := openOwn(t, lab.PostgresOptions{})
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- db.Watch(ctx) }()
