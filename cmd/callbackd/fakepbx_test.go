@@ -177,15 +177,22 @@ func (b *busyWorld) levels(t *testing.T) levels {
 	return l
 }
 
-// TestFaults_LoadStaysLevel makes calls at speed, which use no more of anything
-// the longer it lasts, and a row each.
-func TestFaults_LoadStaysLevel(t *testing.T) {
-	t.Parallel()
+// newFakeBusyWorld is a fake world whose daemon is a process of its own.
+func newFakeBusyWorld(t *testing.T) (*world, *aritest.Server, *busyWorld) {
+	t.Helper()
 	w, pbx := newFakeWorld(t)
 	b := &busyWorld{t: t, world: w, folder: t.TempDir()}
 	b.boot(t)
 	t.Cleanup(func() { b.process.kill() })
 	b.follows(t)
+	return w, pbx, b
+}
+
+// TestFaults_LoadStaysLevel makes calls at speed, which use no more of anything
+// the longer it lasts, and a row each.
+func TestFaults_LoadStaysLevel(t *testing.T) {
+	t.Parallel()
+	w, pbx, b := newFakeBusyWorld(t)
 	const calls = 200
 	var before levels
 	began := time.Now()
@@ -211,11 +218,7 @@ func TestFaults_LoadStaysLevel(t *testing.T) {
 // does so soon; no request is cut, and no event unwritten.
 func TestFaults_ShutdownWithReaders(t *testing.T) {
 	t.Parallel()
-	w, pbx := newFakeWorld(t)
-	b := &busyWorld{t: t, world: w, folder: t.TempDir()}
-	b.boot(t)
-	t.Cleanup(func() { b.process.kill() })
-	b.follows(t)
+	w, pbx, b := newFakeBusyWorld(t)
 	const calls = 50
 	readers := 200
 	if *soakFor > 0 {
