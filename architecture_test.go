@@ -7,9 +7,11 @@ import (
 	"go/token"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -184,6 +186,67 @@ func TestArchitecture_OnlyDemoUsesLab(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestArchitecture_Page holds docs/architecture.md against the imports: its
+// diagram shows each arrow that no way over another folder stands for, and its
+// table says for each folder what it may import.
+func TestArchitecture_Page(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("docs/architecture.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diagram := houseDiagram(t); !strings.Contains(string(page), diagram) {
+		t.Errorf("docs/architecture.md does not show how the house stands:\n%s", diagram)
+	}
+	for name, room := range rooms {
+		row := regexp.MustCompile("(?m)^\\| `" + name + "[`/].*\\| (.*) \\|$").FindStringSubmatch(string(page))
+		want := "`" + strings.Join(room.mayImport, "`, `") + "`"
+		switch {
+		case row == nil:
+			t.Errorf("docs/architecture.md has no row for %s", name)
+		case name == "cmd" && row[1] != "all", len(room.mayImport) == 0 && row[1] != "–", len(room.mayImport) > 0 && name != "cmd" && !sameNames(row[1], want):
+			t.Errorf("docs/architecture.md says that %s may import %s, want %s", name, row[1], want)
+		}
+	}
+}
+
+// houseDiagram draws in Mermaid's words which folder imports which.
+func houseDiagram(t *testing.T) string {
+	t.Helper()
+	arrows := map[string][]string{}
+	for _, p := range packages(t) {
+		from, _, _ := strings.Cut(p.folder(), "/")
+		for _, imported := range p.Imports {
+			to, _, _ := strings.Cut(strings.TrimPrefix(imported, module+"/"), "/")
+			if _, ours := rooms[to]; ours && from != "" && to != from && !slices.Contains(arrows[from], to) {
+				arrows[from] = append(arrows[from], to)
+			}
+		}
+	}
+	var reaches func(from, to string) bool
+	reaches = func(from, to string) bool {
+		return slices.ContainsFunc(arrows[from], func(next string) bool { return next == to || reaches(next, to) })
+	}
+	diagram := "```mermaid\nflowchart TD\n"
+	for _, from := range slices.Sorted(maps.Keys(arrows)) {
+		slices.Sort(arrows[from])
+		for _, to := range arrows[from] {
+			if !slices.ContainsFunc(arrows[from], func(over string) bool { return reaches(over, to) }) {
+				diagram += "    " + from + " --> " + to + "\n"
+			}
+		}
+	}
+	return diagram + "```\n"
+}
+
+// sameNames reports whether two lists have the same names in any order.
+func sameNames(a, b string) bool {
+	one, other := strings.Split(a, ", "), strings.Split(b, ", ")
+	slices.Sort(one)
+	slices.Sort(other)
+	return slices.Equal(one, other)
 }
 
 // A new folder has to be given its place in the plan.
