@@ -86,3 +86,45 @@ func TestDocs_Security(t *testing.T) {
 		}
 	}
 }
+
+// TestDocs_Names: what the documents link to is there, and so is each target
+// of make that they name, and each command of the program.
+func TestDocs_Names(t *testing.T) {
+	t.Parallel()
+	pages, err := filepath.Glob("../../docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	pages = append(pages, "../../README.md", "../../CHANGELOG.md", "../../workspace/README.md")
+	makefile := readFile(t, "../../Makefile")
+	var commands []string
+	for _, c := range newRootCommand(&options{}).Commands() {
+		commands = append(commands, c.Name())
+	}
+	links, targets, named := regexp.MustCompile(`\]\(([^)#:]+)(#[^)]*)?\)`), regexp.MustCompile("`make ([a-z-]+)"), regexp.MustCompile("`callbackd ([a-z]+)")
+	found := 0
+	for _, page := range pages {
+		text := readFile(t, page)
+		for _, link := range links.FindAllStringSubmatch(text, -1) {
+			found++
+			if _, err := os.Stat(filepath.Join(filepath.Dir(page), link[1])); err != nil {
+				t.Errorf("%s links to %s: %v", page, link[1], err)
+			}
+		}
+		for _, target := range targets.FindAllStringSubmatch(text, -1) {
+			found++
+			if !strings.Contains(makefile, "\n"+target[1]+":") {
+				t.Errorf("%s names make %s, which is no target", page, target[1])
+			}
+		}
+		for _, command := range named.FindAllStringSubmatch(text, -1) {
+			found++
+			if !slices.Contains(commands, command[1]) {
+				t.Errorf("%s names callbackd %s, which is no command", page, command[1])
+			}
+		}
+	}
+	if found < 60 {
+		t.Fatalf("only %d names were looked up", found)
+	}
+}
