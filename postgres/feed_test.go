@@ -379,3 +379,28 @@ func TestFeed_ForgetsOldChanges(t *testing.T) {
 		t.Errorf("left are %d to %d, want %d", oldest, newest, n+1)
 	}
 }
+
+// A request may be sent again with its key for 30 days.
+func TestFeed_ForgetsOldKeys(t *testing.T) {
+	t.Parallel()
+	db, url := open(t)
+	pool := connect(t, url)
+	call := ended(newCall(1))
+	save(t, db, call)
+	callback, err := register(t.Context(), db, call.RequestID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	exec(t, pool, `INSERT INTO idempotency_keys (scope, key, fingerprint, callback_id, other_open, created_at)
+		SELECT 'token:1', n::text, sha256(''), $1, 0, now() - make_interval(days => n) FROM generate_series(1, 60) AS n`, callback.ID)
+	run(t, db)
+	labtest.Eventually(t, 30*time.Second, func() error {
+		if left := count(t, pool, `SELECT count(*) FROM idempotency_keys`); left != 29 {
+			return fmt.Errorf("%d keys are left, want those of 29 days", left)
+		}
+		return nil
+	})
+	if younger := count(t, pool, `SELECT count(*) FROM idempotency_keys WHERE created_at > now() - interval '30 days'`); younger != 29 {
+		t.Errorf("%d young keys are left, want 29", younger)
+	}
+}

@@ -1913,7 +1913,7 @@ type GetCallbackParams struct {
 type ChangeCallbackParams struct {
 	// IdempotencyKey Chosen by the client, new for each change it means to make. Sent
 	// again with the same key, the request is not made a second time, so
-	// that a client may repeat it when an answer was lost.
+	// that a client may repeat it when an answer was lost, for 30 days.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 
 	// ActingFor The name of the account that a token acts for. The request is made as
@@ -1926,7 +1926,7 @@ type ChangeCallbackParams struct {
 type ClaimCallbackParams struct {
 	// IdempotencyKey Chosen by the client, new for each change it means to make. Sent
 	// again with the same key, the request is not made a second time, so
-	// that a client may repeat it when an answer was lost.
+	// that a client may repeat it when an answer was lost, for 30 days.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 
 	// ActingFor The name of the account that a token acts for. The request is made as
@@ -1994,7 +1994,7 @@ type GetCallParams struct {
 type RegisterCallbackParams struct {
 	// IdempotencyKey Chosen by the client, new for each change it means to make. Sent
 	// again with the same key, the request is not made a second time, so
-	// that a client may repeat it when an answer was lost.
+	// that a client may repeat it when an answer was lost, for 30 days.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 
 	// ActingFor The name of the account that a token acts for. The request is made as
