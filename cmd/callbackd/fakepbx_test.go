@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"regexp"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -20,21 +20,20 @@ import (
 	"callbackd/lab/labtest"
 )
 
-const (
-	// loadRounds is how many rounds of calls TestFaults_LoadStaysLevel makes,
-	// eightHours how many calls a soak makes at most: two a second.
-	loadRounds = 4
-	eightHours = 8 * 3600 * 2
-)
-
 // newFakeWorld is a world whose PBX is a fake one, which makes calls as fast as
 // one likes. The daemon does not run yet.
 func newFakeWorld(t *testing.T) (*world, *aritest.Server) {
 	t.Helper()
+	return newFakeWorldIn(t, databases.New(t))
+}
+
+// newFakeWorldIn is newFakeWorld with a database of the test's own.
+func newFakeWorldIn(t *testing.T, database string) (*world, *aritest.Server) {
+	t.Helper()
 	pbx := newFakePBX(t)
 	w := &world{
 		pbx:      &lab.Asterisk{ARI: pbx.URL(), Password: aritest.DefaultPassword, Recordings: t.TempDir()},
-		database: databases.New(t), seen: map[string]bool{},
+		database: database, seen: map[string]bool{},
 	}
 	w.cfg = exampleConfig(t, w.pbx, w.database)
 	w.makeToken(t)
@@ -156,63 +155,6 @@ func TestFaults_NodeRenamed(t *testing.T) {
 	}
 }
 
-// levels are what a daemon that runs for months must not use more and more of.
-type levels struct{ goroutines, files, connections, memory float64 }
-
-func (b *busyWorld) levels(t *testing.T) levels {
-	t.Helper()
-	conn, err := pgx.Connect(t.Context(), b.database)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close(t.Context()) //nolint:errcheck // it only asked
-	l := levels{
-		goroutines: b.metric(t, "go_goroutines"), files: b.metric(t, "process_open_fds"),
-		memory: b.metric(t, "process_resident_memory_bytes"),
-	}
-	err = conn.QueryRow(t.Context(), "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND usename = $1", servingRole).Scan(&l.connections)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return l
-}
-
-// newFakeBusyWorld is a fake world whose daemon is a process of its own.
-func newFakeBusyWorld(t *testing.T) (*world, *aritest.Server, *busyWorld) {
-	t.Helper()
-	w, pbx := newFakeWorld(t)
-	b := &busyWorld{t: t, world: w, folder: t.TempDir()}
-	b.boot(t)
-	t.Cleanup(func() { b.process.kill() })
-	b.follows(t)
-	return w, pbx, b
-}
-
-// TestFaults_LoadStaysLevel makes calls at speed, which use no more of anything
-// the longer it lasts, and a row each.
-func TestFaults_LoadStaysLevel(t *testing.T) {
-	t.Parallel()
-	w, pbx, b := newFakeBusyWorld(t)
-	const calls = 200
-	var before levels
-	began := time.Now()
-	for round := 0; round < loadRounds || time.Since(began) < *soakFor && round*calls < eightHours; round++ {
-		if err := pbx.Play(t.Context(), 0, callsAtOnce(t, 1+round*calls, calls)); err != nil {
-			t.Fatal(err)
-		}
-		w.storesAnswered(t, "pbx1", (round+1)*calls)
-		if round == loadRounds/2-1 {
-			before = b.levels(t) // everything has been used once
-		}
-		t.Logf("after %d calls: %+v", (round+1)*calls, b.levels(t))
-	}
-	// What requests and the database's pool hold comes and goes.
-	after := b.levels(t)
-	if after.goroutines > before.goroutines+20 || after.files > before.files+20 || after.connections > before.connections+10 || after.memory > 2*before.memory {
-		t.Errorf("it uses %+v now, and used %+v before", after, before)
-	}
-}
-
 // TestFaults_ShutdownWithReaders: the daemon is asked to end while many
 // read the event stream, others make requests, and calls have just ended. It
 // does so soon; no request is cut, and no event unwritten.
@@ -242,7 +184,7 @@ func TestFaults_ShutdownWithReaders(t *testing.T) {
 		t.Fatal(err)
 	}
 	labtest.Eventually(t, patience, func() error { // received, and perhaps not stored
-		if n := b.events(t); n < len(events) {
+		if n := b.sum(t, "callbackd_ari_events_total"); n < len(events) {
 			return fmt.Errorf("%d of %d events were received", n, len(events))
 		}
 		return nil
@@ -262,22 +204,25 @@ func TestFaults_ShutdownWithReaders(t *testing.T) {
 	}
 }
 
-var receivedEvents = regexp.MustCompile(`(?m)^callbackd_ari_events_total\{.*\} (\d+)$`)
-
-// events is how many events were received, of whatever type.
-func (b *busyWorld) events(t *testing.T) int {
+// sum adds up the series of a counter, of which there may be none yet.
+func (b *busyWorld) sum(t *testing.T, counter string) int {
 	t.Helper()
 	_, body, err := request(t.Context(), http.MethodGet, b.ops+"/metrics", "", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := 0
-	for _, m := range receivedEvents.FindAllStringSubmatch(string(body), -1) {
-		if of, err := strconv.Atoi(m[1]); err == nil {
-			n += of
+	n := 0.0
+	for line := range strings.Lines(string(body)) {
+		if !strings.HasPrefix(line, counter+"{") {
+			continue
 		}
+		of, err := strconv.ParseFloat(strings.TrimSpace(line[strings.LastIndexByte(line, ' ')+1:]), 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n += of
 	}
-	return n
+	return int(n)
 }
 
 // stream opens the event stream and reads its beginning.

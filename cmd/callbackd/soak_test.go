@@ -37,7 +37,7 @@ const refuseWithin = 12 * time.Second
 
 // faults are made one after the other, in this order, in one world.
 var faults = []fault{
-	{name: "none", short: time.Second, long: time.Minute, make: (*busyWorld).goesOn},
+	{name: "none", short: time.Second, long: 30 * time.Minute, make: (*busyWorld).goesOn},
 	{name: "daemon killed", times: 3, make: (*busyWorld).daemonKilled},
 	{name: "daemon restarted", make: (*busyWorld).daemonRestarted},
 	{name: "database stopped", times: 1, short: 3 * time.Second, long: time.Minute, make: (*busyWorld).databaseStopped},
