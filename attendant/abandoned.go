@@ -151,7 +151,7 @@ func (a *Abandoned) register(ctx context.Context, c *callcenter.Call, center cal
 	case err != nil:
 		if !errors.Is(err, context.Canceled) {
 			a.o.Metrics.abandonedCall(abandonedFailed)
-			a.o.Logger.Warn("an abandoned call was not registered", slog.String("call", string(c.RequestID)), slog.Any("err", err))
+			a.o.Logger.Warn("an abandoned call was not registered", slog.String("request_id", string(c.RequestID)), slog.Any("err", err))
 		}
 		return false
 	case result.Repeated:

@@ -218,7 +218,7 @@ func (a *Attendant) begin(c *ari.Channel, args []string, takenUp bool) {
 		delete(a.sessions, s.channel)
 		a.mu.Unlock()
 		a.o.Metrics.ended(a.o.Node, status, time.Since(begun))
-		s.log.Info("a caller was attended to", slog.String("status", string(status)), slog.String("call", string(s.call)))
+		s.log.Info("a caller was attended to", slog.String("status", string(status)), slog.String("request_id", string(s.call)))
 	})
 }
 

@@ -57,7 +57,7 @@ func (a *Attendant) registration(ctx context.Context, request callbacks.Request,
 	switch {
 	case err != nil:
 		log.Error("a callback that a caller asked for was not registered",
-			slog.String("call", string(request.RequestID)), slog.Any("err", err))
+			slog.String("request_id", string(request.RequestID)), slog.Any("err", err))
 		return registered{status: StatusFailed}
 	case result.Added:
 		return registered{StatusAdded, result.Callback}

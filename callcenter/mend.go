@@ -291,7 +291,7 @@ func (f *Follower) repairStored(ctx context.Context, log *Tracker, ids []Request
 	err = f.o.Store.SaveCalls(ctx, ended.Changed(nil))
 	if refused, ok := errors.AsType[*RefusedError](err); ok {
 		f.o.Metrics.refused(f.o.Node, len(refused.Calls))
-		f.log.Error("repaired calls are refused by the database and not stored", slog.Any("calls", refused.Calls), slog.Any("err", refused.Err))
+		f.log.Error("repaired calls are refused by the database and not stored", slog.Any("request_ids", refused.Calls), slog.Any("err", refused.Err))
 		err = nil
 	}
 	return repaired, err

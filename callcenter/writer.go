@@ -172,18 +172,35 @@ func (f *Follower) saveCalls(ctx context.Context, batch []Call) error {
 	err := f.o.Store.SaveCalls(ctx, batch)
 	if refused, ok := errors.AsType[*RefusedError](err); ok {
 		f.o.Metrics.refused(f.o.Node, len(refused.Calls))
-		f.log.Error("calls are refused by the database and not stored", slog.Any("calls", refused.Calls), slog.Any("err", refused.Err))
+		f.log.Error("calls are refused by the database and not stored", slog.Any("request_ids", refused.Calls), slog.Any("err", refused.Err))
 		batch = slices.DeleteFunc(batch, func(c Call) bool { return slices.Contains(refused.Calls, c.RequestID) })
 		err = nil
 	}
 	if err != nil {
 		return err
 	}
+	f.logStored(ctx, batch)
 	f.mu.Lock()
 	skew := f.skew
 	f.mu.Unlock()
 	f.o.Metrics.stored(f.o.Node, batch, begin, time.Now(), skew)
 	return nil
+}
+
+// logStored says of each call what it was stored as, to whoever asks for that
+// much. The logger hides numbers.
+func (f *Follower) logStored(ctx context.Context, batch []Call) {
+	if !f.log.Enabled(ctx, slog.LevelDebug) {
+		return
+	}
+	for i := range batch {
+		c := &batch[i]
+		f.log.LogAttrs(ctx, slog.LevelDebug, "a call is stored",
+			slog.String("request_id", string(c.RequestID)), slog.String("linked_id", c.LinkedID),
+			slog.String("kind", string(c.Kind)), slog.String("state", string(c.State)),
+			slog.String("remote_number", c.RemoteNumber), slog.String("local_number", c.LocalNumber),
+			slog.String("agent", c.Agent), slog.String("outcome", string(c.Outcome.Result)))
+	}
 }
 
 // putBack returns what could not be stored to what waits, unless a call has

@@ -120,7 +120,16 @@ type Log struct {
 	Format LogFormat `yaml:"format"`
 	// Level is the lowest level that is written; info when omitted.
 	Level LogLevel `yaml:"level"`
+	// Numbers is LogMasked when omitted.
+	Numbers LogNumbers `yaml:"numbers"`
 }
+
+// The environment variables that go before the keys of Log.
+const (
+	LogFormatVariable  = "CALLBACKD_LOG_FORMAT"
+	LogLevelVariable   = "CALLBACKD_LOG_LEVEL"
+	LogNumbersVariable = "CALLBACKD_LOG_NUMBERS"
+)
 
 // LogFormat is how a log record is written.
 type LogFormat string
@@ -142,9 +151,40 @@ func (f *LogFormat) UnmarshalText(text []byte) error {
 	}
 }
 
+// MarshalText returns the format as it is written.
+func (f LogFormat) MarshalText() ([]byte, error) { return []byte(f), nil }
+
+// LogNumbers is how phone numbers are logged.
+type LogNumbers string
+
+// The ways to log phone numbers.
+const (
+	LogMasked LogNumbers = "masked" // but for the last two digits
+	LogFull   LogNumbers = "full"   // as they are
+)
+
+// UnmarshalText accepts the ways that exist.
+func (n *LogNumbers) UnmarshalText(text []byte) error {
+	switch got := LogNumbers(text); got {
+	case LogMasked, LogFull:
+		*n = got
+		return nil
+	default:
+		return fmt.Errorf("%s is no way to log phone numbers: write masked or full", quote(string(text)))
+	}
+}
+
+// MarshalText returns the way as it is written.
+func (n LogNumbers) MarshalText() ([]byte, error) { return []byte(n), nil }
+
 // LogLevel is a slog.Level that is written as one of debug, info, warn and
 // error. It is a slog.Leveler.
 type LogLevel struct{ slog.Level }
+
+// MarshalText returns the level's name, in small letters.
+func (l LogLevel) MarshalText() ([]byte, error) {
+	return []byte(strings.ToLower(l.Level.String())), nil
+}
 
 // UnmarshalText accepts the four names, in small letters.
 func (l *LogLevel) UnmarshalText(text []byte) error {
@@ -282,7 +322,7 @@ func defaults() *Config {
 		Listen:   Listen{API: ":8080", Ops: ":9090"},
 		Timezone: "Asia/Tokyo",
 		Region:   "JP",
-		Log:      Log{Format: LogText, Level: LogLevel{slog.LevelInfo}},
+		Log:      Log{Format: LogText, Level: LogLevel{slog.LevelInfo}, Numbers: LogMasked},
 
 		Attendant: defaultAttendant(),
 	}

@@ -38,6 +38,7 @@ func Parse(data []byte, src Source) (*Config, error) {
 		}
 		v := &validator{decoder: d, source: src}
 		v.secrets(cfg)
+		v.environment(&cfg.Log)
 		v.config(cfg)
 		cfg.Listen.TLS = v.source.tls(cfg.Listen.TLS)
 	}

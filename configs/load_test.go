@@ -33,7 +33,7 @@ func TestLoad_TraceConfiguration(t *testing.T) {
 		Listen:   Listen{API: ":8080", Ops: ":9090"},
 		Timezone: "Asia/Tokyo",
 		Region:   "JP",
-		Log:      Log{Format: LogText, Level: LogLevel{slog.LevelInfo}},
+		Log:      Log{Format: LogText, Level: LogLevel{slog.LevelInfo}, Numbers: LogMasked},
 		PBX: []PBX{{
 			Name: "pbx1",
 			ARI: ARI{
@@ -84,7 +84,7 @@ func TestParse_Example(t *testing.T) {
 		}
 	}
 	d := defaults()
-	for _, value := range []any{d.Listen.API, d.Listen.Ops, d.Timezone, d.Region, d.Log.Format, "info"} {
+	for _, value := range []any{d.Listen.API, d.Listen.Ops, d.Timezone, d.Region, d.Log.Format, "info", d.Log.Numbers} {
 		if !regexp.MustCompile(fmt.Sprintf(`Default: "?%v\b`, value)).Match(data) {
 			t.Errorf("the example does not say that the default of a key is %v", value)
 		}

@@ -1,6 +1,7 @@
 package configs
 
 import (
+	"encoding"
 	"errors"
 	"fmt"
 	"io"
@@ -38,6 +39,27 @@ func (v *validator) secrets(cfg *Config) {
 			s.variable = p.SecretKeyVariable()
 		}
 		v.secret(&p.Recordings.S3.SecretKey, s)
+	}
+}
+
+// environment puts what the environment says of the log over what the file
+// says, and reports what makes no sense.
+func (v *validator) environment(log *Log) {
+	for _, place := range []struct {
+		variable, path string
+		value          encoding.TextUnmarshaler
+	}{
+		{LogFormatVariable, "log.format", &log.Format},
+		{LogLevelVariable, "log.level", &log.Level},
+		{LogNumbersVariable, "log.numbers", &log.Numbers},
+	} {
+		text := v.source.env(place.variable)
+		if text == "" {
+			continue
+		}
+		if err := place.value.UnmarshalText([]byte(text)); err != nil {
+			v.report(place.path, "in the environment variable %s: %v", place.variable, err)
+		}
 	}
 }
 

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -146,16 +145,6 @@ func (s *callStory) readCallback(ctx context.Context, db *postgres.DB, id callce
 	}
 	s.Callback = told
 	return err
-}
-
-// outsideNumber matches what may be somebody's number; extensions are shorter.
-var outsideNumber = regexp.MustCompile(`\d{7,}`)
-
-// maskNumbers leaves the last two digits of each number in a text.
-func maskNumbers(text string) string {
-	return outsideNumber.ReplaceAllStringFunc(text, func(number string) string {
-		return strings.Repeat("*", len(number)-2) + number[len(number)-2:]
-	})
 }
 
 // mask makes the callback one that can be given away. Memos are what people

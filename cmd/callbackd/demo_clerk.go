@@ -161,7 +161,7 @@ func (c *clerk) register(ctx context.Context, call *api.Call) {
 	defer cancel()
 	err := c.demo.change(ctx, http.MethodPost, "/calls/"+call.RequestID+"/callback", token, "", nil, nil)
 	if err != nil && ctx.Err() == nil {
-		c.demo.log.Warn("the demo could not register a callback", slog.String("call", call.RequestID), slog.Any("err", err))
+		c.demo.log.Warn("the demo could not register a callback", slog.String("request_id", call.RequestID), slog.Any("err", err))
 	}
 }
 

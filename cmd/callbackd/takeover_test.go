@@ -156,10 +156,8 @@ func (l *watchedLog) Write(p []byte) (int, error) {
 func (l *watchedLog) says(t *testing.T, what string) {
 	t.Helper()
 	labtest.Eventually(t, patience, func() error {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		if !strings.Contains(l.text.String(), what) {
-			return fmt.Errorf("the log does not say %q", what)
+		if !strings.Contains(l.String(), what) {
+			return fmt.Errorf("the log does not say %q:\n%s", what, tail(l.String(), 2000))
 		}
 		return nil
 	})

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
@@ -137,8 +136,7 @@ func (w *world) start(t *testing.T) {
 // run starts the daemon, ready or not.
 func (w *world) run(t *testing.T) {
 	t.Helper()
-	log := slog.New(slog.NewTextHandler(testWriter{t}, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	d, err := openDaemon(t.Context(), w.cfg, log)
+	d, err := openDaemon(t.Context(), w.cfg, testLog(t))
 	if err != nil {
 		t.Fatal(err)
 	}
