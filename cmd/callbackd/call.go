@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"callbackd/callcenter"
+	"callbackd/configs"
 	"callbackd/postgres"
 )
 
@@ -24,10 +25,12 @@ func newCallCommand(opts *options) *cobra.Command {
 		Long: "call prints everything that is stored about a call: what it was decided to be and\n" +
 			"by which signals, its legs, the gaps that overlap it, its recordings and who\n" +
 			"listened to them, its callback and each change of it; then all that in the order\n" +
-			"in which it happened.\n" +
+			"in which it happened. Where the node's events are kept (pbx[].journal), those of\n" +
+			"the call stand among it, each before what it decided.\n" +
 			"\n" +
-			"--mask leaves the last two digits of phone numbers, and of memos their length, so\n" +
-			"that the story can be given away. Call centers, agents and accounts stay readable.",
+			"--mask leaves the last two digits of phone numbers, and of memos and callers' names\n" +
+			"their length, so that the story can be given away. Call centers, agents and\n" +
+			"accounts stay readable.",
 		Example: "  callbackd call rk8mv0qd1hd4l3jq0r6vuimd1o --mask",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -44,7 +47,7 @@ func newCallCommand(opts *options) *cobra.Command {
 				return err
 			}
 			defer db.Close()
-			story, err := readStory(c.Context(), db, callcenter.RequestID(args[0]), mask)
+			story, err := readStory(c.Context(), db, cfg, callcenter.RequestID(args[0]), mask)
 			if errors.Is(err, callcenter.ErrNotFound) {
 				return fmt.Errorf("no call has request ID %q; the page shows it with each call and callback", args[0])
 			}
@@ -61,21 +64,25 @@ func newCallCommand(opts *options) *cobra.Command {
 		},
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
-	c.Flags().BoolVar(&mask, "mask", false, "mask phone numbers and memos")
+	c.Flags().BoolVar(&mask, "mask", false, "mask phone numbers, memos and callers' names")
 	return c
 }
 
 // readStory reads all that is stored about a call, or returns
 // callcenter.ErrNotFound. Masked, it can be given away.
-func readStory(ctx context.Context, db *postgres.DB, id callcenter.RequestID, mask bool) (*callStory, error) {
+func readStory(ctx context.Context, db *postgres.DB, cfg *configs.Config, id callcenter.RequestID, mask bool) (*callStory, error) {
 	call, err := db.Calls().Get(ctx, id)
 	if err != nil {
 		return nil, err
 	}
+	kept := readJournal(cfg, &call)
 	if mask {
 		maskCall(&call)
+		if kept != nil {
+			kept.mask()
+		}
 	}
-	s := &callStory{Call: newReplayedCall(&call), Legs: orEmpty(call.Legs), Agents: orEmpty(call.Agents), MergedInto: orNull(string(call.MergedInto))}
+	s := &callStory{Call: newReplayedCall(&call), Legs: orEmpty(call.Legs), Agents: orEmpty(call.Agents), MergedInto: orNull(string(call.MergedInto)), Journal: kept}
 	if err := s.readGaps(ctx, db, &call); err != nil {
 		return nil, err
 	}

@@ -27,6 +27,8 @@ type callStory struct {
 	Gaps       []storyGap       `json:"gaps"`
 	Recordings []storyRecording `json:"recordings"`
 	Callback   *storyCallback   `json:"callback"`
+	// Journal is nil where the node's events are not kept.
+	Journal *storyJournal `json:"journal"`
 }
 
 // storyGap is an interval in which events of the call may have been missed.
@@ -213,6 +215,9 @@ func (s *callStory) summary(zone *time.Location) []summaryLine {
 	if c.BusinessLabel != nil {
 		lines = append(lines, summaryLine{"Business label", *c.BusinessLabel})
 	}
+	if s.Journal != nil {
+		lines = append(lines, summaryLine{"Journal", s.Journal.summary()})
+	}
 	return slices.DeleteFunc(lines, func(l summaryLine) bool { return l.value == "" })
 }
 
@@ -233,8 +238,23 @@ func (s *callStory) happened() []happening {
 			all = append(all, happening{*at, what, slices.DeleteFunc(details, func(d string) bool { return d == "" })})
 		}
 	}
-	for _, r := range s.Call.Receipt {
+	signal := func(r *callcenter.Signal) {
 		add(&r.At, "signal", string(r.Rule), "says", string(r.Kind), r.CallCenter, strconv.Quote(r.Value), "by", string(r.Event), "on", printable(string(r.Channel)))
+	}
+	told := map[callcenter.Signal]bool{}
+	if s.Journal != nil {
+		for _, e := range s.Journal.Events {
+			add(&e.At, "event", printable(string(e.Type)), printableJSON(e.Raw))
+			for _, r := range e.Decided {
+				signal(&r)
+				told[r] = true
+			}
+		}
+	}
+	for _, r := range s.Call.Receipt {
+		if !told[r] {
+			signal(&r)
+		}
 	}
 	for _, l := range s.Legs {
 		began := "called in"

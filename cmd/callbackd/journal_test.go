@@ -6,10 +6,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
 
 	"callbackd/ari/journal"
 	"callbackd/callcenter"
@@ -69,6 +72,7 @@ func TestReplay_JournalOfAKilledDaemon(t *testing.T) {
 	}
 	otherRules := changed(t, config, "queues: [support]", "queues: [service]", `"7001"`, `"7009"`)
 	abandoned := calls[0]["request_id"].(string)
+	tellsEvents(t, config, abandoned)
 	code, out, problems = execute(t, "replay", "--config", otherRules, "--diff", directory)
 	if code != exitFailure || strings.Count(out, "\n") != 1 || !strings.HasPrefix(out, abandoned+" ") ||
 		!strings.Contains(out, "kind call_center -> unknown, callback_allowed true -> false, rule call_center_queue -> unknown_queue, call_center support -> -") {
@@ -83,6 +87,49 @@ func TestReplay_JournalOfAKilledDaemon(t *testing.T) {
 	var d callDiff
 	if err := json.Unmarshal([]byte(out), &d); code != exitFailure || err != nil || d.What != diffOnlyStored || d.RequestID != callcenter.RequestID(calls[1]["request_id"].(string)) {
 		t.Errorf("with a call that the events do not have: exit code %d, %s%s", code, out, problems)
+	}
+}
+
+// tellsEvents holds what `call` tells of the events of an abandoned call.
+func tellsEvents(t *testing.T, config, call string) {
+	t.Helper()
+	code, told, problems := execute(t, "call", "--config", config, call)
+	entered := regexp.MustCompile(`(?m)^.*  event +ChannelDialplan .*\n.*  signal +call_center_queue says call_center support`)
+	if code != exitOK || !entered.MatchString(told) || !strings.Contains(told, `"number":"`+customer+`"`) {
+		t.Errorf("the story: exit code %d; it lacks the event that made it a call of a call center, or the caller:\n%s%s", code, told, problems)
+	}
+	code, told, problems = execute(t, "call", "--config", config, "--mask", "--json", call)
+	var story callStory
+	if err := json.Unmarshal([]byte(told), &story); code != exitOK || err != nil || story.Journal == nil {
+		t.Fatalf("the story in JSON: exit code %d, %v, %s%s", code, err, told, problems)
+	}
+	decided := 0
+	for _, e := range story.Journal.Events {
+		decided += len(e.Decided)
+	}
+	if decided == 0 || story.Journal.Problem != "" || len(story.Journal.Gaps) > 0 {
+		t.Errorf("%d signals stand at their events, problem %q, gaps %+v", decided, story.Journal.Problem, story.Journal.Gaps)
+	}
+	if strings.Contains(told, customer) || !strings.Contains(told, story.Call.LinkedID) {
+		t.Errorf("masked, the story names the caller, or not the channels:\n%s", told)
+	}
+}
+
+// Of an event no number is left, and no name of a person; the rest is.
+func TestMaskEvent(t *testing.T) {
+	t.Parallel()
+	raw := `{"type":"ChannelVarset","value":"0312345678","channel":{"id":"1767225600.17","name":"PJSIP/trunk-00000017",` +
+		`"caller":{"name":"田中 太郎","number":"+81312345678"},"connected":{"name":"","number":""}},"big":312345678,"0312345678":[true,null,1.5]}`
+	want := `{"type":"ChannelVarset","value":"********78","channel":{"id":"1767225600.17","name":"PJSIP/trunk-******17",` +
+		`"caller":{"name":"(5 characters)","number":"+*********78"},"connected":{"name":"","number":""}},"big":"*******78","********78":[true,null,1.5]}`
+	if got := string(maskEvent(jsontext.Value(raw))); got != want {
+		t.Errorf("masked event:\n%s\nwant\n%s", got, want)
+	}
+	if got := string(maskEvent(jsontext.Value(`{"number":"0312345678"`))); strings.Contains(got, "0312345678") {
+		t.Errorf("an event that breaks off shows %s", got)
+	}
+	if got := printableJSON(jsontext.Value("{\"a\":\"\u202e\U000e0001x\"}")); got != `{"a":"\u202e\udb40\udc01x"}` {
+		t.Errorf("for a terminal: %s", got)
 	}
 }
 
