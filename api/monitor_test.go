@@ -149,7 +149,7 @@ func TestNodes_StateAndGaps(t *testing.T) {
 	if diff := cmp.Diff(want, read(w.token(accounts.RoleSupervisor, "sales"), "ja")); diff != "" {
 		t.Errorf("nodes as a supervisor sees them (-want +got):\n%s", diff)
 	}
-	if err := w.db.Lease("pbx1", "host/1").Take(t.Context()); err != nil {
+	if _, err := w.db.Lease("pbx1", "host/1").Take(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	want[0].FollowedBy = new("host/1")

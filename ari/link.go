@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/coder/websocket"
@@ -32,6 +33,9 @@ type link struct {
 	// token marks the events that prove asks for; seen tells of one.
 	token []byte
 	seen  chan struct{}
+
+	// barrier is what Stream.Prove waits for; nil when nobody does.
+	barrier atomic.Pointer[barrier]
 
 	// buf and complained belong to read.
 	buf        []byte
@@ -93,6 +97,8 @@ func (l *link) serve(ctx context.Context, limit *time.Timer) (connectedAt time.T
 	}
 	connectedAt = time.Now()
 	l.s.record.connected(l.epoch)
+	l.s.link.Store(l)
+	defer l.s.link.Store(nil)
 	if r := l.s.o.Recorder; r != nil {
 		r.Connected(connectedAt)
 	}
@@ -276,6 +282,9 @@ func (l *link) frame(at time.Time) bool {
 		case typ == ChannelUserevent && bytes.Contains(l.buf, l.token):
 			l.s.record.proven(at, false)
 			wake(l.seen)
+			return true
+		case typ == ChannelUserevent && l.barrier.Load().passed(l.buf):
+			l.s.record.proven(at, false)
 			return true
 		}
 	}

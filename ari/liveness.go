@@ -2,11 +2,14 @@ package ari
 
 import (
 	"bufio"
+	"bytes"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -182,4 +185,70 @@ func (l *link) proveOnce(ctx context.Context, readOnly *bool) error {
 		return nil // not the one asked for, but one all the same
 	}
 	return deaf(fmt.Errorf("an event asked for did not come within %v", l.s.o.ProveWithin))
+}
+
+// barrier is an event that was asked for: all that came before it has come.
+type barrier struct {
+	token []byte
+	once  sync.Once
+	seen  chan struct{}
+}
+
+// passed reports whether a user event is the one that was asked for.
+func (b *barrier) passed(raw []byte) bool {
+	if b == nil || !bytes.Contains(raw, b.token) {
+		return false
+	}
+	b.once.Do(func() { close(b.seen) })
+	return true
+}
+
+// readOnlyBarrier is how long an event may take that a read-only user cannot
+// ask for: many times what Asterisk lets a client be slow before it cuts it.
+const readOnlyBarrier = time.Second
+
+// errNotConnected says that there is no connection to prove anything of.
+var errNotConnected = errors.New("not connected")
+
+// Prove returns when every event has come, and waits for the consumer, that
+// Asterisk had for this stream when it was called; ProvenAt is then later than
+// that. Only one at a time may call it.
+func (s *Stream) Prove(ctx context.Context) error {
+	err := errNotConnected
+	if l := s.link.Load(); l != nil {
+		err = l.pass(ctx)
+	}
+	if err != nil {
+		return fmt.Errorf("prove that ari events flow: %w", err)
+	}
+	return nil
+}
+
+func (l *link) pass(ctx context.Context) error {
+	b := &barrier{token: []byte(rand.Text()), seen: make(chan struct{})}
+	l.barrier.Store(b)
+	defer l.barrier.Store(nil)
+	c := l.s.o.Client
+	ctx, cancel := context.WithTimeout(ctx, l.s.o.ProveWithin)
+	defer cancel()
+	err := c.SendUserEvent(ctx, c.Application(), UserEvent{Name: proofName, Variables: map[string]string{"token": string(b.token)}})
+	switch {
+	case IsForbidden(err):
+		if !pause(ctx, readOnlyBarrier) {
+			return context.Cause(ctx)
+		}
+		if l.s.link.Load() != l {
+			return errNotConnected
+		}
+		l.s.record.proven(time.Now(), true)
+		return nil
+	case err != nil:
+		return err
+	}
+	select {
+	case <-b.seen:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("an event asked for has not come: %w", context.Cause(ctx))
+	}
 }

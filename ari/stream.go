@@ -125,7 +125,14 @@ type Stream struct {
 	queue   *queue
 	record  *record
 	started atomic.Bool
+	// yielded says that the application's name is left to whoever takes it.
+	yielded atomic.Bool
+	// link is the connection that is complete; nil while there is none.
+	link atomic.Pointer[link]
 }
+
+// Application returns the name under which the stream's events are received.
+func (s *Stream) Application() string { return s.o.Client.Application() }
 
 // NewStream returns a stream. It makes no connection.
 func NewStream(o StreamOptions) (*Stream, error) {
@@ -157,6 +164,10 @@ func (s *Stream) Stats() StreamStats {
 	return st
 }
 
+// Yield leaves the application's name to the next client that takes it: Run then
+// returns, instead of waiting for that one to leave.
+func (s *Stream) Yield() { s.yielded.Store(true) }
+
 // Run connects, and connects again whenever the connection ends, until ctx
 // does; then it returns nil, within a second. It may be called once.
 func (s *Stream) Run(ctx context.Context) error {
@@ -180,6 +191,9 @@ func (s *Stream) Run(ctx context.Context) error {
 		}
 		if loss, ok := errors.AsType[*lossError](end); ok && loss.reason == LossReplaced {
 			s.record.ended(StateReplaced, end)
+			if s.yielded.Load() {
+				return nil
+			}
 			s.standBack(ctx)
 			continue
 		}

@@ -109,18 +109,28 @@ func (a *Attendant) Run(ctx context.Context) error {
 	return nil
 }
 
+// Finish returns when no caller is talked to any more, or ctx ends. New ones
+// are left to the daemon that the node was handed over to.
+func (a *Attendant) Finish(ctx context.Context) {
+	a.mu.Lock()
+	a.closed = true
+	a.mu.Unlock()
+	finished := make(chan struct{})
+	go func() {
+		a.running.Wait()
+		close(finished)
+	}()
+	select {
+	case <-ctx.Done():
+	case <-finished:
+	}
+}
+
 // Connected implements callcenter.Listener. Asterisk does not tell again of
 // callers who were sent here before, so they are looked for in the list; and
 // of those that are talked to, whether they are still there.
 func (a *Attendant) Connected(channels []ari.Channel) {
-	there := make(map[ari.ChannelID]bool, len(channels))
-	for i := range channels {
-		c := &channels[i]
-		if args, ours := a.arguments(c); ours {
-			there[c.ID] = true
-			a.begin(c, args, true)
-		}
-	}
+	there := a.TakeUp(channels)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for id, s := range a.sessions {
@@ -130,6 +140,20 @@ func (a *Attendant) Connected(channels []ari.Channel) {
 			s.tell(left{})
 		}
 	}
+}
+
+// TakeUp begins to talk to those of a PBX's channels that are here and nobody
+// talks to, and returns which are here.
+func (a *Attendant) TakeUp(channels []ari.Channel) (there map[ari.ChannelID]bool) {
+	there = make(map[ari.ChannelID]bool, len(channels))
+	for i := range channels {
+		c := &channels[i]
+		if args, ours := a.arguments(c); ours {
+			there[c.ID] = true
+			a.begin(c, args, true)
+		}
+	}
+	return there
 }
 
 // arguments returns what the dialplan gave to our application, for a channel

@@ -57,7 +57,9 @@
 //     gap is looked up there when it has ended, and filled in. Else, and after
 //     that, the gap is settled.
 //   - A daemon that starts goes on with the calls that were active when the
-//     last one stopped, and declares the time between as a gap.
+//     last one stopped, and declares the time between as a gap; unless that one
+//     handed the node over ([Follower.HandOver], [Follower.Prepare]), when
+//     there is none.
 //
 // # Testing against it
 //

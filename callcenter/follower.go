@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -16,7 +17,7 @@ import (
 )
 
 // FollowerOptions say which node a Follower follows. All but the Logger, the
-// Metrics, the bound and the Listener are mandatory.
+// Metrics, the bound, the Listener and Leaving are mandatory.
 type FollowerOptions struct {
 	Node   string
 	Plan   *Plan
@@ -39,6 +40,9 @@ type FollowerOptions struct {
 	MaxPending int
 	// Listener, unless nil, is told of all that is followed.
 	Listener Listener
+	// Leaving, unless nil, is a second stream of the same node by another
+	// application's name, by which HandOver follows it. Else there is none.
+	Leaving *ari.Stream
 }
 
 // Listener is told of a node's events after they were applied, by one
@@ -129,6 +133,12 @@ type Follower struct {
 	repairErr   error
 	repairErrAt time.Time
 	unsettled   int
+	// ahead is what Prepare has taken in; nil when it was not called. handover
+	// is what HandOver goes by, and retired says that another daemon follows the
+	// node by now: nothing more is stored.
+	ahead    *ahead
+	handover handover
+	retired  atomic.Bool
 	// asked is when Asterisk was last asked for a channel's call.
 	asked map[ari.ChannelID]time.Time
 	// consumed is closed when no more events will be applied.
@@ -152,6 +162,7 @@ func NewFollower(o FollowerOptions) (*Follower, error) {
 		pending: map[RequestID]Call{}, followedAt: time.Now(),
 		room: make(chan struct{}, 1), work: make(chan struct{}, 1), closed: make(chan struct{}, 1),
 		asked: map[ari.ChannelID]time.Time{}, consumed: make(chan struct{}),
+		handover: newHandover(),
 	}, nil
 }
 
@@ -165,19 +176,35 @@ func (f *Follower) SetPlan(plan *Plan) error {
 // Run follows the node until ctx ends, and then stores what is left. It
 // begins with the calls that were active when the node was followed last.
 func (f *Follower) Run(ctx context.Context) error {
+	defer f.Discard()
 	if err := f.resume(ctx); err != nil {
 		return err
 	}
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return f.o.Stream.Run(ctx) })
+	// What stores ends earlier when the node is handed over.
+	storing, end := context.WithCancel(ctx)
+	defer end()
+	g.Go(func() error { return f.receive(ctx) })
+	g.Go(func() error { return f.receiveLeaving(ctx) })
 	g.Go(func() error {
 		defer close(f.consumed)
 		return f.consume(ctx)
 	})
-	g.Go(func() error { return f.write(ctx) })
+	g.Go(func() error {
+		defer close(f.handover.stored)
+		return f.write(storing)
+	})
 	g.Go(func() error { return f.ask(ctx) })
-	g.Go(func() error { return f.report(ctx) })
-	g.Go(func() error { return f.repair(ctx) })
+	g.Go(func() error { return f.report(storing) })
+	g.Go(func() error { return f.repair(storing) })
+	g.Go(func() error {
+		select {
+		case <-ctx.Done():
+		case <-f.handover.retire:
+			end()
+		}
+		return nil
+	})
 	if err := g.Wait(); err != nil && !errors.Is(err, context.Canceled) {
 		return fmt.Errorf("follow node %q: %w", f.o.Node, err)
 	}
@@ -194,6 +221,15 @@ func (f *Follower) resume(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("follow node %q: %w", f.o.Node, err)
 	}
+	if f.ahead != nil {
+		// Of calls that ended since it is connected, it has events still to
+		// apply.
+		ended, err := f.o.Store.EndedCalls(ctx, f.o.Node, f.ahead.snapshot.At.Add(-endedMargin))
+		if err != nil {
+			return fmt.Errorf("follow node %q: %w", f.o.Node, err)
+		}
+		calls = append(calls, ended...)
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.tracker.Restore(calls)
@@ -201,7 +237,10 @@ func (f *Follower) resume(ctx context.Context) error {
 		f.passed(calls[i].LastEventAt)
 	}
 	f.began = time.Now().UTC()
-	if f.known = !proven.IsZero(); f.known {
+	f.known = !proven.IsZero()
+	if f.ahead != nil {
+		f.takeUp()
+	} else if f.known {
 		f.declare(Gap{Node: f.o.Node, From: proven, Why: gapDaemonDown})
 	}
 	return nil
@@ -253,6 +292,7 @@ func (f *Follower) consume(ctx context.Context) error {
 	messages := make([]ari.Message, 256)
 	var ev ari.Event
 	var proved time.Time
+	f.tieAhead(ctx)
 	for {
 		n, err := f.nextBatch(ctx, messages)
 		if errors.Is(err, io.EOF) || ctx.Err() != nil && err != nil {
@@ -267,6 +307,15 @@ func (f *Follower) consume(ctx context.Context) error {
 			i := 0
 			f.mu.Lock()
 			for i < len(rest) && rest[i].Kind != ari.MessageConnected {
+				if f.repeated(&rest[i]) {
+					i++
+					continue
+				}
+				if rest[i].Kind == ari.MessageLost && f.switched() {
+					// Nothing was lost: the other stream goes on.
+					rest, i = nil, 0
+					break
+				}
 				f.apply(&rest[i], &ev)
 				i++
 			}
@@ -291,7 +340,7 @@ func (f *Follower) consume(ctx context.Context) error {
 func (f *Follower) nextBatch(ctx context.Context, messages []ari.Message) (int, error) {
 	turn, cancel := context.WithTimeout(ctx, proveEvery)
 	defer cancel()
-	n, err := f.o.Stream.NextBatch(turn, messages)
+	n, err := f.stream().NextBatch(turn, messages)
 	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
 		return 0, nil
 	}
@@ -302,10 +351,10 @@ func (f *Follower) nextBatch(ctx context.Context, messages []ari.Message) (int, 
 // the goroutine that applies them can: to another, an event that was taken
 // from the queue and is not applied yet is nowhere.
 func (f *Follower) prove() {
-	s := f.o.Stream.Stats()
+	s := f.stream().Stats()
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if s.State == ari.StateConnected && s.QueueLength == 0 && f.synced == s.Epoch && f.open == nil {
+	if s.State == ari.StateConnected && s.QueueLength == 0 && f.synced == s.Epoch && f.open == nil && !f.retired.Load() {
 		f.proven = s.ProvenAt.UTC()
 	}
 }
@@ -369,7 +418,7 @@ func (f *Follower) connected(ctx context.Context, m *ari.Message) {
 			f.log.Info("events are followed", slog.Int("channels", len(snapshot.Channels)), slog.Int("epoch", m.Epoch))
 			return
 		}
-		if s := f.o.Stream.Stats(); ctx.Err() != nil || s.Epoch != m.Epoch || s.State != ari.StateConnected {
+		if s := f.stream().Stats(); ctx.Err() != nil || s.Epoch != m.Epoch || s.State != ari.StateConnected {
 			return // the connection is over: another will come
 		}
 		f.mu.Lock()
@@ -411,6 +460,9 @@ func (f *Follower) snapshot(ctx context.Context) (Snapshot, error) {
 // f.mu is held.
 func (f *Follower) collect() {
 	for _, c := range f.tracker.Changed(nil) {
+		if f.retired.Load() {
+			continue // another daemon stores it
+		}
 		if _, waits := f.pending[c.RequestID]; !waits {
 			f.order = append(f.order, c.RequestID)
 		}

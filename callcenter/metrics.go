@@ -233,7 +233,7 @@ func (c *Collector) Collect(ch chan<- prometheus.Metric) {
 }
 
 func (f *Follower) collectMetrics(ch chan<- prometheus.Metric) {
-	s := f.o.Stream.Stats()
+	s := f.stream().Stats()
 	f.mu.Lock()
 	active, pending, unsettled := len(f.tracker.ActiveChannels()), len(f.pending), f.unsettled
 	f.mu.Unlock()

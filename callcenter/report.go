@@ -37,6 +37,9 @@ func (f *Follower) report(ctx context.Context) error {
 		}
 		select {
 		case <-ctx.Done():
+			if f.retired.Load() {
+				return nil // the daemon that follows the node now reports
+			}
 			r := f.nodeReport(time.Now())
 			r.State, r.Why, r.Since = NodeStopped, "", time.Now()
 			if err := f.saveNode(context.WithoutCancel(ctx), r); err != nil && !errors.Is(err, ErrSuperseded) {
@@ -56,7 +59,7 @@ func (f *Follower) saveNode(ctx context.Context, r NodeReport) error {
 
 func (f *Follower) nodeReport(now time.Time) NodeReport {
 	h := f.Health(now)
-	s := f.o.Stream.Stats()
+	s := f.stream().Stats()
 	return NodeReport{
 		Node: h.Node, State: h.State, Why: h.Why, Since: h.Since.UTC(), Connections: s.Epoch, EventAt: s.EventAt.UTC(),
 	}
@@ -77,7 +80,7 @@ type Health struct {
 
 // Health reports on the node, at the given time.
 func (f *Follower) Health(now time.Time) Health {
-	s := f.o.Stream.Stats()
+	s := f.stream().Stats()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	h := Health{Node: f.o.Node, Since: f.followedAt}

@@ -13,6 +13,10 @@ type Snapshot struct {
 	// At is the moment by the PBX's clock; no event that was applied before
 	// is later.
 	At time.Time
+	// Watched says that what happened to the PBX since is or was followed
+	// without a gap: a channel that is not there has ended by an event, or came
+	// later.
+	Watched bool
 }
 
 // EventResync is the event type that a receipt gives for what was seen in a
@@ -40,6 +44,9 @@ func (t *Tracker) Resync(s Snapshot) {
 		boundBridge(&s.Bridges[i])
 		t.bridged(&s.Bridges[i], s.At)
 	}
+	if s.Watched {
+		return
+	}
 	for id, ch := range t.channels {
 		if ch.gone || there[id] {
 			continue
@@ -51,8 +58,9 @@ func (t *Tracker) Resync(s Snapshot) {
 	}
 }
 
-// Restore takes in calls that were active when they were stored last, before
-// anything else is applied.
+// Restore takes in calls as they were stored last, before anything else is
+// applied: those that were active, and those that ended of which events may
+// come again.
 func (t *Tracker) Restore(calls []Call) {
 	for i := range calls {
 		stored := calls[i].clone()

@@ -38,6 +38,10 @@ type Store interface {
 	// last saved, so that a restarted daemon goes on with them.
 	ActiveCalls(ctx context.Context, node string) ([]Call, error)
 
+	// EndedCalls returns the calls of a node that began within the day before a
+	// time by the PBX's clock and ended after it, of which events may come again.
+	EndedCalls(ctx context.Context, node string, since time.Time) ([]Call, error)
+
 	// SaveCalls inserts or replaces calls (keyed by RequestID, which stands
 	// for node and linkedid) in one transaction, together with one entry in
 	// the change log for each call that differs from what was stored. Saving

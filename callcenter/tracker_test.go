@@ -463,6 +463,39 @@ func TestTracker_ResyncClosesWhatVanished(t *testing.T) {
 	}
 }
 
+// TestTracker_HandedOver: a tracker that takes up stored calls and applies once
+// more events from before they were stored ends with what one that saw each
+// once ends with, when a call has ended meanwhile, too.
+func TestTracker_HandedOver(t *testing.T) {
+	t.Parallel()
+	for _, tr := range traces(t, true) {
+		want := run(t, tracePlan(), tr.frames)[0]
+		for cut := 1; cut <= len(tr.frames); cut += 7 {
+			first := newTracker(t, tracePlan())
+			feed(t, first, tr.frames[:cut]...)
+			stored := first.Changed(nil)
+			second := newTracker(t, tracePlan())
+			second.Restore(stored)
+			// As of before all of it, and nothing that is not there is lost.
+			second.Resync(callcenter.Snapshot{At: want.StartedAt, Watched: true})
+			feed(t, second, tr.frames[max(0, cut-40):]...)
+			got := latest{}
+			got.take(stored)
+			got.take(second.Changed(nil))
+			if len(got) != 1 {
+				t.Fatalf("%s handed over at %d: %d calls", tr.name, cut, len(got))
+			}
+			c := got.calls()[0]
+			if facts(c) != facts(want) || !slices.Equal(c.Recordings, want.Recordings) {
+				t.Errorf("%s handed over at %d:\n  %s, want\n  %s", tr.name, cut, facts(c), facts(want))
+			}
+			if diff := cmp.Diff(rulesOnce(want.Receipt), rulesOnce(c.Receipt)); diff != "" {
+				t.Errorf("%s handed over at %d: receipt (-want +got):\n%s", tr.name, cut, diff)
+			}
+		}
+	}
+}
+
 // TestTracker_RestoreGoesOn: a tracker that takes up stored calls in the
 // middle ends with what one that saw all of it ends with.
 func TestTracker_RestoreGoesOn(t *testing.T) {

@@ -30,7 +30,10 @@ func (f *Follower) write(ctx context.Context) error {
 			return err
 		}
 	}
-	<-f.consumed
+	select {
+	case <-f.consumed:
+	case <-f.handover.retire:
+	}
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 	defer cancel()
 	if err := f.flush(last); err != nil {

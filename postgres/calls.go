@@ -43,6 +43,20 @@ func (c *Calls) ActiveCalls(ctx context.Context, node string) ([]callcenter.Call
 	return toCalls(rows), nil
 }
 
+// EndedCalls implements callcenter.Store.
+func (c *Calls) EndedCalls(ctx context.Context, node string, since time.Time) ([]callcenter.Call, error) {
+	rows, err := collect[callRow](ctx, c.db.pool, `
+		SELECT `+callColumns+`
+		FROM calls
+		WHERE node = @node AND state = 'ended' AND ended_at >= @since
+			AND started_at >= @since::timestamptz - interval '1 day'
+		ORDER BY started_at, request_id`, pgx.StrictNamedArgs{"node": node, "since": since})
+	if err != nil {
+		return nil, fmt.Errorf("read calls of node %q that have ended: %w", node, err)
+	}
+	return toCalls(rows), nil
+}
+
 // SaveCalls implements callcenter.Store. Text that PostgreSQL cannot hold is
 // repaired, and text that the schema bounds is cut off.
 //

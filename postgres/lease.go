@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"sync/atomic"
@@ -28,32 +29,50 @@ const (
 type Lease struct {
 	db           *DB
 	node, holder string
-	term         atomic.Int64 // 0 before it is taken
+	// heir is whom a node is handed over to that is to take this lease.
+	heir string
+	term atomic.Int64 // 0 before it is taken
 }
 
 // Lease returns a lease of a node, to be taken. holder says to people who has
 // it then.
-func (db *DB) Lease(node, holder string) *Lease { return &Lease{db: db, node: node, holder: holder} }
+func (db *DB) Lease(node, holder string) *Lease {
+	return &Lease{db: db, node: node, holder: holder, heir: rand.Text()}
+}
 
 // Take takes the node over from nobody, or from a daemon that let go of it or
 // has not been heard of for LeaseDuration. Otherwise it returns
-// callcenter.ErrHeld.
-func (l *Lease) Take(ctx context.Context) error {
-	term, err := scalar[int64](ctx, l.db.pool, `
-		INSERT INTO leases AS l (node, term, holder, taken_at, held_until)
-		VALUES (@node, 1, @holder, clock_timestamp(), clock_timestamp() + @duration::interval)
-		ON CONFLICT (node) DO UPDATE SET
-			term = l.term + 1, holder = excluded.holder, taken_at = excluded.taken_at, held_until = excluded.held_until
-		WHERE l.held_until <= clock_timestamp()
-		RETURNING term`, pgx.StrictNamedArgs{"node": l.node, "holder": l.holder, "duration": LeaseDuration})
-	if errors.Is(err, pgx.ErrNoRows) {
+// callcenter.ErrHeld. handed says that the daemon before has handed the node
+// over to this one.
+func (l *Lease) Take(ctx context.Context) (handed bool, err error) {
+	type taken struct {
+		Term   int64 `db:"term"`
+		Handed bool  `db:"handed"`
+	}
+	rows, err := collect[taken](ctx, l.db.pool, `
+		WITH taken AS (
+			INSERT INTO leases AS l (node, term, holder, taken_at, held_until)
+			VALUES (@node, 1, @holder, clock_timestamp(), clock_timestamp() + @duration::interval)
+			ON CONFLICT (node) DO UPDATE SET
+				term = l.term + 1, holder = excluded.holder, taken_at = excluded.taken_at, held_until = excluded.held_until
+			WHERE l.held_until <= clock_timestamp() OR EXISTS (
+				SELECT FROM handovers h WHERE h.node = l.node AND h.heir = @heir AND h.term = l.term AND h.state = 'done')
+			RETURNING term, EXISTS (
+				SELECT FROM handovers h WHERE h.node = l.node AND h.heir = @heir AND h.term = l.term - 1 AND h.state = 'done') AS handed
+		), waits AS ( -- no longer, so that another one may
+			UPDATE handovers SET heir_until = clock_timestamp()
+			WHERE node = @node AND heir = @heir AND EXISTS (SELECT FROM taken)
+		)
+		SELECT term, handed FROM taken`,
+		pgx.StrictNamedArgs{"node": l.node, "holder": l.holder, "heir": l.heir, "duration": LeaseDuration})
+	if err == nil && len(rows) == 0 {
 		err = callcenter.ErrHeld
 	}
 	if err != nil {
-		return fmt.Errorf("take over node %q: %w", l.node, err)
+		return false, fmt.Errorf("take over node %q: %w", l.node, err)
 	}
-	l.term.Store(term)
-	return nil
+	l.term.Store(rows[0].Term)
+	return rows[0].Handed, nil
 }
 
 // Renew keeps the node for another LeaseDuration. It returns

@@ -15,7 +15,7 @@ import (
 func take(t *testing.T, db *postgres.DB, holder string) *postgres.Lease {
 	t.Helper()
 	lease := db.Lease("pbx1", holder)
-	if err := lease.Take(t.Context()); err != nil {
+	if _, err := lease.Take(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	return lease
@@ -36,10 +36,10 @@ func TestLease_OneAtATime(t *testing.T) {
 	first := take(t, db, "a/1")
 	by("a/1")
 	second := db.Lease("pbx1", "b/1")
-	if err := second.Take(t.Context()); !errors.Is(err, callcenter.ErrHeld) {
+	if _, err := second.Take(t.Context()); !errors.Is(err, callcenter.ErrHeld) {
 		t.Errorf("a node that is followed was taken over: %v", err)
 	}
-	if err := db.Lease("pbx2", "b/1").Take(t.Context()); err != nil {
+	if _, err := db.Lease("pbx2", "b/1").Take(t.Context()); err != nil {
 		t.Errorf("another node: %v", err)
 	}
 
@@ -49,7 +49,7 @@ func TestLease_OneAtATime(t *testing.T) {
 	if err := first.Renew(t.Context()); err != nil {
 		t.Errorf("renew late: %v", err)
 	}
-	if err := second.Take(t.Context()); !errors.Is(err, callcenter.ErrHeld) {
+	if _, err := second.Take(t.Context()); !errors.Is(err, callcenter.ErrHeld) {
 		t.Errorf("a node whose lease was renewed was taken over: %v", err)
 	}
 	runsOut()
@@ -75,7 +75,10 @@ func TestLease_Race(t *testing.T) {
 	const daemons = 32
 	answers := make(chan error, daemons)
 	for range daemons {
-		go func() { answers <- db.Lease("pbx1", "a").Take(t.Context()) }()
+		go func() {
+			_, err := db.Lease("pbx1", "a").Take(t.Context())
+			answers <- err
+		}()
 	}
 	got := 0
 	for range daemons {
@@ -154,7 +157,10 @@ func TestLease_PausedWithinATransaction(t *testing.T) {
 	go func() { ended <- paused.PauseWriting(t.Context(), begun, goOn) }()
 	<-begun
 	at := time.Now()
-	labtest.Eventually(t, 5*time.Second, func() error { return db.Lease("pbx1", "b/1").Take(t.Context()) })
+	labtest.Eventually(t, 5*time.Second, func() error {
+		_, err := db.Lease("pbx1", "b/1").Take(t.Context())
+		return err
+	})
 	t.Logf("taken over after %v", time.Since(at).Round(time.Millisecond))
 	close(goOn)
 	if err := <-ended; err == nil {
@@ -163,4 +169,78 @@ func TestLease_PausedWithinATransaction(t *testing.T) {
 	if got := nodes(t, db, "pbx1")[0]; got.State != callcenter.NodeUnknown {
 		t.Errorf("the paused daemon has written %+v", got)
 	}
+}
+
+// A node is handed over to the one that waits for it and is ready, at once, and
+// to no other; only that one is told that it was.
+func TestLease_HandOver(t *testing.T) {
+	t.Parallel()
+	db, url := open(t)
+	pool := connect(t, url)
+	is := func(want bool, got bool, err error) {
+		t.Helper()
+		if err != nil || got != want {
+			t.Errorf("got %v %v, want %v", got, err, want)
+		}
+	}
+	yes := func(got bool, err error) { t.Helper(); is(true, got, err) }
+	no := func(got bool, err error) { t.Helper(); is(false, got, err) }
+	held := func(l *postgres.Lease) {
+		t.Helper()
+		if _, err := l.Take(t.Context()); !errors.Is(err, callcenter.ErrHeld) {
+			t.Errorf("a node that is followed was taken over: %v", err)
+		}
+	}
+	// A machine may be so slow that what lasts seconds has run out.
+	lasts := func() {
+		exec(t, pool, `UPDATE leases SET held_until = now() + interval '1 hour'`)
+		exec(t, pool, `UPDATE handovers SET heir_until = now() + interval '1 hour'`)
+	}
+	ctx := t.Context()
+	old := take(t, db, "a/1")
+	heir, third := db.Lease("pbx1", "b/1"), db.Lease("pbx1", "b/1")
+
+	// There must be one that waits, is offered the node, and is ready.
+	no(old.HasHeir(ctx))
+	no(old.Offer(ctx))
+	no(heir.StandBy(ctx))
+	lasts()
+	yes(old.HasHeir(ctx))
+	no(third.StandBy(ctx))
+	if err := heir.Ready(ctx); !errors.Is(err, callcenter.ErrHeld) {
+		t.Errorf("ready for what was not offered: %v", err)
+	}
+	yes(old.Offer(ctx))
+	yes(heir.StandBy(ctx))
+	lasts()
+	no(third.StandBy(ctx))
+	no(old.IsHeirReady(ctx))
+	no(old.HandOver(ctx))
+	held(heir)
+	if err := heir.Ready(ctx); err != nil {
+		t.Fatal(err)
+	}
+	yes(old.IsHeirReady(ctx))
+	held(heir)
+	yes(old.HandOver(ctx))
+	held(third)
+	yes(heir.Take(ctx))
+	if err := old.Renew(ctx); !errors.Is(err, callcenter.ErrSuperseded) {
+		t.Errorf("renew what was handed over: %v", err)
+	}
+	no(old.Offer(ctx))
+
+	// One that has died in the middle is taken over from as ever.
+	no(heir.HasHeir(ctx))
+	no(third.StandBy(ctx))
+	lasts()
+	yes(heir.Offer(ctx))
+	yes(third.StandBy(ctx))
+	lasts()
+	if err := third.Ready(ctx); err != nil {
+		t.Fatal(err)
+	}
+	exec(t, pool, `UPDATE leases SET held_until = now()`)
+	no(third.Take(ctx))
+	no(heir.HandOver(ctx))
 }

@@ -488,7 +488,8 @@ func TestAttendant_DatabaseAway(t *testing.T) {
 }
 
 // A daemon that is told to stop registers whom it talks to and hands them
-// back; nobody is left in Stasis.
+// back; nobody is left in Stasis. When another one takes its place it finishes
+// with them, and new callers are the other one's.
 func TestAttendant_Stopped(t *testing.T) {
 	t.Parallel()
 	w := newAttended(t)
@@ -497,6 +498,30 @@ func TestAttendant_Stopped(t *testing.T) {
 	over(t, call) // REGISTERED: the dialplan hangs up
 	w.start(t)
 	w.hasCallback(t, "0312345671", nil)
+
+	w.child(t, testWriter{t})
+	call = w.asks(t, "0312345672")
+	stopped := make(chan struct{})
+	w.handsOver(t, func() {
+		go func() {
+			defer close(stopped)
+			w.stop()
+		}()
+	})
+	next := w.asks(t, "0312345673")
+	for _, c := range []*sip.Call{call, next} {
+		press(t, c, "1")
+		prompted(t, c, "registered")
+		over(t, c)
+	}
+	select {
+	case <-stopped:
+	case <-within(t).Done():
+		t.Fatal("the daemon does not end")
+	}
+	w.start(t)
+	w.hasCallback(t, "0312345672", fields{"requests": 1})
+	w.hasCallback(t, "0312345673", fields{"requests": 1})
 }
 
 // Of a daemon that is killed the caller is left in Stasis, until the next one

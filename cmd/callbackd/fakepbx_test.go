@@ -189,7 +189,7 @@ func TestFaults_ShutdownWithReaders(t *testing.T) {
 		}
 		return nil
 	})
-	took := b.terminate(t)
+	took := b.process.terminate(t)
 	reading.Wait()
 	t.Logf("it ended within %v", took.Round(time.Millisecond))
 	if limit := shutdownWithin(); took > limit {

@@ -58,6 +58,11 @@ type nodeTerm struct {
 	follower  *callcenter.Follower
 	attendant *attendant.Attendant
 	canary    *callcenter.Canary // nil for none
+	// prepared is when the follower was, to be handed the node; zero when it
+	// was not. The goroutine that follows the node uses it.
+	prepared time.Time
+	// handed says that the node was handed over by the daemon before.
+	handed bool
 }
 
 // CallOf implements attendant.Calls: the attendant is made before the
@@ -121,14 +126,11 @@ func (n *followedNode) prepare() error {
 	if err != nil {
 		return err
 	}
-	var leaveOut *ari.EventFilter
-	if n.cfg.ARI.EventFilter {
-		leaveOut = &ari.EventFilter{Disallowed: []ari.EventType{ari.ChannelVarset, "DeviceStateChanged"}}
+	stream, err := n.newStream(n.client, n.recorder())
+	if err != nil {
+		return err
 	}
-	stream, err := ari.NewStream(ari.StreamOptions{
-		Client: n.client, Filter: ari.NewFilter(slices.Concat(callcenter.Events, attendant.Events), callcenter.Variables), EventFilter: leaveOut,
-		Recorder: n.recorder(), Logger: n.log,
-	})
+	leaving, err := n.newLeavingStream()
 	if err != nil {
 		return err
 	}
@@ -139,7 +141,7 @@ func (n *followedNode) prepare() error {
 		listener = append(listener, t.canary)
 	}
 	t.follower, err = callcenter.NewFollower(callcenter.FollowerOptions{
-		Node: n.cfg.Name, Plan: planOf(cfg, dialplan), Client: n.client, Stream: stream,
+		Node: n.cfg.Name, Plan: planOf(cfg, dialplan), Client: n.client, Stream: stream, Leaving: leaving,
 		Store: t.lease.Calls(), Log: n.events, Logger: n.d.log, Metrics: n.metrics.following, Listener: listener,
 	})
 	if err != nil {
@@ -147,6 +149,17 @@ func (n *followedNode) prepare() error {
 	}
 	n.term.Store(t)
 	return nil
+}
+
+func (n *followedNode) newStream(client *ari.Client, recorder ari.Recorder) (*ari.Stream, error) {
+	var leaveOut *ari.EventFilter
+	if n.cfg.ARI.EventFilter {
+		leaveOut = &ari.EventFilter{Disallowed: []ari.EventType{ari.ChannelVarset, "DeviceStateChanged"}}
+	}
+	return ari.NewStream(ari.StreamOptions{
+		Client: client, Filter: ari.NewFilter(slices.Concat(callcenter.Events, attendant.Events), callcenter.Variables), EventFilter: leaveOut,
+		Recorder: recorder, Logger: n.log,
+	})
 }
 
 // holder is how this daemon is known to people: by its host and process ID.
@@ -173,11 +186,19 @@ func (d *daemon) followers() []*callcenter.Follower {
 func (n *followedNode) run(ctx context.Context) error {
 	for {
 		t := n.term.Load()
-		if !n.take(ctx, t.lease) {
+		err := n.take(ctx, t)
+		if err == nil {
+			err = n.follow(ctx, t)
+		} else if ctx.Err() != nil {
+			t.follower.Discard()
 			return nil
 		}
-		err := n.follow(ctx, t)
 		switch {
+		case errors.Is(err, errNotHanded):
+			// It is followed as after any other end, by what is made anew.
+			n.log.Warn("the node was not handed over after all", slog.Any("err", err))
+			t.follower.Discard()
+			n.release(ctx, t.lease)
 		case ctx.Err() != nil:
 			return err
 		case errors.Is(err, callcenter.ErrSuperseded):
@@ -187,30 +208,35 @@ func (n *followedNode) run(ctx context.Context) error {
 		default:
 			return err
 		}
-		wait(ctx, takeEvery)
+		if !errors.Is(err, errNotHanded) {
+			wait(ctx, takeEvery)
+		}
 		if err := n.prepare(); err != nil {
 			return fmt.Errorf("follow node %q: %w", n.cfg.Name, err)
 		}
 	}
 }
 
-// take waits until the node is this daemon's to follow. It returns false when
-// ctx has ended before.
-func (n *followedNode) take(ctx context.Context, lease *postgres.Lease) bool {
+// take waits until the node is this daemon's to follow, and prepares for that
+// when it is offered. It returns errNotHanded when that came to nothing, and
+// ctx's error when ctx has ended before.
+func (n *followedNode) take(ctx context.Context, t *nodeTerm) error {
 	var said error
 	for ctx.Err() == nil {
-		turn, cancel := context.WithTimeout(ctx, leaseTimeout)
-		err := lease.Take(turn)
-		cancel()
+		err := n.takeNow(ctx, t)
 		switch {
-		case err == nil:
-			return true
+		case err == nil || errors.Is(err, errNotHanded):
+			return err
 		case ctx.Err() != nil:
 		case errors.Is(err, callcenter.ErrHeld):
 			if !errors.Is(said, callcenter.ErrHeld) {
 				n.log.Info("another daemon follows the node; this one stands by")
 			}
 			said = err
+			if !t.prepared.IsZero() {
+				wait(ctx, handOverEvery)
+				continue
+			}
 		default:
 			if said == nil || errors.Is(said, callcenter.ErrHeld) {
 				n.log.Warn("it is not known whether another daemon follows the node; it is asked again", slog.Any("err", err))
@@ -219,7 +245,7 @@ func (n *followedNode) take(ctx context.Context, lease *postgres.Lease) bool {
 		}
 		wait(ctx, takeEvery)
 	}
-	return false
+	return ctx.Err()
 }
 
 func wait(ctx context.Context, d time.Duration) {
@@ -231,31 +257,55 @@ func wait(ctx context.Context, d time.Duration) {
 
 // follow follows the node for one term, until ctx ends or the lease is lost.
 func (n *followedNode) follow(ctx context.Context, t *nodeTerm) error {
-	n.held.Store(true)
-	n.metrics.held.WithLabelValues(n.cfg.Name).Set(1)
+	n.hold(true)
 	n.metrics.terms.WithLabelValues(n.cfg.Name).Inc()
-	defer func() {
-		n.held.Store(false)
-		n.metrics.held.WithLabelValues(n.cfg.Name).Set(0)
-	}()
+	defer n.hold(false)
 	// The lease is kept until the follower has stored what is left.
 	keeping, done := context.WithCancel(context.WithoutCancel(ctx))
 	defer done()
-	g, following := errgroup.WithContext(ctx)
+	// It outlives ctx while the node is handed over.
+	life, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
+	g, following := errgroup.WithContext(life)
+	holding, let := context.WithCancel(following)
+	defer let()
 	g.Go(func() error {
 		defer done()
 		return t.follower.Run(following)
 	})
 	g.Go(func() error { return t.attendant.Run(following) })
 	if t.canary != nil {
-		g.Go(func() error { return t.canary.Run(following) })
+		g.Go(func() error { return t.canary.Run(holding) })
 	}
 	g.Go(func() error { return n.keep(keeping, t.lease) })
+	g.Go(func() error {
+		defer end()
+		select {
+		case <-following.Done():
+		case <-ctx.Done():
+			let()
+			n.leave(following, t, done)
+		}
+		return nil
+	})
+	if t.handed {
+		g.Go(func() error { return n.takeUp(holding, t) })
+	}
 	err := g.Wait()
 	if !errors.Is(err, callcenter.ErrSuperseded) {
 		n.release(ctx, t.lease)
 	}
 	return err
+}
+
+// hold notes whether this daemon follows the node.
+func (n *followedNode) hold(held bool) {
+	n.held.Store(held)
+	v := 0.0
+	if held {
+		v = 1
+	}
+	n.metrics.held.WithLabelValues(n.cfg.Name).Set(v)
 }
 
 // keep renews the lease until ctx ends, or another daemon has it. A database
@@ -265,7 +315,7 @@ func (n *followedNode) keep(ctx context.Context, lease *postgres.Lease) error {
 		turn, cancel := context.WithTimeout(ctx, leaseTimeout)
 		err := lease.Renew(turn)
 		cancel()
-		if errors.Is(err, callcenter.ErrSuperseded) {
+		if errors.Is(err, callcenter.ErrSuperseded) && ctx.Err() == nil {
 			return err
 		}
 		if err != nil && ctx.Err() == nil {

@@ -82,9 +82,14 @@ func newShelf(node *configs.PBX) (recording.Shelf, error) {
 
 // newClient returns a client of a node's REST interface.
 func newClient(node *configs.PBX) (*ari.Client, error) {
+	return newClientAs(node, node.ARI.Application)
+}
+
+// newClientAs is newClient with another application's name.
+func newClientAs(node *configs.PBX, application string) (*ari.Client, error) {
 	return ari.NewClient(ari.ClientOptions{
 		URL: node.ARI.URL, Username: node.ARI.Username, Password: node.ARI.Password.Reveal(),
-		Application: node.ARI.Application,
+		Application: application,
 	})
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -31,10 +32,63 @@ func (b *busyWorld) daemonKilled(t *testing.T, _ time.Duration) {
 }
 
 func (b *busyWorld) daemonRestarted(t *testing.T, _ time.Duration) {
-	if took, limit := b.terminate(t), shutdownWithin(); took > limit {
+	if took, limit := b.process.terminate(t), shutdownWithin(); took > limit {
 		t.Errorf("the daemon took %v to end, want at most %v", took, limit)
 	}
 	b.boot(t)
+}
+
+// daemonUpgraded starts another daemon beside the one that follows, and then
+// ends that one. Of the PBX's events none may go unseen, not even for a moment.
+func (b *busyWorld) daemonUpgraded(t *testing.T, _ time.Duration) {
+	before := b.gaps(t)
+	old := b.process
+	b.boot(t)
+	b.follows(t)
+	b.handsOver(t, func() { old.terminate(t) })
+	if after := b.gaps(t); after != before {
+		t.Errorf("%d gaps after the node was handed over, want the %d of before", after, before)
+	}
+}
+
+// handsOver waits until a daemon waits for the node, has the one that follows
+// it end, and holds that it hands the node over.
+func (w *world) handsOver(t *testing.T, end func()) {
+	t.Helper()
+	w.eventually(t, "SELECT EXISTS (SELECT FROM handovers WHERE heir_until > clock_timestamp() AND state IS NULL)")
+	end()
+	w.eventually(t, "SELECT h.state = 'done' AND l.term = h.term + 1 FROM handovers h JOIN leases l USING (node)")
+}
+
+// eventually waits until a question has the answer that it is so.
+func (w *world) eventually(t *testing.T, question string) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), w.database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context()) //nolint:errcheck // it was for this
+	labtest.Eventually(t, patience, func() error {
+		var is bool
+		err := conn.QueryRow(t.Context(), question).Scan(&is)
+		if err == nil && !is {
+			err = fmt.Errorf("it is not so: %s", question)
+		}
+		return err
+	})
+}
+
+func (b *busyWorld) gaps(t *testing.T) (n int) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), b.database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context()) //nolint:errcheck // it was for this
+	if err := conn.QueryRow(t.Context(), "SELECT count(*) FROM gaps").Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
 
 // shutdownWithin is how long the daemon may take to end when it is asked to. Not

@@ -40,6 +40,7 @@ var faults = []fault{
 	{name: "none", short: time.Second, long: 30 * time.Minute, make: (*busyWorld).goesOn},
 	{name: "daemon killed", times: 3, make: (*busyWorld).daemonKilled},
 	{name: "daemon restarted", make: (*busyWorld).daemonRestarted},
+	{name: "daemon upgraded", times: 2, make: (*busyWorld).daemonUpgraded},
 	{name: "database stopped", times: 1, short: 3 * time.Second, long: time.Minute, make: (*busyWorld).databaseStopped},
 	{name: "database restarted", times: 1, make: (*busyWorld).databaseRestarted},
 	{name: "database connections cut", times: 3, make: (*busyWorld).databaseCut},

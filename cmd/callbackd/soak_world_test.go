@@ -198,15 +198,15 @@ func (w *world) serveCommand(t *testing.T, folder string) *exec.Cmd {
 	return c
 }
 
-// terminate asks the daemon to end, waits for it, and returns how long it took.
-func (b *busyWorld) terminate(t *testing.T) time.Duration {
+// terminate asks a daemon to end, waits for it, and returns how long it took.
+func (p *serveProcess) terminate(t *testing.T) time.Duration {
 	t.Helper()
 	began := time.Now()
-	if err := b.process.command.Process.Signal(syscall.SIGTERM); err != nil {
+	if err := p.command.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
 	select {
-	case <-b.process.ended:
+	case <-p.ended:
 	case <-within(t).Done():
 		t.Fatal("the daemon does not end")
 	}

@@ -1,0 +1,102 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"callbackd/callcenter"
+)
+
+// heirDuration is how long a daemon that waits for a node counts as one, and
+// readyDuration how long it does once it is prepared to follow it.
+const (
+	heirDuration  = 3 * time.Second
+	readyDuration = 15 * time.Second
+)
+
+// StandBy says that whoever is to take the lease waits for it, and reports
+// whether the daemon that has it offers to hand the node over. Of several that
+// wait, the node is offered to the first.
+func (l *Lease) StandBy(ctx context.Context) (offered bool, err error) {
+	offered, err = scalar[bool](ctx, l.db.pool, `
+		INSERT INTO handovers AS h (node, heir, heir_until)
+		VALUES (@node, @heir, clock_timestamp() + @duration::interval)
+		ON CONFLICT (node) DO UPDATE SET
+			heir = excluded.heir, heir_until = excluded.heir_until,
+			term = CASE WHEN h.heir = excluded.heir THEN h.term END, state = CASE WHEN h.heir = excluded.heir THEN h.state END
+		WHERE h.heir = excluded.heir OR h.heir_until <= clock_timestamp()
+		RETURNING coalesce(h.state = 'offered' AND h.term = (
+			SELECT term FROM leases WHERE node = @node AND held_until > clock_timestamp()), false)`,
+		pgx.StrictNamedArgs{"node": l.node, "heir": l.heir, "duration": heirDuration})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return false, nil // another one waits
+	}
+	if err != nil {
+		return false, fmt.Errorf("wait for node %q: %w", l.node, err)
+	}
+	return offered, nil
+}
+
+// Ready says that whoever is to take the lease has all events from now on. It
+// returns callcenter.ErrHeld when the node is no longer offered to it.
+func (l *Lease) Ready(ctx context.Context) error {
+	tag, err := l.db.pool.Exec(ctx, `
+		UPDATE handovers SET state = 'ready', heir_until = clock_timestamp() + @duration::interval
+		WHERE node = @node AND heir = @heir AND state = 'offered'`,
+		pgx.StrictNamedArgs{"node": l.node, "heir": l.heir, "duration": readyDuration})
+	if err == nil && tag.RowsAffected() == 0 {
+		err = callcenter.ErrHeld
+	}
+	if err != nil {
+		return fmt.Errorf("be ready for node %q: %w", l.node, err)
+	}
+	return nil
+}
+
+// HasHeir reports whether another daemon waits for the node.
+func (l *Lease) HasHeir(ctx context.Context) (bool, error) {
+	return l.heirIs(ctx, `heir_until > clock_timestamp()`)
+}
+
+// Offer offers the node to the daemon that waits for it, if there is one.
+func (l *Lease) Offer(ctx context.Context) (offered bool, err error) {
+	return l.heirBecomes(ctx, "offered", `heir_until > clock_timestamp()`)
+}
+
+// IsHeirReady reports whether the daemon that the node was offered to is ready.
+func (l *Lease) IsHeirReady(ctx context.Context) (bool, error) {
+	return l.heirIs(ctx, `term = @term AND state = 'ready' AND heir_until > clock_timestamp()`)
+}
+
+// HandOver lets go of the node for the daemon that is ready for it, and for no
+// other as long as the lease would have lasted. It is reported whether there
+// was one still. All that was followed must have been stored.
+func (l *Lease) HandOver(ctx context.Context) (done bool, err error) {
+	return l.heirBecomes(ctx, "done", `term = @term AND state = 'ready' AND heir_until > clock_timestamp()`)
+}
+
+func (l *Lease) heirIs(ctx context.Context, condition string) (bool, error) {
+	is, err := scalar[bool](ctx, l.db.pool, `
+		SELECT EXISTS (SELECT FROM handovers WHERE node = @node AND @term::bigint > 0 AND `+condition+`)`,
+		pgx.StrictNamedArgs{"node": l.node, "term": l.term.Load()})
+	if err != nil {
+		return false, fmt.Errorf("look who waits for node %q: %w", l.node, err)
+	}
+	return is, nil
+}
+
+func (l *Lease) heirBecomes(ctx context.Context, state, condition string) (bool, error) {
+	tag, err := l.db.pool.Exec(ctx, `
+		UPDATE handovers SET state = @state, term = @term
+		WHERE node = @node AND `+condition+`
+			AND EXISTS (SELECT FROM leases WHERE node = @node AND term = @term)`,
+		pgx.StrictNamedArgs{"node": l.node, "term": l.term.Load(), "state": state})
+	if err != nil {
+		return false, fmt.Errorf("hand over node %q: %w", l.node, err)
+	}
+	return tag.RowsAffected() > 0, nil
+}
