@@ -34,8 +34,10 @@
 //	                                              url_file       url
 //
 // where <NAME> is the node's name in capitals with "-" written as "_". A
-// relative file name is relative to the folder of the configuration file; line
-// ends at the end of the file are not part of the secret.
+// relative file name is that of a credential ($CREDENTIALS_DIRECTORY, which
+// systemd sets for LoadCredential=), and where there is none of that name,
+// relative to the folder of the configuration file. Line ends at the end of the
+// file are not part of the secret.
 //
 // A [Secret] prints as [redacted] whatever prints it, and neither the text of
 // a fault nor the line that it quotes shows one.

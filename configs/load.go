@@ -56,6 +56,20 @@ func (s Source) file(name string) string {
 	return filepath.Join(filepath.Dir(s.Path), name)
 }
 
+// secretFile returns the path of a file that holds a secret: of the credential
+// that the service manager gives the process under that name, or else like
+// [Source.file]. So one configuration serves both the service, which may not
+// read the files themselves, and who runs subcommands as root.
+func (s Source) secretFile(name string) string {
+	if folder := s.env("CREDENTIALS_DIRECTORY"); folder != "" && filepath.IsLocal(name) {
+		credential := filepath.Join(folder, name)
+		if _, err := os.Stat(credential); err == nil {
+			return credential
+		}
+	}
+	return s.file(name)
+}
+
 // tls returns the files of TLS by paths that mean the same wherever the program
 // runs.
 func (s Source) tls(t TLS) TLS {

@@ -128,6 +128,12 @@ func TestParse_Secrets(t *testing.T) {
 		}
 	}
 	write("password", "from the file \r\n\n")
+	if err := os.Mkdir(filepath.Join(folder, "credentials"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	write("credentials/password", "the credential\n")
+	credentials := map[string]string{"CREDENTIALS_DIRECTORY": filepath.Join(folder, "credentials")}
+	write("other", "no credential")
 	write("url", "postgres://callbackd:x@db/callbackd\n")
 	fromEnv := map[string]string{"CALLBACKD_PBX_TOKYO_1_PASSWORD": "from the environment"}
 	tests := []struct {
@@ -141,6 +147,10 @@ func TestParse_Secrets(t *testing.T) {
 		{"absolute file", fmt.Sprintf(minimal, "password_file: "+filepath.Join(folder, "password")), nil, "from the file "},
 		{"environment before literal", fmt.Sprintf(minimal, "password: literal"), fromEnv, "from the environment"},
 		{"environment before file", fmt.Sprintf(minimal, "password_file: none"), fromEnv, "from the environment"},
+		{"credential before file", fmt.Sprintf(minimal, "password_file: password"), credentials, "the credential"},
+		{"file without a credential", fmt.Sprintf(minimal, "password_file: other"), credentials, "no credential"},
+		{"absolute file, not the credential", fmt.Sprintf(minimal, "password_file: "+filepath.Join(folder, "password")), credentials, "from the file "},
+		{"file outside the credentials", fmt.Sprintf(minimal, "password_file: ./../"+filepath.Base(folder)+"/other"), credentials, "no credential"},
 		{"empty variable", fmt.Sprintf(minimal, "password: literal"), map[string]string{"CALLBACKD_PBX_TOKYO_1_PASSWORD": ""}, "literal"},
 	}
 	for _, tt := range tests {

@@ -83,7 +83,7 @@ func (v *validator) secret(secret *Secret, s secretPlace) {
 		}
 	}
 	if s.file != "" {
-		text, err := readSecret(v.source.file(s.file))
+		text, err := readSecret(v.source.secretFile(s.file))
 		if err != nil {
 			v.report(filePath, "%v", err)
 			return

@@ -165,10 +165,10 @@ func (w *world) configFile(t *testing.T, folder string) string {
 	text := string(configs.Example)
 	replacements := map[string]string{
 		"http://127.0.0.1:8088/ari": w.cfg.PBX[0].ARI.URL, `api: ":8080"`: `api: "127.0.0.1:0"`, "127.0.0.1:9090": "localhost:0",
-		"url_file: /etc/callbackd/database-url":       "url: '" + w.cfg.Database.URL.Reveal() + "'",
-		"password_file: /etc/callbackd/pbx1-password": "password: '" + w.pbx.Password + "'",
-		"/var/lib/callbackd/recordings":               w.cfg.Recordings.Copies,
-		"directory: /var/spool/asterisk/recording":    "directory: " + w.pbx.Recordings,
+		"url_file: database-url":                   "url: '" + w.cfg.Database.URL.Reveal() + "'",
+		"password_file: pbx1-password":             "password: '" + w.pbx.Password + "'",
+		"/var/lib/callbackd/recordings":            w.cfg.Recordings.Copies,
+		"directory: /var/spool/asterisk/recording": "directory: " + w.pbx.Recordings,
 	}
 	if j := w.cfg.PBX[0].Journal; j.Enabled() {
 		replacements["    # journal:\n"] = "    journal: {directory: " + j.Directory + "}\n"

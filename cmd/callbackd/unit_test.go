@@ -31,7 +31,7 @@ func TestUnit_BySystemd(t *testing.T) {
 		t.Fatal(err)
 	}
 	unit := filepath.Join(t.TempDir(), "callbackd.service")
-	installed := strings.Replace(string(text), "ExecStart=/usr/local/bin/callbackd ", "ExecStart="+program+" ", 1)
+	installed := strings.Replace(string(text), "ExecStart=/usr/bin/callbackd ", "ExecStart="+program+" ", 1)
 	if installed == string(text) {
 		t.Fatal("the unit starts another program")
 	}
