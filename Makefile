@@ -13,8 +13,12 @@ TESTFLAGS ?= -race -p=1 -timeout=20m
 # both. It fails when it fails twice; with a data race or a panic at once.
 RERUN := --rerun-fails=1 --rerun-fails-run-root-test --rerun-fails-abort-on-data-race
 
+# One commit gives one program, wherever it is built, by one version of Go.
+BUILDFLAGS := -trimpath -buildvcs=auto -ldflags="-s -w -buildid="
+ARCHS ?= amd64 arm64
+
 .DEFAULT_GOAL := help
-.PHONY: help deps demo test build workspace fuzz soak bench fmt lint generate verify cover clean
+.PHONY: help deps demo test build package workspace fuzz soak bench fmt lint generate verify cover clean
 NPM := npm --prefix workspace --no-update-notifier
 PAGE := workspace/dist/index.html
 PAGE_SOURCES := $(shell git ls-files --cached --others --exclude-standard workspace | grep -v '\.go$$') api/openapi.yaml
@@ -33,7 +37,14 @@ test: deps verify lint $(PAGE) ## everything: lint, generated files, all tests
 	$(TOOL) gotestsum --format=standard-quiet $(RERUN) --packages=./... -- $(TESTFLAGS)
 
 build: $(PAGE) ## build bin/callbackd, static, with the workspace page in it
-	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=auto -o bin/ ./cmd/callbackd
+	CGO_ENABLED=0 $(GO) build $(BUILDFLAGS) -o bin/ ./cmd/callbackd
+
+package: build ## build dist/*.deb for ARCHS (amd64 arm64)
+	for arch in $(ARCHS); do \
+		if [ "$$arch" = "$$($(GO) env GOHOSTARCH)" ]; then install -D bin/callbackd "dist/$$arch/callbackd"; \
+		else CGO_ENABLED=0 GOOS=linux GOARCH=$$arch $(GO) build $(BUILDFLAGS) -o "dist/$$arch/" ./cmd/callbackd; fi && \
+		NFPM="$(TOOL) nfpm" sh configs/debian/build.sh "$$arch" || exit 1; \
+	done
 
 workspace: $(PAGE) ## build the workspace page
 $(PAGE): workspace/node_modules/.package-lock.json $(PAGE_SOURCES)

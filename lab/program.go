@@ -113,7 +113,7 @@ func major(version string) int {
 
 // unpackAsterisk puts an Asterisk into the empty folder.
 func unpackAsterisk(ctx context.Context, dir string) error {
-	if err := unpackPackages(ctx, dir, "asterisk,asterisk-core-sounds-en-gsm"); err != nil {
+	if err := unpackPackages(ctx, dir, "sid", "asterisk,asterisk-core-sounds-en-gsm"); err != nil {
 		return err
 	}
 	return completeSounds(filepath.Join(dir, "usr/share/asterisk/sounds"))

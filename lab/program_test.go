@@ -85,7 +85,7 @@ exit 1
 		if err := os.WriteFile(filepath.Join(dir, "left by the first"), nil, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if err := debootstrap(t.Context(), program, dir, "http://mirror.example/debian", "asterisk"); err != nil {
+		if err := debootstrap(t.Context(), program, dir, "sid", "http://mirror.example/debian", "asterisk"); err != nil {
 			t.Fatal(err)
 		}
 		if entries, err := os.ReadDir(dir); err != nil || len(entries) != 0 {
@@ -103,7 +103,7 @@ exit 1
 	t.Run("broken", func(t *testing.T) {
 		t.Parallel()
 		program, arguments := fakeBootstrap(t, "echo 'E: no such package' >&2; exit 1\n")
-		err := debootstrap(t.Context(), program, t.TempDir(), "http://mirror.example/debian", "asterisk")
+		err := debootstrap(t.Context(), program, t.TempDir(), "sid", "http://mirror.example/debian", "asterisk")
 		if err == nil || !strings.Contains(err.Error(), "no such package") {
 			t.Errorf("got error %v, want what the program said", err)
 		}

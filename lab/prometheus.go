@@ -27,7 +27,7 @@ func FindPrometheus(ctx context.Context, log *slog.Logger) (*PrometheusProgram, 
 	p := &PrometheusProgram{tree: tree(filepath.Join(cache, "callbackd", prometheusTreeName))}
 	unpack := func(dir string) error {
 		log.Info("extracting Prometheus from Debian's packages, once", slog.String("folder", string(p.tree)))
-		return unpackPackages(ctx, dir, "prometheus")
+		return unpackPackages(ctx, dir, "sid", "prometheus")
 	}
 	if err := makeOnce(string(p.tree), unpack); err != nil {
 		return nil, fmt.Errorf("extract Prometheus: %w", err)

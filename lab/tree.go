@@ -74,9 +74,9 @@ func makeOnce(folder string, fill func(dir string) error) error {
 	return os.Rename(partial, folder)
 }
 
-// unpackPackages puts packages, named with commas between, and what they need
-// into the empty folder.
-func unpackPackages(ctx context.Context, dir, packages string) error {
+// unpackPackages puts packages of a suite, named with commas between, and what
+// they need into the empty folder.
+func unpackPackages(ctx context.Context, dir, suite, packages string) error {
 	program, err := exec.LookPath("mmdebstrap")
 	if err != nil {
 		return errors.New("mmdebstrap is not installed: apt-get install mmdebstrap")
@@ -85,12 +85,12 @@ func unpackPackages(ctx context.Context, dir, packages string) error {
 	if err != nil {
 		return err
 	}
-	return debootstrap(ctx, program, dir, mirror, packages)
+	return debootstrap(ctx, program, dir, suite, mirror, packages)
 }
 
 // debootstrap fetches the packages and unpacks them into dir, running none of
 // their scripts.
-func debootstrap(ctx context.Context, program, dir, mirror, packages string) error {
+func debootstrap(ctx context.Context, program, dir, suite, mirror, packages string) error {
 	run := func(aptOptions ...string) ([]byte, error) {
 		args := []string{
 			// No script of a package is run, so nothing can reach the system,
@@ -102,7 +102,7 @@ func debootstrap(ctx context.Context, program, dir, mirror, packages string) err
 		for _, o := range aptOptions {
 			args = append(args, "--aptopt="+o)
 		}
-		cmd := exec.CommandContext(ctx, program, append(args, "sid", dir, mirror)...)
+		cmd := exec.CommandContext(ctx, program, append(args, suite, dir, mirror)...)
 		cmd.Env = append(os.Environ(), "LC_ALL=C")
 		// mmdebstrap leaves the work to apt and dpkg; all must end with ctx.
 		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

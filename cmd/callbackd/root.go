@@ -36,6 +36,7 @@ func newRootCommand(opts *options) *cobra.Command {
 		newCheckCommand(opts),
 		newDemoCommand(opts),
 		newDoctorCommand(opts),
+		newManualCommand(),
 		newMigrateCommand(opts),
 		newPhonebookCommand(opts),
 		newReplayCommand(opts),
