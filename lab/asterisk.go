@@ -53,6 +53,12 @@ type AsteriskOptions struct {
 	// Globals are variables of the dialplan, changed (QUEUE_TIMEOUT,
 	// IVR_TIMEOUT) or added.
 	Globals map[string]string
+	// Files are files of the configuration that take the place of the
+	// sample's, by name: the dialplan of another site, for instance. They may
+	// include instance.conf as the sample's do.
+	Files map[string]string
+	// Modules are loaded beside those of the sample, such as "res_agi.so".
+	Modules []string
 	// Log is told what takes long. Nil: nobody is.
 	Log *slog.Logger
 }
@@ -76,6 +82,8 @@ type Asterisk struct {
 	Trunk string
 	// Recordings is the folder of call recordings.
 	Recordings string
+	// Config is the folder of its configuration files.
+	Config string
 
 	options  AsteriskOptions
 	program  *AsteriskProgram
@@ -148,6 +156,7 @@ func (a *Asterisk) prepare() (err error) {
 	a.ARI = "http://" + address(a.httpPort) + "/ari"
 	a.SIP = address(sip)
 	a.Recordings = a.folder.join("spool", "recording")
+	a.Config = a.folder.join("etc")
 	// Without spool/recording, ARI cannot list recordings; it is also where
 	// ours lie.
 	for _, dir := range []string{"etc", "lib", "log", "moh", "run", "spool/recording", "spool/monitor", "spool/tmp"} {
@@ -167,7 +176,7 @@ func (a *Asterisk) prepare() (err error) {
 	if err := a.writeSounds(a.folder.join("data")); err != nil {
 		return err
 	}
-	if err := writeSample(a.folder.join("etc"), a.settings(), a.options.Globals); err != nil || !a.options.CallDetails {
+	if err := writeSample(a.folder.join("etc"), a.settings(), a.options.Globals, a.options.Files); err != nil || !a.options.CallDetails {
 		return err
 	}
 	if err := os.MkdirAll(a.folder.join("log", "cdr-custom"), 0o700); err != nil {

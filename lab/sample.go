@@ -23,8 +23,9 @@ type setting struct {
 }
 
 // writeSample writes the published configuration into dir with the settings
-// changed and the globals added to those of the dialplan.
-func writeSample(dir string, settings []setting, globals map[string]string) error {
+// changed, the globals added to those of the dialplan, and others in place of
+// its own files of the same names.
+func writeSample(dir string, settings []setting, globals, others map[string]string) error {
 	names, err := fs.Glob(sample.Files, "*.conf")
 	if err != nil {
 		return err
@@ -53,6 +54,7 @@ func writeSample(dir string, settings []setting, globals map[string]string) erro
 		}
 		files[s.file] = text
 	}
+	maps.Copy(files, others)
 	for name, text := range files {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			return err
@@ -133,7 +135,7 @@ func (a *Asterisk) settings() []setting {
 	if a.options.WithoutChannelVars {
 		s = append(s, setting{"ari.conf", "general", "channelvars", ""})
 	}
-	var modules []string
+	modules := slices.Clone(a.options.Modules)
 	if a.options.CallDetails {
 		modules = append(modules, detailModules...)
 	}
