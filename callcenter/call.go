@@ -107,14 +107,17 @@ const (
 	// extension and nothing stronger was known.
 	RuleCallCenterExtension Rule = "call_center_extension"
 
-	// RuleRingGroupQueue: Queue with a queue that is listed under ring_groups.
+	// RuleRingGroupQueue: Queue with a queue that is listed under ring_groups,
+	// or that the node's kind of dialplan makes for a ring group.
 	RuleRingGroupQueue Rule = "ring_group_queue"
 	// RuleRingGroupExtension: dialled to a ring group's extension.
 	RuleRingGroupExtension Rule = "ring_group_extension"
-	// RuleRingGroupDial: Dial with several devices.
+	// RuleRingGroupDial: Dial with several devices, or where the node's kind of
+	// dialplan calls ring groups.
 	RuleRingGroupDial Rule = "ring_group_dial"
 
-	// RuleTerminalDial: Dial with one device.
+	// RuleTerminalDial: Dial with one device, or where the node's kind of
+	// dialplan calls one person, who may have several.
 	RuleTerminalDial Rule = "terminal_dial"
 	// RuleTerminalExtension: dialled to a configured terminal.
 	RuleTerminalExtension Rule = "terminal_extension"

@@ -351,7 +351,7 @@ func (r *celReader) attribute() {
 		center := ""
 		if p.queued {
 			center = r.tracker.plan.queue(argument(p.run.data, 0)).CallCenter
-		} else if half := r.halves[otherHalf(p.run.channel.name)]; half != nil {
+		} else if half := r.halves[otherHalf(p.run.channel.name)]; half != nil && !p.run.reachedBefore() {
 			center = half.leg.CallCenter
 		}
 		if center != "" {
@@ -359,6 +359,17 @@ func (r *celReader) attribute() {
 			r.tracker.touch(p.channel.call, p.channel.leg.StartedAt)
 		}
 	}
+}
+
+// reachedBefore reports whether an earlier run of the same channel was answered:
+// then this one is of a transfer.
+func (r *celRun) reachedBefore() bool {
+	for former := r.former; former != nil; former = former.former {
+		if slices.ContainsFunc(former.peers, func(p *celPeer) bool { return p.channel.leg.AnsweredAt != nil }) {
+			return true
+		}
+	}
+	return false
 }
 
 // dialStatusOfCause returns the status with which a Dial event would tell of a

@@ -60,6 +60,9 @@ func (t *Tracker) observe(c *ari.Channel, ev *ari.Event) *channel {
 	if c.Caller.Number != ch.leg.number && ch.leg.renumber(c.Caller.Number, ev.Timestamp) {
 		t.touch(ch.call, ev.Timestamp)
 	}
+	if ch.leg.number != "" && !ch.leg.Dialled && ch.leg.origin().ownNumber == "" {
+		ch.leg.by.ownNumber = ch.leg.number
+	}
 	if c.State == "Up" {
 		ch.leg.earliest(&ch.leg.upAt, ev.Timestamp)
 	}

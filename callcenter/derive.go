@@ -107,12 +107,30 @@ func (c *call) direction() Direction {
 	switch {
 	case caller.Trunk && !caller.Dialled && caller == c.root():
 		return DirectionInbound
-	case slices.ContainsFunc(c.legs, func(l *leg) bool { return l.Trunk && l.Dialled }):
+	case c.wentOut():
 		return DirectionOutbound
 	case caller.Trunk:
 		return DirectionInbound
 	}
 	return DirectionInternal
+}
+
+// wentOut reports whether a trunk was called, and not only beside a phone that
+// answered in its place, as where somebody's mobile phone rings, too.
+func (c *call) wentOut() bool {
+	called, answeredInside := false, false
+	for _, l := range c.legs {
+		switch {
+		case !l.Dialled:
+		case !l.Trunk:
+			answeredInside = answeredInside || c.answers(l)
+		case l.AnsweredAt != nil:
+			return true
+		default:
+			called = true
+		}
+	}
+	return called && !answeredInside
 }
 
 // callCenters are all that were visited, in the order of the first visit.
@@ -237,7 +255,7 @@ func (c *call) remoteNumber(direction Direction) string {
 			}
 		}
 	} else if caller := c.caller(); !caller.Dialled { // or else the number is its own
-		number = presentedNumber(caller.number)
+		number = presentedNumber(firstOf(caller.calling().introducedBy, caller.number))
 	}
 	if number == "" && c.restored != nil {
 		return c.restored.RemoteNumber
@@ -254,8 +272,10 @@ func (c *call) localNumber(out *Call, plan *classifier) string {
 		if cc := plan.centers[out.CallCenter]; cc != nil {
 			number = cc.Extension
 		}
+	case out.Direction == DirectionOutbound && c.restored != nil && c.restored.Direction == DirectionOutbound:
+		number = c.restored.LocalNumber // what the channel shows by now may be what is presented
 	case out.Direction == DirectionOutbound:
-		number = c.root().number
+		number = firstOf(c.root().calling().ownNumber, c.root().number)
 	case out.Kind == KindRingGroup:
 		number = c.ringGroupExtension(plan)
 	case out.Kind == KindTerminal:

@@ -27,7 +27,7 @@ func (t *Tracker) dial(ev *ari.Event) {
 	if caller != nil {
 		t.tie(peer, caller, ev.Timestamp)
 		l = peer.leg
-		if center := t.centerOf(caller, ev); center != "" && l.CallCenter == "" {
+		if center := t.centerOf(caller, peer, ev); center != "" && l.CallCenter == "" {
 			l.CallCenter, changed = center, true
 		}
 	} else if !peer.tied {
@@ -36,18 +36,26 @@ func (t *Tracker) dial(ev *ari.Event) {
 	if l.dialString == "" && ev.DialString != "" {
 		l.dialString, changed = strings.Clone(ev.DialString), true
 	}
+	if caller != nil && ev.DialStatus == "ANSWER" && caller.leg.origin().reached == "" {
+		caller.leg.by.reached = peer.id
+	}
 	if l.dialStatus(ev.DialStatus, ev.Timestamp) || changed {
 		t.touch(peer.call, ev.Timestamp)
 	}
 }
 
-// centerOf returns the call center in whose queue's name caller dials: its
-// own, or for a Local channel in a queue that of the other half.
-func (t *Tracker) centerOf(caller *channel, ev *ari.Event) string {
+// centerOf returns the call center in whose queue's name caller dials peer: its
+// own, or for a Local channel in a queue that of the other half. Whom a Local
+// channel dials after an agent had answered, was transferred to: of who talks to
+// a Local channel, it is the channel that is sent on.
+func (t *Tracker) centerOf(caller, peer *channel, ev *ari.Event) string {
 	if strings.EqualFold(ev.Caller.Dialplan.AppName, "Queue") {
 		return t.plan.queue(argument(ev.Caller.Dialplan.AppData, 0)).CallCenter
 	}
 	if other := t.otherHalf(caller); other != nil {
+		if reached := caller.leg.calling().reached; reached != "" && reached != peer.id {
+			return ""
+		}
 		return other.leg.CallCenter
 	}
 	return ""
@@ -78,15 +86,22 @@ func (t *Tracker) application(ch *channel, app, data string, ev *ari.Event) {
 	switch {
 	case name == "queue":
 		t.sought(ch, ev.Timestamp)
+		ch.leg.introduce(ch.leg.number)
 		t.sign(ch, t.plan.queue(argument(data, 0)), ev)
 	case name == "dial" || name == "page" || name == "retrydial":
 		t.sought(ch, ev.Timestamp)
-		if ch.call.dialledExten == "" && ch.exten != "" {
-			ch.call.dialledExten, ch.call.dialledExtenAt = ch.exten, ev.Timestamp
-			t.touch(ch.call, ev.Timestamp)
+		by := ch.leg.origin()
+		if cl := ch.call; cl.dialledExten == "" && by.dialled.exten != "" && !ch.leg.local() {
+			cl.dialledExten, cl.dialledExtenAt = by.dialled.exten, ev.Timestamp
+			t.touch(cl, ev.Timestamp)
 		}
 		devices, _ := dialledDevices(app, data)
-		t.sign(ch, t.plan.dial(devices), ev)
+		if t.plan.leadsOutside(devices) {
+			ch.leg.introduce(by.ownNumber)
+		} else {
+			ch.leg.introduce(ch.leg.number)
+		}
+		t.sign(ch, t.plan.dial(position{ch.context, ch.exten}, by.dialled, devices), ev)
 	case name == "mixmonitor":
 		if path := argument(data, 0); strings.HasPrefix(path, "/") {
 			t.record(ch.call, path, ev.Timestamp)
@@ -96,7 +111,7 @@ func (t *Tracker) application(ch *channel, app, data string, ev *ari.Event) {
 			t.left(ch, ev.Timestamp)
 			t.sign(ch, s, ev)
 		}
-	case ivrApplications[name]:
+	case t.plan.ivr(name):
 		t.sign(ch, Signal{Rule: RuleIVR, Kind: KindIVR, Value: app}, ev)
 	}
 }
@@ -119,9 +134,12 @@ func (t *Tracker) position(ch *channel, c *ari.Channel, ev *ari.Event) {
 		return
 	}
 	ch.exten, ch.context = strings.Clone(c.Dialplan.Exten), strings.Clone(c.Dialplan.Context)
-	if cl := ch.call; cl.firstExten == "" && !specialExten(ch.exten) {
-		cl.firstExten, cl.firstExtenAt = ch.exten, ev.Timestamp
-		t.touch(cl, ev.Timestamp)
+	if !specialExten(ch.exten) && !t.plan.habits.inner(ch.context) {
+		ch.leg.origin().dialled = position{ch.context, ch.exten}
+		if cl := ch.call; cl.firstExten == "" {
+			cl.firstExten, cl.firstExtenAt = ch.exten, ev.Timestamp
+			t.touch(cl, ev.Timestamp)
+		}
 	}
 	if s, ok := t.plan.extension(ch.context, ch.exten); ok {
 		if s.Rule == RuleCallCenterExtension && ch.call.has(RuleCallCenterVariable, RuleCallCenterRequest, RuleCallCenterQueue) {

@@ -45,6 +45,8 @@ type Plan struct {
 	RingGroups  []RingGroup
 	Terminals   []Extension
 	Labels      []Label
+	// Dialplan says whose habits the dialplan has.
+	Dialplan Dialplan
 	// Trunks are the endpoints that lead outside, such as PJSIP/trunk.
 	Trunks []string
 	// Contexts are the dialplan contexts in which an extension counts as
@@ -78,6 +80,7 @@ type classifier struct {
 	contexts  map[string]bool
 	// application is that of Plan.
 	application string
+	habits      habits
 }
 
 // target is what a queue or an extension belongs to; just one is set.
@@ -92,7 +95,7 @@ func newClassifier(p *Plan) (*classifier, error) {
 		byQueue: map[string]target{}, byExten: map[string]target{}, byVariable: map[string]string{},
 		labels: map[string]bool{}, byDID: map[string]string{}, labelled: map[string]string{}, numberKey: p.NumberKey,
 		terminals: slices.Clone(p.Terminals), trunks: map[string]bool{}, contexts: map[string]bool{},
-		application: p.Application,
+		application: p.Application, habits: habitsOf(p.Dialplan),
 	}
 	for i := range p.CallCenters {
 		cc := &p.CallCenters[i]
@@ -179,13 +182,16 @@ func (c *classifier) queue(name string) Signal {
 	case t.group != nil:
 		return Signal{Rule: RuleRingGroupQueue, Kind: KindRingGroup, Value: name}
 	}
+	if prefix := c.habits.groupQueue; prefix != "" && strings.HasPrefix(name, prefix) {
+		return Signal{Rule: RuleRingGroupQueue, Kind: KindRingGroup, Value: name}
+	}
 	return Signal{Rule: RuleUnknownQueue, Kind: KindUnknown, Value: name}
 }
 
 // extension says what being dialled to an extension means; ok is false when
 // it means nothing.
 func (c *classifier) extension(context, exten string) (s Signal, ok bool) {
-	if exten == "" || len(c.contexts) > 0 && !c.contexts[context] {
+	if exten == "" || len(c.contexts) > 0 && !c.contexts[context] || c.habits.inner(context) {
 		return Signal{}, false
 	}
 	switch t := c.byExten[exten]; {
@@ -235,9 +241,17 @@ func (p *Plan) CallCenterOf(name string) (CallCenter, bool) {
 	return p.CallCenters[i], true
 }
 
-// dial says what running Dial with the given devices means. Several contacts
-// of one endpoint are one device; trunks lead outside and are none.
-func (c *classifier) dial(devices string) Signal {
+// dial says what running Dial with the given devices means, at a place in the
+// dialplan to which another one led that somebody dialled. Several contacts of
+// one endpoint are one device; trunks lead outside and are none.
+func (c *classifier) dial(where, dialled position, devices string) Signal {
+	switch c.habits.rings(where, dialled, devices) {
+	case ringsPerson:
+		return Signal{Rule: RuleTerminalDial, Kind: KindTerminal, Value: devices}
+	case ringsGroup:
+		return Signal{Rule: RuleRingGroupDial, Kind: KindRingGroup, Value: devices}
+	case ringsDevices:
+	}
 	distinct := map[string]bool{}
 	for device := range strings.SplitSeq(devices, "&") {
 		if e := endpointOfDevice(device); e != "" && !c.trunks[e] {
@@ -248,6 +262,22 @@ func (c *classifier) dial(devices string) Signal {
 		return Signal{Rule: RuleRingGroupDial, Kind: KindRingGroup, Value: devices}
 	}
 	return Signal{Rule: RuleTerminalDial, Kind: KindTerminal, Value: devices}
+}
+
+// leadsOutside reports whether all devices are trunks.
+func (c *classifier) leadsOutside(devices string) bool {
+	for device := range strings.SplitSeq(devices, "&") {
+		if !c.trunks[endpointOfDevice(device)] {
+			return false
+		}
+	}
+	return true
+}
+
+// ivr reports whether an application, by its name in small letters, speaks to
+// the caller or listens for keys.
+func (c *classifier) ivr(name string) bool {
+	return ivrApplications[name] && !(c.habits.busyAGI && strings.HasSuffix(name, "agi"))
 }
 
 // ivrApplications speak to the caller or listen for keys. Answer, NoOp, Set,

@@ -204,6 +204,10 @@ func (l *leg) fill(log *leg) {
 	}
 	l.CallCenter = firstOf(l.CallCenter, log.CallCenter)
 	l.number = firstOf(l.number, log.number)
+	if log.by != nil {
+		by := l.origin()
+		by.ownNumber, by.introducedBy = firstOf(by.ownNumber, log.by.ownNumber), firstOf(by.introducedBy, log.by.introducedBy)
+	}
 	l.dialString = firstOf(l.dialString, log.dialString)
 }
 

@@ -51,13 +51,12 @@ type leg struct {
 	// number is the calling number of the leg's channel.
 	number   string
 	numberAt time.Time
+	// by is what is known of a leg that calls others; nil for all others.
+	by *origin
 	// formerNumber is what number was before it became what it is.
 	formerNumber string
 	// dialString is Dial's, of a leg that was dialled.
 	dialString string
-	// moved says that the leg did not end: its channel went on in another
-	// call.
-	moved bool
 	// upAt is when the leg's channel was first seen to be answered.
 	upAt *time.Time
 	// soughtAt is when the dialplan last looked for somebody to talk to the
@@ -67,6 +66,41 @@ type leg struct {
 	// roughly says that AnsweredAt is not Dial's word: a phone that picked a
 	// call up has none, and a snapshot does not tell since when.
 	roughly bool
+	// moved says that the leg did not end: its channel went on in another
+	// call.
+	moved bool
+}
+
+// origin is what is known of a leg that calls others.
+type origin struct {
+	// ownNumber is the first that the leg's channel had: before it dials, a
+	// dialplan puts what the other side is to see in its place.
+	ownNumber string
+	// introducedBy is the number with which the dialplan first looked for
+	// somebody inside, or that the leg had before it first dialled outside.
+	introducedBy string
+	// dialled is where the channel was last at an extension that somebody may
+	// have dialled, in contrast to those of subroutines.
+	dialled position
+	// reached is the first that the channel dialled and that answered.
+	reached ari.ChannelID
+}
+
+// origin returns what is known of a leg as one that calls others, to be
+// completed.
+func (l *leg) origin() *origin {
+	if l.by == nil {
+		l.by = new(origin)
+	}
+	return l.by
+}
+
+// calling returns what is known of a leg as one that calls others.
+func (l *leg) calling() origin {
+	if l.by == nil {
+		return origin{}
+	}
+	return *l.by
 }
 
 // renumber takes in another calling number, unless it is older than what is
@@ -78,6 +112,15 @@ func (l *leg) renumber(number string, at time.Time) bool {
 	}
 	l.formerNumber, l.number, l.numberAt = l.number, strings.Clone(number), at
 	return true
+}
+
+// introduce takes in the number by which the leg is known to whom it calls
+// first. A dialplan may have put it right before (a missing prefix); what it
+// puts there later is for a carrier to whom the call is forwarded.
+func (l *leg) introduce(number string) {
+	if by := l.origin(); by.introducedBy == "" {
+		by.introducedBy = number
+	}
 }
 
 // earliest sets *t to at when that is earlier than what is there, so that

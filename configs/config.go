@@ -203,6 +203,8 @@ type PBX struct {
 	// on the node, so changing it later makes known calls strangers.
 	Name string `yaml:"name"`
 	ARI  ARI    `yaml:"ari"`
+	// Dialplan says who made the node's dialplan; DialplanGeneric when omitted.
+	Dialplan Dialplan `yaml:"dialplan"`
 	// Trunks are the endpoints that lead outside, as TECH/name. A call is
 	// inbound when it comes from one of them and outbound when it goes to one.
 	Trunks []string `yaml:"trunks"`
@@ -336,6 +338,9 @@ func (p *PBX) setDefaults() {
 	}
 	if p.ARI.Application == "" {
 		p.ARI.Application = "callbackd"
+	}
+	if p.Dialplan == "" {
+		p.Dialplan = DialplanGeneric
 	}
 	p.Journal.setDefaults()
 	p.Canary.setDefaults()

@@ -40,6 +40,7 @@ func TestLoad_TraceConfiguration(t *testing.T) {
 				URL: "http://127.0.0.1:8088/ari", Username: "pbxd",
 				Password: NewSecret("secret"), Application: "pbxd",
 			},
+			Dialplan:   DialplanGeneric,
 			Trunks:     []string{"PJSIP/trunk"},
 			Recordings: Library{Directory: "/var/spool/asterisk/recording"},
 		}},
@@ -184,7 +185,7 @@ func TestParse_Defaults(t *testing.T) {
 	want.Log.Level.Level = slog.LevelDebug
 	want.PBX = []PBX{{Name: "tokyo-1", ARI: ARI{
 		URL: "https://pbx.example.org/ari", Username: "callbackd", Password: NewSecret("p"), Application: "callbackd",
-	}}}
+	}, Dialplan: DialplanGeneric}}
 	if diff := cmp.Diff(want, cfg); diff != "" {
 		t.Errorf("configuration (-want +got):\n%s", diff)
 	}

@@ -11,7 +11,7 @@ import (
 // planOf returns what a configuration says about the dialplan of one node.
 func planOf(cfg *configs.Config, node *configs.PBX) *callcenter.Plan {
 	plan := &callcenter.Plan{
-		Trunks: node.Trunks, Contexts: node.Contexts, Application: node.ARI.Application,
+		Dialplan: callcenter.Dialplan(node.Dialplan), Trunks: node.Trunks, Contexts: node.Contexts, Application: node.ARI.Application,
 		NumberKey: func(number string) string { return phonebook.Normalise(number, cfg.Region) },
 	}
 	for _, cc := range cfg.CallCenters {
