@@ -64,13 +64,13 @@ const DefaultMaxPending = 50_000
 
 // Bounds and paces of a Follower.
 const (
-	// coalesce is how long a change waits for others before it is stored.
+	// coalesce is how long a change waits for others at most before it is stored.
 	// Asterisk's events come in bursts of a few milliseconds.
 	coalesce = 20 * time.Millisecond
 	// maxBatch bounds the calls of one transaction.
 	maxBatch = 500
 	// proveEvery is how often it is looked how far events are applied, and
-	// provenEvery how often that is stored when there is no call to store.
+	// provenEvery how often that is stored.
 	proveEvery  = 100 * time.Millisecond
 	provenEvery = time.Second
 	// freshness is how old the proof that events flow may be.

@@ -72,10 +72,12 @@ func TestFollower_ReportsTheNode(t *testing.T) {
 	changes := nodeChanges(t, s.db)
 
 	s.pbx.SetDown(true)
-	down := s.reported(t, callcenter.NodeDisconnected)
-	if down.Why == "" || down.LastGap == nil || down.LastGap.To != nil {
-		t.Errorf("a node that is down is reported as %+v, want why and a gap that lasts", down)
-	}
+	labtest.Eventually(t, patience, func() error { // the gap is stored by itself
+		if down := s.reported(t, callcenter.NodeDisconnected); down.Why == "" || down.LastGap == nil || down.LastGap.To != nil {
+			return fmt.Errorf("a node that is down is reported as %+v, want why and a gap that lasts", down)
+		}
+		return nil
+	})
 	s.pbx.SetDown(false)
 	if up := s.reported(t, callcenter.NodeConnected); up.Connections != 2 {
 		t.Errorf("%d connections, want 2", up.Connections)

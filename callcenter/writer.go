@@ -17,18 +17,26 @@ import (
 func (f *Follower) write(ctx context.Context) error {
 	tick := time.NewTicker(provenEvery)
 	defer tick.Stop()
+	// took is how long it took last time. Changes wait for others as long as that:
+	// briefly for a database that is quick, and with as many others as coalesce
+	// lets together for one that has much to do.
+	took := coalesce
 	for ctx.Err() == nil {
+		proof := false
 		select {
 		case <-ctx.Done():
 			continue
 		case <-tick.C:
+			proof = true
 		case <-f.work:
 			// Asterisk's bursts become one transaction.
-			pause(ctx, coalesce)
+			pause(ctx, min(took, coalesce))
 		}
-		if err := f.flush(ctx); err != nil {
+		began := time.Now()
+		if err := f.flush(ctx, proof); err != nil {
 			return err
 		}
+		took = time.Since(began)
 	}
 	select {
 	case <-f.consumed:
@@ -36,7 +44,7 @@ func (f *Follower) write(ctx context.Context) error {
 	}
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 	defer cancel()
-	if err := f.flush(last); err != nil {
+	if err := f.flush(last, true); err != nil {
 		return err
 	}
 	f.mu.Lock()
@@ -60,11 +68,12 @@ func pause(ctx context.Context, d time.Duration) {
 // flush stores all that waits, again and again until that succeeds or ctx
 // ends: what is acknowledged to nobody must not be dropped. It gives up only
 // when another daemon has taken the node over, with ErrSuperseded: that one
-// knows, or repairs, what waits here.
-func (f *Follower) flush(ctx context.Context) error {
+// knows, or repairs, what waits here. With proof it also stores until when events
+// were followed: a transaction of its own, for which changes need not wait.
+func (f *Follower) flush(ctx context.Context, proof bool) error {
 	wait := 50 * time.Millisecond
 	for {
-		err := f.save(ctx)
+		err := f.save(ctx, proof)
 		f.mu.Lock()
 		if (err == nil) != (f.storeErr == nil) {
 			f.storeErrAt = time.Now()
@@ -85,7 +94,7 @@ func (f *Follower) flush(ctx context.Context) error {
 }
 
 // save stores all that waits, once.
-func (f *Follower) save(ctx context.Context) error {
+func (f *Follower) save(ctx context.Context, proof bool) error {
 	// Before what waits is taken, which this then includes.
 	f.mu.Lock()
 	proven, known := f.proven, f.known
@@ -124,6 +133,9 @@ func (f *Follower) save(ctx context.Context) error {
 		if !more {
 			break
 		}
+	}
+	if !proof {
+		return nil
 	}
 	return f.saveProven(ctx, proven)
 }
