@@ -19,7 +19,7 @@ import (
 const (
 	// requestTimeout bounds a request and its response within a call.
 	requestTimeout = 5 * time.Second
-	// closeTimeout bounds the polite part of Close.
+	// closeTimeout bounds each of the two polite parts of Close.
 	closeTimeout = 3 * time.Second
 	// ringTimeout bounds how long a phone rings or lets ring, as timer C of
 	// RFC 3261 does for proxies.
@@ -198,6 +198,9 @@ func (p *Phone) shutDown() error {
 		leaving.Go(func() { _ = call.Hangup(ctx) }) // who does not answer is left
 	}
 	leaving.Wait()
+	// Of its own time: calls that nobody ends take up all of theirs.
+	ctx, cancel = context.WithTimeout(p.life, closeTimeout)
+	defer cancel()
 	err := p.Unregister(ctx)
 	p.registrar.stop()
 

@@ -75,13 +75,19 @@ type storedCall struct {
 	Result   string
 	Start    time.Time
 	Answered time.Time
-	End      time.Time
+	// Left is when the caller asked to hang up; nil for never.
+	Left *time.Time
+	End  time.Time
 }
 
 // told is what a call tells of what Asterisk's records do.
 func (c *storedCall) told() *told {
 	const moment = 500 * time.Millisecond
-	return &told{c.Number, c.Agents, c.Start, c.End, len(c.Agents) > 0 && c.End.Sub(c.Answered) < moment}
+	over := c.End
+	if c.Left != nil {
+		over = *c.Left // a busy Asterisk takes a while to end the call
+	}
+	return &told{c.Number, c.Agents, c.Start, c.End, len(c.Agents) > 0 && over.Sub(c.Answered) < moment}
 }
 
 func (b *busyWorld) storedCalls(ctx context.Context) ([]storedCall, error) {
@@ -93,7 +99,8 @@ func (b *busyWorld) storedCalls(ctx context.Context) ([]storedCall, error) {
 	rows, err := conn.Query(ctx, `
 		SELECT linked_id, kind, coalesce(remote_number, '') AS number,
 			ARRAY(SELECT a FROM unnest(agents) a ORDER BY a) AS agents,
-			coalesce(result, '') AS result, started_at AS start, coalesce(answered_at, 'epoch') AS answered, coalesce(ended_at, 'epoch') AS end
+			coalesce(result, '') AS result, started_at AS start, coalesce(answered_at, 'epoch') AS answered, coalesce(ended_at, 'epoch') AS end,
+			(SELECT min((l->>'hung_up_at')::timestamptz) FROM jsonb_array_elements(legs) l WHERE NOT (l->>'dialled')::boolean) AS "left"
 		FROM calls`)
 	if err != nil {
 		return nil, err

@@ -68,9 +68,7 @@ func (w *stage) ringing(t *testing.T, agents map[string]*sip.Phone) ringing {
 	t.Helper()
 	rung := ringing{}
 	for endpoint, phone := range agents {
-		if err := phone.Close(); err != nil {
-			t.Error(err)
-		}
+		hangUpFor(t, phone)
 		for call := range phone.Incoming() {
 			over(t, call)
 			if rung[call.CallerNumber()] == nil {
