@@ -30,18 +30,18 @@ type room struct {
 var rooms = map[string]room{
 	"cmd": {
 		mayImport: []string{
-			"api", "postgres", "workspace", "lab", "attendant", "callbacks", "recording", "accounts", "phonebook",
-			"callcenter", "ari", "sip", "configs",
+			"api", "postgres", "workspace", "lab", "attendant", "webhooks", "callbacks", "recording", "accounts",
+			"phonebook", "callcenter", "ari", "sip", "configs",
 		},
 		why: "cmd wires everything and nothing stands on it",
 	},
 	"api": {
-		mayImport: []string{"workspace", "callbacks", "recording", "accounts", "phonebook", "callcenter"},
+		mayImport: []string{"workspace", "webhooks", "callbacks", "recording", "accounts", "phonebook", "callcenter"},
 		why: "api is tested and reasoned about without a database or a PBX: it declares what it needs of " +
 			"them, and cmd hands it in",
 	},
 	"postgres": {
-		mayImport: []string{"callbacks", "recording", "accounts", "phonebook", "callcenter"},
+		mayImport: []string{"webhooks", "callbacks", "recording", "accounts", "phonebook", "callcenter"},
 		why:       "the stores keep what the domain says; they know neither HTTP nor Asterisk",
 	},
 	"lab": {
@@ -51,6 +51,10 @@ var rooms = map[string]room{
 	"attendant": {
 		mayImport: []string{"callbacks", "recording", "accounts", "phonebook", "callcenter", "ari"},
 		why:       "the attendant talks to callers and has callbacks registered, whatever stores them",
+	},
+	"webhooks": {
+		mayImport: []string{"callbacks", "accounts", "callcenter"},
+		why:       "what changed is sent on, whatever stores or shows it",
 	},
 	"callbacks": {
 		mayImport: []string{"accounts", "phonebook", "callcenter"},

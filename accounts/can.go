@@ -60,12 +60,17 @@ const (
 	ActionManageTokens   Action = "manage_tokens"
 )
 
+// ActionManageWebhooks has changes sent to another system, of call centers that
+// are all the principal's own: what is sent leaves callbackd.
+const ActionManageWebhooks Action = "manage_webhooks"
+
 // Actions are all actions.
 var Actions = []Action{
 	ActionReadCall, ActionReadCallback, ActionRegisterCallback, ActionClaimCallback, ActionAssignCallback,
 	ActionSetOwnCallbackStatus, ActionSetCallbackStatus, ActionEditCallback, ActionReadHistory, ActionExportCallbacks,
 	ActionReadAccount, ActionReadMonitor, ActionPlayRecording, ActionReadListens,
 	ActionReadPhonebook, ActionManagePhonebook, ActionReadNodes, ActionManageAccounts, ActionManageTokens,
+	ActionManageWebhooks,
 }
 
 // reach says how a principal's limit to call centers bears on an action.
@@ -74,6 +79,7 @@ type reach int
 const (
 	reachShared    reach = iota // the principal has a call center, whichever
 	reachOwn                    // it has one in common with the thing, or no limit
+	reachWhole                  // it has all that the thing has, or no limit
 	reachUnlimited              // it has no limit
 )
 
@@ -90,6 +96,8 @@ func rule(action Action) (weakest Role, reaches reach) {
 		return RoleAgent, reachShared
 	case ActionManagePhonebook, ActionReadNodes:
 		return RoleSupervisor, reachShared
+	case ActionManageWebhooks:
+		return RoleAdmin, reachWhole
 	case ActionManageAccounts, ActionManageTokens:
 		return RoleAdmin, reachUnlimited
 	default:
@@ -101,7 +109,8 @@ func rule(action Action) (weakest Role, reaches reach) {
 // given call centers. A principal that is limited to call centers must share
 // one with the thing; so what belongs to no call center, such as a call
 // between two phones, is open only to principals without a limit. What is
-// shared by all is open to every principal that has a call center at all.
+// shared by all is open to every principal that has a call center at all. What
+// is sent elsewhere must be the principal's as a whole.
 func Can(p Principal, action Action, callCenters []string) bool {
 	weakest, reaches := rule(action)
 	if weakest == "" || !p.Role.Valid() || slices.Index(Roles, p.Role) < slices.Index(Roles, weakest) {
@@ -115,6 +124,9 @@ func Can(p Principal, action Action, callCenters []string) bool {
 		return len(p.CallCenters) > 0
 	case reachOwn:
 		return slices.ContainsFunc(callCenters, func(id string) bool { return slices.Contains(p.CallCenters, id) })
+	case reachWhole:
+		return len(callCenters) > 0 &&
+			!slices.ContainsFunc(callCenters, func(id string) bool { return !slices.Contains(p.CallCenters, id) })
 	default:
 		return false
 	}

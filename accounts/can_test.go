@@ -12,7 +12,7 @@ import (
 // permission is a row of the table in docs/security.md.
 type permission struct {
 	open  map[accounts.Role]bool
-	reach string // own, shared or unlimited
+	reach string // own, shared, whole or unlimited
 }
 
 // permissions reads the table, which is the specification: what Can decides
@@ -42,7 +42,7 @@ func permissions(t *testing.T) map[accounts.Action]permission {
 				t.Errorf("%s: cell %q for %s, want yes or –", cells[1], cells[3+i], role)
 			}
 		}
-		if !slices.Contains([]string{"own", "shared", "unlimited"}, row.reach) {
+		if !slices.Contains([]string{"own", "shared", "whole", "unlimited"}, row.reach) {
 			t.Errorf("%s: reach %q", cells[1], row.reach)
 		}
 		if _, twice := table[accounts.Action(cells[1])]; twice {
@@ -61,14 +61,14 @@ func TestCan(t *testing.T) {
 	things := [][]string{nil, {}, {"a"}, {"b"}, {"b", "a"}, {""}}
 	limits := []struct {
 		callCenters []string
-		own         []bool // whether the limit reaches the thing of the same place
+		own, whole  []bool // whether the limit reaches the thing of the same place
 		shared      bool
 	}{
-		{nil, []bool{true, true, true, true, true, true}, true},
-		{[]string{}, []bool{false, false, false, false, false, false}, false},
-		{[]string{"a"}, []bool{false, false, true, false, true, false}, true},
-		{[]string{"a", "b"}, []bool{false, false, true, true, true, false}, true},
-		{[]string{"c"}, []bool{false, false, false, false, false, false}, true},
+		{nil, []bool{true, true, true, true, true, true}, []bool{true, true, true, true, true, true}, true},
+		{[]string{}, make([]bool, 6), make([]bool, 6), false},
+		{[]string{"a"}, []bool{false, false, true, false, true, false}, []bool{false, false, true, false, false, false}, true},
+		{[]string{"a", "b"}, []bool{false, false, true, true, true, false}, []bool{false, false, true, true, true, false}, true},
+		{[]string{"c"}, make([]bool, 6), make([]bool, 6), true},
 	}
 	roles := append([]accounts.Role{"", "root"}, accounts.Roles...)
 	actions := append([]accounts.Action{"", "delete"}, accounts.Actions...)
@@ -82,6 +82,8 @@ func TestCan(t *testing.T) {
 						want = want && limit.own[i]
 					case "shared":
 						want = want && limit.shared
+					case "whole":
+						want = want && limit.whole[i]
 					default:
 						want = want && limit.callCenters == nil
 					}

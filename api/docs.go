@@ -124,6 +124,13 @@ func pageOf(doc *openapi3.T) docsPage {
 				}
 			}
 		}
+		for name, item := range doc.Webhooks {
+			for method, op := range item.Operations() {
+				if slices.Contains(op.Tags, tag.Name) {
+					t.Operations = append(t.Operations, operationOf(method, "the webhook's URL: "+name, item, op))
+				}
+			}
+		}
 		slices.SortFunc(t.Operations, func(a, b docsOperation) int {
 			return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(methodOrder(a.Method), methodOrder(b.Method)))
 		})

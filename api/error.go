@@ -15,6 +15,7 @@ import (
 	"callbackd/callcenter"
 	"callbackd/phonebook"
 	"callbackd/recording"
+	"callbackd/webhooks"
 )
 
 // Errors of the HTTP layer itself.
@@ -132,6 +133,26 @@ var problems = []problem{
 		code: "phonebook_entry_not_found", status: http.StatusNotFound, is: isAny(phonebook.ErrNotFound),
 		ja: "共通電話帳に該当する登録がありません。",
 		en: "The phone book has no such entry.",
+	},
+	{
+		code: "webhook_not_found", status: http.StatusNotFound, is: isAny(webhooks.ErrNotFound),
+		ja: "Webhook が見つかりません。",
+		en: "The webhook was not found.",
+	},
+	{
+		code: "webhook_delivery_not_found", status: http.StatusNotFound, is: isAny(webhooks.ErrDeliveryNotFound),
+		ja: "Webhook の送信記録が見つかりません。",
+		en: "The delivery of the webhook was not found.",
+	},
+	{
+		code: "webhook_inactive", status: http.StatusConflict, is: isAny(webhooks.ErrInactive),
+		ja: "この Webhook は無効になっています。有効にしてからもう一度お試しください。",
+		en: "This webhook is off. Switch it on and try again.",
+	},
+	{
+		code: "too_many_webhooks", status: http.StatusConflict, is: isAny(webhooks.ErrTooMany),
+		ja: fmt.Sprintf("Webhook は %d 件までです。", webhooks.MaxWebhooks),
+		en: fmt.Sprintf("There can be no more than %d webhooks.", webhooks.MaxWebhooks),
 	},
 	{
 		code: "stale", status: http.StatusConflict,

@@ -19,6 +19,7 @@ import (
 	"callbackd/callcenter"
 	"callbackd/phonebook"
 	"callbackd/recording"
+	"callbackd/webhooks"
 )
 
 // faulty stands for all services and fails in one way.
@@ -203,6 +204,46 @@ func (f faultyPhonebook) Export(context.Context, accounts.Principal, io.Writer) 
 }
 func (f faultyPhonebook) Region() string { return "JP" }
 
+type faultyWebhooks struct{ err error }
+
+func (f faultyWebhooks) List(context.Context, accounts.Principal) ([]webhooks.Webhook, error) {
+	return nil, f.err
+}
+
+func (f faultyWebhooks) Get(context.Context, accounts.Principal, webhooks.ID) (webhooks.Webhook, error) {
+	return webhooks.Webhook{}, f.err
+}
+
+func (f faultyWebhooks) Create(context.Context, accounts.Principal, webhooks.NewWebhook) (webhooks.Webhook, webhooks.Secret, error) {
+	return webhooks.Webhook{}, nil, f.err
+}
+
+func (f faultyWebhooks) Change(context.Context, accounts.Principal, webhooks.ID, webhooks.Change) (webhooks.Webhook, error) {
+	return webhooks.Webhook{}, f.err
+}
+
+func (f faultyWebhooks) Delete(context.Context, accounts.Principal, webhooks.ID) error { return f.err }
+
+func (f faultyWebhooks) RotateSecret(context.Context, accounts.Principal, webhooks.ID) (webhooks.Webhook, webhooks.Secret, error) {
+	return webhooks.Webhook{}, nil, f.err
+}
+
+func (f faultyWebhooks) Ping(context.Context, accounts.Principal, webhooks.ID) (webhooks.Delivery, error) {
+	return webhooks.Delivery{}, f.err
+}
+
+func (f faultyWebhooks) Deliveries(context.Context, accounts.Principal, webhooks.ID, webhooks.DeliveryFilter) ([]webhooks.Delivery, error) {
+	return nil, f.err
+}
+
+func (f faultyWebhooks) Replay(context.Context, accounts.Principal, webhooks.ID, webhooks.DeliveryID) (webhooks.Delivery, error) {
+	return webhooks.Delivery{}, f.err
+}
+
+func (f faultyWebhooks) ReplaySince(context.Context, accounts.Principal, webhooks.ID, time.Time) (int, error) {
+	return 0, f.err
+}
+
 type faultyRecordings struct{ err error }
 
 func (f faultyRecordings) ListByCall(context.Context, callcenter.RequestID) ([]recording.Recording, error) {
@@ -244,6 +285,7 @@ func failWith(err error) func(*api.Options) {
 		o.Calls, o.Gaps, o.Monitor, o.Changes, o.Callbacks = f, f, f, f, faultyCallbacks{err}
 		o.Accounts, o.Sessions, o.Phonebook = faultyAccounts{err}, faultySessions{err}, faultyPhonebook{err}
 		o.Tokens, o.Recordings, o.Player = faultyTokens{err: err}, faultyRecordings{err}, faultyPlayer{err}
+		o.Webhooks = faultyWebhooks{err}
 		o.IsUnavailable = func(err error) bool { return errors.Is(err, errAway) }
 	}
 }

@@ -53,7 +53,7 @@ func anyRequest(pattern string) request {
 // anyPath puts ids into a path of the contract; nothing has them.
 func anyPath(path string) string {
 	id := string(callcenter.NewRequestID("pbx1", "none"))
-	return strings.NewReplacer("{request_id}", id, "{id}", "999", "{grant}", strings.Repeat("g", 43)).Replace(path)
+	return strings.NewReplacer("{request_id}", id, "{id}", "999", "{delivery_id}", "999", "{grant}", strings.Repeat("g", 43)).Replace(path)
 }
 
 // setBody gives a request an example of its operation's body.

@@ -15,6 +15,7 @@ import (
 	"callbackd/callbacks"
 	"callbackd/callcenter"
 	"callbackd/phonebook"
+	"callbackd/webhooks"
 )
 
 // Calls are the stored calls.
@@ -100,6 +101,21 @@ type Phonebook interface {
 	Region() string
 }
 
+// Webhooks manages webhooks; webhooks.Service is one. What it does for whom is
+// its own decision.
+type Webhooks interface {
+	List(ctx context.Context, by accounts.Principal) ([]webhooks.Webhook, error)
+	Get(ctx context.Context, by accounts.Principal, id webhooks.ID) (webhooks.Webhook, error)
+	Create(ctx context.Context, by accounts.Principal, wish webhooks.NewWebhook) (webhooks.Webhook, webhooks.Secret, error)
+	Change(ctx context.Context, by accounts.Principal, id webhooks.ID, change webhooks.Change) (webhooks.Webhook, error)
+	Delete(ctx context.Context, by accounts.Principal, id webhooks.ID) error
+	RotateSecret(ctx context.Context, by accounts.Principal, id webhooks.ID) (webhooks.Webhook, webhooks.Secret, error)
+	Ping(ctx context.Context, by accounts.Principal, id webhooks.ID) (webhooks.Delivery, error)
+	Deliveries(ctx context.Context, by accounts.Principal, id webhooks.ID, filter webhooks.DeliveryFilter) ([]webhooks.Delivery, error)
+	Replay(ctx context.Context, by accounts.Principal, id webhooks.ID, delivery webhooks.DeliveryID) (webhooks.Delivery, error)
+	ReplaySince(ctx context.Context, by accounts.Principal, id webhooks.ID, since time.Time) (int, error)
+}
+
 // Plan is what the configuration says of the dialplan.
 type Plan struct {
 	CallCenters []callcenter.CallCenter
@@ -126,6 +142,7 @@ type Options struct {
 	Sessions  Sessions
 	Tokens    Tokens
 	Phonebook Phonebook
+	Webhooks  Webhooks
 	// Recordings and Player are what is heard of calls.
 	Recordings Recordings
 	Player     Player

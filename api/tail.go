@@ -198,6 +198,30 @@ func (s *Server) readLog(ctx context.Context, after int64) ([]event, error) {
 	if err != nil {
 		return nil, err
 	}
+	shown, err := s.eventsOf(ctx, changes)
+	if err != nil {
+		return nil, err
+	}
+	events := make([]event, len(changes))
+	for i := range changes {
+		if events[i], err = newEvent(&changes[i], shown[i]); err != nil {
+			return nil, err
+		}
+	}
+	return events, nil
+}
+
+// EventData is a change, with its record, as the event stream shows it.
+func (s *Server) EventData(ctx context.Context, change callbacks.Change) (json.RawMessage, error) {
+	shown, err := s.eventsOf(ctx, []callbacks.Change{change})
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(shown[0])
+}
+
+// eventsOf is changes as the contract shows them.
+func (s *Server) eventsOf(ctx context.Context, changes []callbacks.Change) ([]Event, error) {
 	var changedCalls []callcenter.Call
 	var changedCallbacks []callbacks.Callback
 	for i := range changes {
@@ -216,7 +240,7 @@ func (s *Server) readLog(ctx context.Context, after int64) ([]event, error) {
 	if err != nil {
 		return nil, err
 	}
-	events := make([]event, len(changes))
+	events := make([]Event, len(changes))
 	for i := range changes {
 		data := Event{Change: changes[i].Number, At: changes[i].At.UTC()}
 		if changes[i].Call != nil {
@@ -228,9 +252,7 @@ func (s *Server) readLog(ctx context.Context, after int64) ([]event, error) {
 		if changes[i].Node != nil {
 			data.Node = new(nodeOf(changes[i].Node, time.Now()))
 		}
-		if events[i], err = newEvent(&changes[i], data); err != nil {
-			return nil, err
-		}
+		events[i] = data
 	}
 	return events, nil
 }

@@ -26,6 +26,7 @@ import (
 	"callbackd/phonebook"
 	"callbackd/postgres"
 	"callbackd/recording"
+	"callbackd/webhooks"
 )
 
 // patience is how long a test waits for what must come.
@@ -40,6 +41,7 @@ type world struct {
 	accounts *accounts.Service
 	registry *prometheus.Registry
 	sounds   *sounds
+	server   *api.Server
 	handler  http.Handler
 	url      string
 	client   *http.Client
@@ -79,7 +81,8 @@ func newWorldAt(t testing.TB, database string, change func(*api.Options)) *world
 		}),
 		Accounts: w.accounts, Sessions: accounts.NewSessions(accounts.SessionOptions{Store: db.Sessions(), PlainCookies: true}),
 		Tokens: w.tokens, Phonebook: book,
-		Monitor: db.Monitor([]string{"pbx1", "pbx2"}), MonitorEvery: time.Nanosecond,
+		Webhooks: webhooks.NewService(webhooks.ServiceOptions{Store: db.Webhooks(), HasCallCenter: hasCallCenter}),
+		Monitor:  db.Monitor([]string{"pbx1", "pbx2"}), MonitorEvery: time.Nanosecond,
 		Recordings: db.Recordings(), Player: recording.NewPlayer(recording.PlayerOptions{
 			Recordings: db.Recordings(), Sounds: w.sounds, Store: db.Playback(), Now: w.now, Log: logger, Registry: w.registry,
 		}),
@@ -100,7 +103,7 @@ func newWorldAt(t testing.TB, database string, change func(*api.Options)) *world
 			t.Errorf("run: %v", err)
 		}
 	}
-	w.handler = server.Handler()
+	w.server, w.handler = server, server.Handler()
 	http1 := httptest.NewUnstartedServer(w.handler)
 	http1.Listener = smallBuffers{http1.Listener}
 	http1.Start()

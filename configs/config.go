@@ -32,6 +32,8 @@ type Config struct {
 	Recordings Recordings `yaml:"recordings"`
 	// Attendant says how callers are talked to who ask for a callback.
 	Attendant Attendant `yaml:"attendant"`
+	// Webhooks says where changes may be sent.
+	Webhooks Webhooks `yaml:"webhooks"`
 }
 
 // Location returns the zone that Timezone names. It panics on a name that
@@ -95,7 +97,7 @@ func (n *Network) UnmarshalText(text []byte) error {
 	case err != nil || prefix.Addr().Is4In6():
 		return fmt.Errorf("%s is not a network: %s", quote(string(text)), right)
 	case prefix.Bits() == 0:
-		return fmt.Errorf("%s is everybody: name the networks of the proxies", quote(string(text)))
+		return fmt.Errorf("%s is everybody: name the networks that are meant", quote(string(text)))
 	case prefix != prefix.Masked():
 		// It is not clear what was meant: the one address or the network.
 		return fmt.Errorf("%s is an address within the network %s: write one of the two", quote(string(text)), prefix.Masked())

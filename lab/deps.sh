@@ -21,6 +21,8 @@ need nodejs node
 need npm npm
 # What the documents' requests are sent by, and what the race detector links by.
 need curl curl
+# In which one of the documents' examples is written.
+need python3 python3
 # systemd-analyze, which judges the unit; nothing of systemd is started.
 need systemd systemd-analyze
 need "gcc libc6-dev" gcc

@@ -1,5 +1,6 @@
 // Package postgres stores calls, callbacks, recordings, accounts, sessions,
-// tokens and the change log in PostgreSQL, and has work done in the background.
+// tokens, webhooks and the change log in PostgreSQL, and has work done in the
+// background.
 //
 //	db, err := postgres.Open(ctx, url, postgres.Options{Log: log})
 //	if err != nil { … }               // *SchemaError: run `callbackd migrate`
@@ -44,5 +45,6 @@
 // All transactions take locks in one order, so that they cannot wait for each
 // other in a circle: idempotency key, calls by request ID, callbacks, accounts,
 // the callback number, recordings, jobs, phones by endpoint, nodes, and at last
-// the change log.
+// the change log. Those of webhooks take other locks alone: the position,
+// webhooks, deliveries and jobs.
 package postgres

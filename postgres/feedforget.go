@@ -46,14 +46,15 @@ func (f *Feed) keepForgetting(ctx context.Context) {
 }
 
 // Forget removes the changes before a time, but for the newest of all, which
-// holds the log's place, and returns how many. Several daemons may do so at
-// once.
+// holds the log's place, and those that webhooks are still to be sent, and
+// returns how many. Several daemons may do so at once.
 //
 // Changes are in the order of their times, so no index of these is needed.
 func (f *Feed) Forget(ctx context.Context, before time.Time) (removed int64, err error) {
 	return f.forget(ctx, "changes", before, `
 		DELETE FROM changes
-		WHERE changed_at < @before AND number < (SELECT max(number) FROM changes) AND number IN (
+		WHERE changed_at < @before AND number < (SELECT max(number) FROM changes)
+			AND number <= coalesce(`+fannedOut+`, number) AND number IN (
 			SELECT number FROM changes ORDER BY number LIMIT @limit)`)
 }
 

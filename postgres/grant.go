@@ -32,7 +32,8 @@ REVOKE INSERT, UPDATE ON goose_db_version FROM %[1]s;
 -- What happened.
 REVOKE UPDATE ON callback_history, callback_requests, recording_audit FROM %[1]s;
 -- What passes, old changes and keys, and names that people take out of the phone book.
-GRANT DELETE ON changes, idempotency_keys, sessions, login_limits, playback_grants, playback_budgets, recording_waveforms, phonebook_entries TO %[1]s;
+GRANT DELETE ON changes, idempotency_keys, sessions, login_limits, playback_grants, playback_budgets, recording_waveforms, phonebook_entries,
+	webhooks, webhook_deliveries TO %[1]s;
 DO $$
 DECLARE
 	jobs regclass;

@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -14,6 +17,7 @@ import (
 	"github.com/riverqueue/river/rivertype"
 
 	"callbackd/recording"
+	"callbackd/webhooks"
 )
 
 const (
@@ -27,6 +31,15 @@ const (
 	// jobsPerNode bounds the recordings of one node that are looked at at once,
 	// by one daemon: a slow storage of one node holds up no other.
 	jobsPerNode = 2
+	// jobsPerWebhook bounds the deliveries of one webhook that are sent at once,
+	// by one daemon: a slow receiver holds up no other, and none is flooded.
+	jobsPerWebhook = 4
+	// webhookPoll is how often a webhook's queue is looked at when nobody says
+	// that there is something in it.
+	webhookPoll = 5 * time.Second
+	// jobsKept is for how long jobs are kept that are done: what came of them is
+	// stored elsewhere.
+	jobsKept = time.Hour
 	// stopPatience is how long a job may go on when the daemon ends. It is
 	// taken up again by the next daemon.
 	stopPatience = 2 * time.Second
@@ -45,11 +58,19 @@ type RecordingJobs interface {
 	Retire(ctx context.Context, node string) error
 }
 
+// WebhookJobs is the work on webhooks that is done in the background.
+type WebhookJobs interface {
+	// Deliver sends the deliveries of a subject that are due, and reports
+	// whether there may be more.
+	Deliver(ctx context.Context, id webhooks.ID, subject string) (more bool, err error)
+}
+
 // JobOptions are what Jobs needs.
 type JobOptions struct {
 	// Nodes are the names of those whose recordings this daemon works on.
 	Nodes      []string
 	Recordings RecordingJobs
+	Webhooks   WebhookJobs
 	// SweepEvery and RetireEvery are the times between two rounds.
 	SweepEvery, RetireEvery time.Duration
 	Log                     *slog.Logger
@@ -90,15 +111,37 @@ func (q *jobQueue) ingest(ctx context.Context, tx pgx.Tx, recordings []awaited) 
 
 // once are the options of a job of a node that is there at most once until it
 // is done.
-func once(node string) *river.InsertOpts {
+func once(node string) *river.InsertOpts { return onceIn(queueOf(node)) }
+
+// onceIn is once, for any queue.
+func onceIn(queue string) *river.InsertOpts {
 	return &river.InsertOpts{
-		Queue: queueOf(node),
+		Queue: queue,
 		UniqueOpts: river.UniqueOpts{ByArgs: true, ByState: []rivertype.JobState{
 			rivertype.JobStateAvailable, rivertype.JobStatePending, rivertype.JobStateRunning,
 			rivertype.JobStateRetryable, rivertype.JobStateScheduled,
 		}},
 	}
 }
+
+// deliver has deliveries sent, once the transaction is committed.
+func (q *jobQueue) deliver(ctx context.Context, tx pgx.Tx, deliveries []deliverArgs) error {
+	if len(deliveries) == 0 {
+		return nil
+	}
+	jobs := make([]river.InsertManyParams, len(deliveries))
+	for i, args := range deliveries {
+		options := onceIn(queueOfWebhook(webhooks.ID(args.Webhook)))
+		jobs[i] = river.InsertManyParams{Args: args, InsertOpts: options}
+	}
+	if _, err := q.client.InsertManyTx(ctx, tx, jobs); err != nil {
+		return fmt.Errorf("have %d webhook deliveries sent: %w", len(jobs), err)
+	}
+	return nil
+}
+
+// queueOfWebhook is the queue of a webhook's jobs.
+func queueOfWebhook(id webhooks.ID) string { return fmt.Sprintf("webhooks_%d", id) }
 
 // queueOf is the queue of a node's jobs. River takes no two hyphens in a row,
 // which a node's name may have.
@@ -125,8 +168,55 @@ type retireArgs struct {
 // Kind implements river.JobArgs.
 func (retireArgs) Kind() string { return "recording_retention" }
 
+// deliverArgs is the job to send what is due of a subject of a webhook. Delivery
+// and Round tell the occasions apart: a job that runs may have looked already.
+type deliverArgs struct {
+	Webhook  int64  `json:"webhook" db:"webhook_id"`
+	Subject  string `json:"subject" db:"subject"`
+	Delivery int64  `json:"delivery" db:"id"`
+	// Round is the minute in which the delivery was found due, or the moment when
+	// it was replayed; 0 at first.
+	Round int64 `json:"round" db:"round"`
+}
+
+// Kind implements river.JobArgs.
+func (deliverArgs) Kind() string { return "webhook_delivery" }
+
 // Jobs works jobs off.
-type Jobs struct{ client *river.Client[pgx.Tx] }
+type Jobs struct {
+	client *river.Client[pgx.Tx]
+
+	mu     sync.Mutex
+	served map[webhooks.ID]bool // whose queues are worked off
+}
+
+var _ webhooks.Queues = (*Jobs)(nil)
+
+// Serve implements webhooks.Queues.
+func (j *Jobs) Serve(ctx context.Context, ids []webhooks.ID) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, id := range ids {
+		if j.served[id] {
+			continue
+		}
+		err := j.client.Queues().Add(queueOfWebhook(id), river.QueueConfig{MaxWorkers: jobsPerWebhook, FetchPollInterval: webhookPoll})
+		if err != nil {
+			return fmt.Errorf("serve the queue of webhook %d: %w", id, err)
+		}
+		j.served[id] = true
+	}
+	for _, id := range slices.Collect(maps.Keys(j.served)) {
+		if slices.Contains(ids, id) {
+			continue
+		}
+		if err := j.client.Queues().Remove(ctx, queueOfWebhook(id)); err != nil {
+			return fmt.Errorf("leave the queue of webhook %d: %w", id, err)
+		}
+		delete(j.served, id)
+	}
+	return nil
+}
 
 // NewJobs returns what works off the jobs of some nodes while it runs. All
 // daemons of one database are to have the same nodes: the one that River
@@ -144,17 +234,19 @@ func (db *DB) NewJobs(o JobOptions) (*Jobs, error) {
 	river.AddWorker(workers, &ingestWorker{recordings: o.Recordings})
 	river.AddWorker(workers, &sweepWorker{recordings: o.Recordings})
 	river.AddWorker(workers, &retireWorker{recordings: o.Recordings})
+	river.AddWorker(workers, &deliverWorker{webhooks: o.Webhooks})
 	client, err := river.NewClient(riverpgxv5.New(db.pool), &river.Config{
 		Logger: slog.New(forDebugging{o.Log.Handler()}), Queues: queues, Workers: workers, PeriodicJobs: rounds,
 		JobTimeout: ingestTimeout, RescueStuckJobsAfter: rescueAfter, SoftStopTimeout: stopPatience,
-		ErrorHandler: &jobErrors{log: o.Log},
+		CompletedJobRetentionPeriod: jobsKept,
+		ErrorHandler:                &jobErrors{log: o.Log},
 		// Only an index's owner may build it anew, which who serves is not.
 		ReindexerIndexNames: []string{},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open job queue: %w", err)
 	}
-	return &Jobs{client: client}, nil
+	return &Jobs{client: client, served: map[webhooks.ID]bool{}}, nil
 }
 
 // forDebugging shows what River says of itself only where everything is logged:
@@ -239,6 +331,20 @@ func (w *retireWorker) Work(ctx context.Context, job *river.Job[retireArgs]) err
 
 // Timeout implements river.Worker.
 func (*retireWorker) Timeout(*river.Job[retireArgs]) time.Duration { return roundTimeout }
+
+type deliverWorker struct {
+	river.WorkerDefaults[deliverArgs]
+	webhooks WebhookJobs
+}
+
+// Work implements river.Worker.
+func (w *deliverWorker) Work(ctx context.Context, job *river.Job[deliverArgs]) error {
+	more, err := w.webhooks.Deliver(ctx, webhooks.ID(job.Args.Webhook), job.Args.Subject)
+	if err == nil && more {
+		return river.JobSnooze(0)
+	}
+	return err
+}
 
 // jobErrors logs what went wrong with a job. River tries it again.
 type jobErrors struct{ log *slog.Logger }

@@ -23,6 +23,7 @@ import (
 	"callbackd/phonebook"
 	"callbackd/postgres"
 	"callbackd/recording"
+	"callbackd/webhooks"
 	"callbackd/workspace"
 )
 
@@ -46,6 +47,8 @@ type daemon struct {
 	library *recording.Library
 	jobs    *postgres.Jobs
 	stock   *recording.Collector
+	// courier has changes sent to other systems.
+	courier *webhooks.Courier
 	// dialplan is the configuration that was read last, whose dialplan part
 	// holds; planning is held while it changes.
 	dialplan atomic.Pointer[configs.Config]
@@ -106,6 +109,7 @@ func openDaemon(ctx context.Context, cfg *configs.Config, log *slog.Logger, visi
 		return nil, err
 	}
 	d.server = d.newServer(page, visitors)
+	d.courier = d.newCourier()
 	var lc net.ListenConfig
 	if d.api, err = lc.Listen(ctx, "tcp", cfg.Listen.API); err != nil {
 		return nil, fmt.Errorf("listen for the API: %w", err)
@@ -127,8 +131,11 @@ func (d *daemon) newServer(page api.Page, visitors []api.DemoAccount) *api.Serve
 		Sessions: accounts.NewSessions(accounts.SessionOptions{
 			Store: d.db.Sessions(), PlainCookies: d.cfg.Listen.PlainCookies,
 		}),
-		Tokens:     accounts.NewTokens(d.db.Tokens(), nil),
-		Phonebook:  d.book,
+		Tokens:    accounts.NewTokens(d.db.Tokens(), nil),
+		Phonebook: d.book,
+		Webhooks: webhooks.NewService(webhooks.ServiceOptions{
+			Store: d.db.Webhooks(), Rules: d.webhookRules(), HasCallCenter: d.hasCallCenter,
+		}),
 		Recordings: d.db.Recordings(),
 		Player: recording.NewPlayer(recording.PlayerOptions{
 			Recordings: d.db.Recordings(), Sounds: d.library, Store: d.db.Playback(), Log: d.log, Registry: d.registry,
@@ -182,6 +189,7 @@ func (d *daemon) Run(ctx context.Context) error {
 	g.Go(func() error { return d.feed.Run(ctx) })
 	g.Go(func() error { return d.work(ctx) })
 	g.Go(func() error { return d.stock.Run(ctx) })
+	g.Go(func() error { return d.courier.Run(ctx) })
 	g.Go(func() error { return d.server.Run(ctx) })
 	ops := api.NewOps(api.OpsOptions{Registry: d.registry, Ready: d.ready, Log: d.log})
 	g.Go(func() error { return d.serve(ctx, d.api, d.server.Handler(), d.cfg.Listen.TLS) })

@@ -44,6 +44,7 @@ func TestDocs_Integration(t *testing.T) {
 	}
 	w := &world{database: databases.New(t)}
 	w.cfg = exampleConfig(t, &lab.Asterisk{ARI: "http://127.0.0.1:9/ari", Password: "none", Recordings: t.TempDir()}, w.database)
+	receiver := newWebhookReceiver(t, w.cfg)
 	storeCalls(t, w.database)
 	w.run(t)
 	labtest.Eventually(t, patience, func() error {
@@ -65,11 +66,11 @@ func TestDocs_Integration(t *testing.T) {
 	for _, s := range passages {
 		script.WriteString(s.commands + "echo; echo '" + mark + "'\n")
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 3*patience)
+	ctx, cancel := context.WithTimeout(t.Context(), 6*patience)
 	defer cancel()
 	shell := exec.CommandContext(ctx, "bash", "-c", script.String())
 	shell.Dir = folder
-	shell.Env = append(os.Environ(), "PATH="+filepath.Join(folder, "bin")+":"+os.Getenv("PATH"), "API="+w.api,
+	shell.Env = append(os.Environ(), "PATH="+filepath.Join(folder, "bin")+":"+os.Getenv("PATH"), "API="+w.api, "RECEIVER="+receiver.URL,
 		"CALLBACKD_DATABASE_URL="+serving(t, w.database), "CALLBACKD_PBX_PBX1_PASSWORD=none")
 	var problems bytes.Buffer
 	shell.Stderr = &problems
@@ -86,6 +87,7 @@ func TestDocs_Integration(t *testing.T) {
 			t.Errorf("the commands\n%s\nprint\n%s\nbut the page says\n%s", s.commands, parts[i], s.prints)
 		}
 	}
+	receiver.verifiedAsDocumented(t, readFile(t, filepath.Join(folder, "webhook.json")))
 }
 
 // matches reports whether a text is what a page says, in which … stands for

@@ -54,7 +54,7 @@ func (d *daemon) openRecordings() error {
 	d.registry.MustRegister(d.stock)
 	var err error
 	d.jobs, err = d.db.NewJobs(postgres.JobOptions{
-		Nodes: nodes, Recordings: keeper, SweepEvery: sweepEvery, RetireEvery: retireEvery, Log: d.log,
+		Nodes: nodes, Recordings: keeper, Webhooks: deliveries{d}, SweepEvery: sweepEvery, RetireEvery: retireEvery, Log: d.log,
 	})
 	return err
 }
@@ -113,7 +113,7 @@ func (d *daemon) nodeNames() []string {
 	return names
 }
 
-// work does the work on recordings until ctx ends. That calls are followed
+// work does the work on recordings and webhooks until ctx ends. That calls are followed
 // does not depend on it: when it cannot begin, it is tried again.
 func (d *daemon) work(ctx context.Context) error {
 	const pause = 5 * time.Second
@@ -122,7 +122,7 @@ func (d *daemon) work(ctx context.Context) error {
 		if err == nil || ctx.Err() != nil {
 			return err
 		}
-		d.log.Error("recordings are not looked for", slog.Any("err", err), slog.Duration("retry_in", pause))
+		d.log.Error("recordings are not looked for, and webhooks not sent", slog.Any("err", err), slog.Duration("retry_in", pause))
 		select {
 		case <-ctx.Done():
 			return nil
