@@ -34,6 +34,9 @@ type FollowerOptions struct {
 	// RepairAgainAfter is how long after a gap the log is looked at once more
 	// for what was written late. 0 is DefaultRepairAgainAfter.
 	RepairAgainAfter time.Duration
+	// RepairWithin is how long after a gap it is given up that the log has all
+	// of it; 0 is DefaultRepairWithin.
+	RepairWithin time.Duration
 	// MaxPending bounds the calls that wait for the database. When it is
 	// reached events are not read any more, until at last the stream's own
 	// bound is reached and the loss is a declared gap. 0 is DefaultMaxPending.
@@ -133,6 +136,14 @@ type Follower struct {
 	repairErr   error
 	repairErrAt time.Time
 	unsettled   int
+	// logged is when, by the PBX's clock, something happened last that its
+	// channel event log must have. caughtUp is how far that had come when a gap
+	// was first looked at, by the gap's beginning, and quiet are gaps that were
+	// settled though it may have more of them: nothing has shown that it has
+	// not. The goroutine that repairs uses both.
+	logged   time.Time
+	caughtUp map[time.Time]time.Time
+	quiet    []Gap
 	// ahead is what Prepare has taken in; nil when it was not called. handover
 	// is what HandOver goes by, and retired says that another daemon follows the
 	// node by now: nothing more is stored.
@@ -157,12 +168,13 @@ func NewFollower(o FollowerOptions) (*Follower, error) {
 	o.Metrics.open(o.Node)
 	o.MaxPending = cmp.Or(o.MaxPending, DefaultMaxPending)
 	o.RepairAgainAfter = cmp.Or(o.RepairAgainAfter, DefaultRepairAgainAfter)
+	o.RepairWithin = cmp.Or(o.RepairWithin, DefaultRepairWithin)
 	return &Follower{
 		o: o, log: o.Logger.With(slog.String("node", o.Node)), tracker: tracker,
 		pending: map[RequestID]Call{}, followedAt: time.Now(),
 		room: make(chan struct{}, 1), work: make(chan struct{}, 1), closed: make(chan struct{}, 1),
 		asked: map[ari.ChannelID]time.Time{}, consumed: make(chan struct{}),
-		handover: newHandover(),
+		handover: newHandover(), caughtUp: map[time.Time]time.Time{},
 	}, nil
 }
 
@@ -381,6 +393,9 @@ func (f *Follower) apply(m *ari.Message, ev *ari.Event) {
 	}
 	f.skew = ev.Timestamp.Sub(m.At)
 	f.passed(ev.Timestamp)
+	if ev.Type == ari.ChannelCreated || ev.Type == ari.ChannelDestroyed {
+		f.logged = ev.Timestamp
+	}
 	f.tracker.Apply(ev)
 	if f.o.Listener != nil {
 		f.o.Listener.Event(ev)

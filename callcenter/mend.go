@@ -9,9 +9,14 @@ import (
 	"time"
 )
 
-// DefaultRepairAgainAfter is how long Asterisk may need, in a bad moment, to
-// write to its channel event log.
-const DefaultRepairAgainAfter = 15 * time.Second
+const (
+	// DefaultRepairAgainAfter is how long Asterisk may need, in a bad moment, to
+	// write to its channel event log.
+	DefaultRepairAgainAfter = 15 * time.Second
+	// DefaultRepairWithin is how long it is waited for a log that is behind,
+	// such as while Asterisk connects to its database.
+	DefaultRepairWithin = 10 * time.Minute
+)
 
 const (
 	// repairMargin is how much of the log around a gap is looked at: clocks
@@ -93,6 +98,9 @@ func (f *Follower) repairGaps(ctx context.Context) (wait time.Duration, err erro
 			wait = min(wait, due)
 		}
 	}
+	if err := f.repairQuiet(ctx); err != nil {
+		return wait, err
+	}
 	_, err = f.unsettledGaps(ctx)
 	return wait, err
 }
@@ -110,8 +118,8 @@ func (f *Follower) unsettledGaps(ctx context.Context) ([]Gap, error) {
 }
 
 // repairGap repairs what happened in a gap as soon as it has ended, and once
-// more when Asterisk has had time to write all of it; then it is settled. It
-// returns in what time the second turn is due, 0 when the gap is settled.
+// more when Asterisk has written all of it; then it is settled. It returns in
+// what time the next turn is due, 0 when the gap is settled.
 func (f *Follower) repairGap(ctx context.Context, gap *Gap) (due time.Duration, err error) {
 	if f.o.Log == nil {
 		return 0, f.settleGap(ctx, gap, SettledUnrepaired)
@@ -123,6 +131,10 @@ func (f *Follower) repairGap(ctx context.Context, gap *Gap) (due time.Duration, 
 	if done := gap.Repair.Until; done != nil && done.After(from) {
 		from = *done
 	}
+	latest, err := f.latestRow(ctx, gap, skew)
+	if err != nil {
+		return 0, err
+	}
 	begin := time.Now()
 	if from.Before(to) {
 		if err := f.repairBetween(ctx, gap, from, to); err != nil {
@@ -133,12 +145,19 @@ func (f *Follower) repairGap(ctx context.Context, gap *Gap) (due time.Duration, 
 	if due := time.Until(gap.To.Add(f.o.RepairAgainAfter)); due > 0 {
 		return due, nil
 	}
-	late := gap.From.Add(skew - repairMargin)
-	if tail := to.Add(-2*repairMargin - f.o.RepairAgainAfter); tail.After(late) {
-		late = tail
+	behind := latest.Before(gap.To.Add(skew))
+	if behind && f.hasLogged(gap.To.Add(skew)) {
+		if time.Since(*gap.To) < f.o.RepairWithin {
+			return f.o.RepairAgainAfter, nil
+		}
+		f.log.Warn("the channel event log has nothing from after a gap, though there were calls", slog.Time("gap", gap.From))
+		return 0, f.settleGap(ctx, gap, SettledUnrepaired)
 	}
-	if err := f.repairBetween(ctx, gap, late, to); err != nil {
+	if err := f.repairBetween(ctx, gap, f.lateFrom(gap, skew), to); err != nil {
 		return 0, err
+	}
+	if behind {
+		f.keepQuiet(*gap)
 	}
 	return 0, f.settleGap(ctx, gap, SettledByCEL)
 }

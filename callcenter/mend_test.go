@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -45,6 +46,17 @@ func (l *memoryLog) LinkedIDs(_ context.Context, from, to time.Time) ([]string, 
 		}
 	}
 	return ids, nil
+}
+
+func (l *memoryLog) Latest(_ context.Context, since time.Time) (latest time.Time, _ error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, e := range l.events {
+		if e.At.After(latest) && !e.At.Before(since) {
+			latest = e.At
+		}
+	}
+	return latest, nil
 }
 
 func (l *memoryLog) Events(_ context.Context, linkedIDs []string, _ int) ([]callcenter.CELEvent, error) {
@@ -201,6 +213,82 @@ func TestFollower_WrittenLate(t *testing.T) {
 	if n := r.value(t, "callbackd_repair_calls_total", "what=call"); n != float64(want) {
 		t.Errorf("%v calls are counted as found, want %d", n, want)
 	}
+}
+
+// slowLog is a log that cannot be read at first, with an account of how often
+// it was looked how far it has come.
+type slowLog struct {
+	*memoryLog
+	away  atomic.Bool
+	looks atomic.Int64
+}
+
+func (l *slowLog) Latest(ctx context.Context, since time.Time) (time.Time, error) {
+	if l.away.Load() {
+		return time.Time{}, errAway
+	}
+	l.looks.Add(1)
+	return l.memoryLog.Latest(ctx, since)
+}
+
+// TestFollower_LogBehind: a gap is not settled while the log lacks calls that
+// came after it, and what it has of the gap then is found.
+func TestFollower_LogBehind(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	log := &slowLog{memoryLog: &memoryLog{}}
+	log.away.Store(true)
+	from := s.absent(t, 30*time.Second)
+	r := s.follow(t, repairsBy(log))
+	end := *s.gapsAre(t, "daemon-down")[0].To
+	labtest.Eventually(t, patience, func() error { // what the log has of a later event may have an earlier time
+		if time.Since(end) < 3*time.Second {
+			return errors.New("too early")
+		}
+		return nil
+	})
+	s.sendStories(t, "cc-abandoned", 1, 1)
+	r.reaches(t, 1, "callbackd_calls_total")
+	log.away.Store(false)
+	labtest.Eventually(t, patience, func() error {
+		if n := log.looks.Load(); n < 3 {
+			return fmt.Errorf("it was looked %d times how far the log has come", n)
+		}
+		return nil
+	})
+	if h := r.RepairHealth(); h.Unsettled == 0 {
+		t.Error("the gap is settled while the log is behind")
+	}
+	calls := celLogs(t)
+	want := log.write(calls[:1], func(int) time.Time { return from.Add(time.Second) })
+	log.write(calls[1:2], func(int) time.Time { return time.Now() })
+	s.settled(t)
+	if n := r.value(t, "callbackd_repair_calls_total", "what=call"); n < float64(want) {
+		t.Errorf("%v calls are counted as found, want %d", n, want)
+	}
+}
+
+// TestFollower_QuietAfterAGap: what comes late of a gap after which nothing had
+// happened is found as soon as there is something from after it.
+func TestFollower_QuietAfterAGap(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	from := s.absent(t, 10*time.Minute)
+	log := &memoryLog{}
+	s.follow(t, repairsBy(log))
+	if gap := s.settled(t); gap.Repair.Repaired != 0 {
+		t.Errorf("the gap is %+v, and the log is empty", gap)
+	}
+	calls := celLogs(t)
+	want := log.write(calls[:1], func(int) time.Time { return from.Add(time.Second) })
+	log.write(calls[1:2], func(int) time.Time { return time.Now() })
+	s.pbx.Reset() // another gap, for which it looks
+	labtest.Eventually(t, patience, func() error {
+		if gap := s.settled(t); gap.Repair.Repaired < want {
+			return fmt.Errorf("the gap is %+v, want %d calls repaired", gap, want)
+		}
+		return nil
+	})
 }
 
 // TestFollower_KilledAtOnce: a daemon that dies as soon as it has stored its

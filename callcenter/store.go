@@ -86,6 +86,11 @@ type EventLog interface {
 	// something within [from, to), by the PBX's clock.
 	LinkedIDs(ctx context.Context, from, to time.Time) ([]string, error)
 
+	// Latest returns the time of the last event that the log has, of those since
+	// a time, by the PBX's clock; the zero time when it has none. Asterisk writes
+	// them in the order of time.
+	Latest(ctx context.Context, since time.Time) (time.Time, error)
+
 	// Events returns all that the log tells of calls, and of those that their
 	// channels were part of before, in the order in which it happened; but not
 	// more than limit.

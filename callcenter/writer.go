@@ -100,6 +100,9 @@ func (f *Follower) save(ctx context.Context, proof bool) error {
 	proven, known := f.proven, f.known
 	f.mu.Unlock()
 	if !known {
+		if proven.IsZero() {
+			return nil // nothing was taken when this was looked at: soon
+		}
 		// Before any call: a daemon that is killed in between has followed.
 		if err := f.saveProven(ctx, proven); err != nil {
 			return err

@@ -161,6 +161,27 @@ func (c *CEL) LinkedIDs(ctx context.Context, from, to time.Time) ([]string, erro
 	return ids, nil
 }
 
+// Latest implements callcenter.EventLog.
+func (c *CEL) Latest(ctx context.Context, since time.Time) (time.Time, error) {
+	at, bound, err := c.prepare(ctx)
+	if err != nil {
+		return time.Time{}, err
+	}
+	args := pgx.StrictNamedArgs{"since": since, "systemname": c.options.Systemname}
+	if strings.Contains(at, "@zone") {
+		args["zone"] = c.options.Timezone
+	}
+	latest, err := scalar[*time.Time](ctx, c.pool, `
+		SELECT max(`+at+`)
+		FROM `+c.table+`
+		WHERE eventtime >= `+bound("@since")+` AND linkedid <> ''
+			AND (@systemname = '' OR starts_with(linkedid, @systemname || '-'))`, args)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("read how far the channel event log has come: %w", err)
+	}
+	return orZero(latest), nil
+}
+
 // Events implements callcenter.EventLog.
 func (c *CEL) Events(ctx context.Context, linkedIDs []string, limit int) ([]callcenter.CELEvent, error) {
 	at, _, err := c.prepare(ctx)

@@ -116,6 +116,11 @@ func TestCEL_RelatedCalls(t *testing.T) {
 	if diff := cmp.Diff([]string{"pbx1-1.0", "pbx1-2.0", "pbx1-8.0"}, ids); diff != "" {
 		t.Errorf("calls of this PBX (-want +got):\n%s", diff)
 	}
+	for since, want := range map[time.Time]time.Time{from: from.Add(7 * time.Second), from.Add(8 * time.Second): {}} {
+		if latest, err := log.Latest(t.Context(), since); err != nil || !latest.Equal(want) {
+			t.Errorf("the latest since %v is %v %v, want %v", since, latest, err, want)
+		}
+	}
 }
 
 // TestCEL_Check: a table that cannot be used is described in whole.
