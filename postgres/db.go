@@ -63,7 +63,7 @@ type DB struct {
 }
 
 // Open connects to the database and checks its schema: it returns a
-// *SchemaError when the schema is not the program's. The URL may be anything
+// *SchemaError when the program cannot work with it. The URL may be anything
 // that libpq takes, with the parameters of pgxpool such as pool_max_conns.
 func Open(ctx context.Context, url string, options Options) (*DB, error) {
 	log := options.Log
@@ -91,7 +91,7 @@ func Open(ctx context.Context, url string, options Options) (*DB, error) {
 func (db *DB) Close() { db.pool.Close() }
 
 // Ready reports why the database cannot be used: it does not answer, or its
-// schema is not the program's (*SchemaError).
+// program cannot work with its schema (*SchemaError).
 func (db *DB) Ready(ctx context.Context) error { return checkSchema(ctx, db.pool) }
 
 func openPool(ctx context.Context, url string, settings map[string]string) (*pgxpool.Pool, error) {

@@ -28,7 +28,7 @@ GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO %[1]s;
 GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA public TO %[1]s;
 
 -- Which version the schema has.
-REVOKE INSERT, UPDATE ON goose_db_version FROM %[1]s;
+REVOKE INSERT, UPDATE ON goose_db_version, schema_compatibility FROM %[1]s;
 -- What happened.
 REVOKE UPDATE ON callback_history, callback_requests, recording_audit FROM %[1]s;
 -- What passes, old changes and keys, and names that people take out of the phone book.
@@ -53,7 +53,7 @@ func Grant(ctx context.Context, url, role string) error {
 		return err
 	}
 	defer pool.Close()
-	if err := checkSchema(ctx, pool); err != nil {
+	if err := checkOwnSchema(ctx, pool); err != nil {
 		return fmt.Errorf("grant: %w", err)
 	}
 	name := pgx.Identifier{role}.Sanitize()

@@ -21,7 +21,7 @@ var migrations embed.FS
 // with the one migration that is code.
 const SchemaVersion = 21
 
-// SchemaError says that the database's schema is not the program's.
+// SchemaError says that the program cannot work with the database's schema.
 type SchemaError struct {
 	// Have is the database's version, 0 when it has no schema yet.
 	Have int64
@@ -42,6 +42,9 @@ func Migrate(ctx context.Context, url string) error {
 	return err
 }
 
+// lockTimeout is how long a migration waits for programs that use a table.
+const lockTimeout = "10s"
+
 // MigrateTo brings the database to a version of the schema, up or down, and
 // returns the version that it had before. Several programs may do so at once:
 // they take turns. Each migration is a transaction of its own, so a failed
@@ -51,8 +54,9 @@ func MigrateTo(ctx context.Context, url string, version int64) (have int64, err 
 	if version < 0 || version > SchemaVersion {
 		return 0, fmt.Errorf("migrate: there is no version %d, the last is %d", version, SchemaVersion)
 	}
-	// No time limits: a migration may have to rewrite a large table.
-	pool, err := openPool(ctx, url, map[string]string{"application_name": "callbackd migrate"})
+	// No time limit but for locks: a migration may have to rewrite a large
+	// table, but while it waits for a lock, all others wait behind it.
+	pool, err := openPool(ctx, url, map[string]string{"application_name": "callbackd migrate", "lock_timeout": lockTimeout})
 	if err != nil {
 		return 0, err
 	}
@@ -94,8 +98,27 @@ func MigrateTo(ctx context.Context, url string, version int64) (have int64, err 
 	return have, nil
 }
 
-// checkSchema returns a *SchemaError when the schema is not the program's.
+// checkSchema returns a *SchemaError when the program cannot work with the
+// schema: it is older than the program's, or newer and no longer compatible. A
+// newer one is there while the program is upgraded.
 func checkSchema(ctx context.Context, q querier) error {
+	err := checkOwnSchema(ctx, q)
+	other, ok := errors.AsType[*SchemaError](err)
+	if !ok || other.Have < other.Want {
+		return err
+	}
+	oldest, err := scalar[int64](ctx, q, `SELECT max(oldest) FROM schema_compatibility`, nil)
+	if err != nil {
+		return fmt.Errorf("read which programs the schema is for: %w", err)
+	}
+	if oldest > SchemaVersion {
+		return other
+	}
+	return nil
+}
+
+// checkOwnSchema returns a *SchemaError when the schema is not the program's.
+func checkOwnSchema(ctx context.Context, q querier) error {
 	have, err := scalar[int64](ctx, q, `
 		SELECT coalesce(max(version_id), 0) FROM goose_db_version`, nil)
 	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok && pgErr.Code == undefinedTable {

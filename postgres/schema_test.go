@@ -48,6 +48,7 @@ func TestOpen_RefusesOtherSchemas(t *testing.T) {
 		{"newer", func() {
 			migrateTo(t, url, postgres.SchemaVersion)
 			exec(t, connect(t, url), `INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, true)`)
+			exec(t, connect(t, url), `UPDATE schema_compatibility SET oldest = 99`)
 		}, 99, "run a newer callbackd"},
 	}
 	for _, test := range tests {
