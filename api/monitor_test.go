@@ -125,6 +125,10 @@ func TestNodes_StateAndGaps(t *testing.T) {
 	w := newWorld(t, nil)
 	lost := following("pbx1")
 	lost.State, lost.Why, lost.Since, lost.Connections = callcenter.NodeDisconnected, "no connection to ARI: dial tcp 192.0.2.7:8088", *at(30), 3
+	lost.Lines = []callcenter.Line{
+		{Name: callcenter.LineOfNode, State: callcenter.LineRefuses, Since: *at(10), Status: 404, RoundTrip: 2 * time.Millisecond, Why: "it answers 404"},
+		{Name: "PJSIP/trunk", State: callcenter.LineSilent, Since: *at(20), Why: "no answer"},
+	}
 	w.reports(following("pbx1"), lost)
 	gap := callcenter.Gap{Node: "pbx1", From: *at(29), Why: "broken"}
 	if err := w.db.Calls().SaveGap(t.Context(), gap); err != nil {
@@ -143,8 +147,12 @@ func TestNodes_StateAndGaps(t *testing.T) {
 		{
 			Name: "pbx1", State: api.NodeStateDisconnected, Since: at(30), Why: new("PBX に接続できません。再接続を試みています。"),
 			Connections: 3, LastEventAt: at(0), OpenGap: open, LastGap: open,
+			Lines: []api.Line{
+				{Name: "pbx", State: api.LineStateRefuses, Since: *at(10), Status: new(404), RoundTripSeconds: new(0.002)},
+				{Name: "PJSIP/trunk", State: api.LineStateSilent, Since: *at(20)},
+			},
 		},
-		{Name: "pbx2", State: api.NodeStateUnknown, Why: new("この PBX はまだ監視されていません。")},
+		{Name: "pbx2", State: api.NodeStateUnknown, Lines: []api.Line{}, Why: new("この PBX はまだ監視されていません。")},
 	}
 	if diff := cmp.Diff(want, read(w.token(accounts.RoleSupervisor, "sales"), "ja")); diff != "" {
 		t.Errorf("nodes as a supervisor sees them (-want +got):\n%s", diff)
@@ -153,6 +161,7 @@ func TestNodes_StateAndGaps(t *testing.T) {
 		t.Fatal(err)
 	}
 	want[0].FollowedBy = new("host/1")
+	want[0].Lines[0].Detail, want[0].Lines[1].Detail = new("it answers 404"), new("no answer")
 	want[0].Why, want[0].Detail = new("There is no connection to the PBX; it is tried again and again."), &lost.Why
 	want[1].Why = new("This PBX was not followed yet.")
 	gap.To = at(35)

@@ -31,6 +31,9 @@ func nodesFor(ctx context.Context, nodes []callcenter.NodeStatus, now time.Time)
 		items[i].Why = orNull(languageFrom(ctx).pick(nodeTrouble[n.State].ja, nodeTrouble[n.State].en))
 		if principalFrom(ctx).Role == accounts.RoleAdmin {
 			items[i].Detail, items[i].FollowedBy = orNull(n.Why), orNull(n.FollowedBy)
+			for j := range n.Lines {
+				items[i].Lines[j].Detail = orNull(n.Lines[j].Why)
+			}
 		}
 	}
 	return items
@@ -40,7 +43,13 @@ func nodesFor(ctx context.Context, nodes []callcenter.NodeStatus, now time.Time)
 func nodeOf(n *callcenter.NodeStatus, now time.Time) Node {
 	node := Node{
 		Name: n.Node, State: NodeState(n.State), Since: timeOrNull(n.Since), Connections: n.Connections,
-		LastEventAt: timeOrNull(n.EventAt), SeenAt: timeOrNull(n.SeenAt),
+		LastEventAt: timeOrNull(n.EventAt), SeenAt: timeOrNull(n.SeenAt), Lines: make([]Line, len(n.Lines)),
+	}
+	for i, l := range n.Lines {
+		node.Lines[i] = Line{Name: l.Name, State: LineState(l.State), Since: l.Since.UTC()}
+		if l.Status != 0 {
+			node.Lines[i].Status, node.Lines[i].RoundTripSeconds = &l.Status, new(l.RoundTrip.Seconds())
+		}
 	}
 	node.LastEventSeconds = seconds(node.LastEventAt, &now)
 	if n.LastGap != nil {

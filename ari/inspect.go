@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 )
 
 // Endpoint is what the PBX can call: a phone or a trunk.
@@ -31,6 +32,21 @@ func (c *Client) Endpoints(ctx context.Context) ([]Endpoint, error) {
 		return nil, fmt.Errorf("decode endpoints: %w", err)
 	}
 	return endpoints, nil
+}
+
+// Endpoint returns an endpoint by its name as dialplans write it, PJSIP/2001;
+// IsGone if there is none (GET /endpoints/{tech}/{resource}).
+func (c *Client) Endpoint(ctx context.Context, name string) (Endpoint, error) {
+	technology, resource, _ := strings.Cut(name, "/")
+	body, err := c.get(ctx, path("endpoints", technology, resource), nil)
+	if err != nil {
+		return Endpoint{}, err
+	}
+	var e Endpoint
+	if err := json.Unmarshal(body, &e); err != nil {
+		return Endpoint{}, fmt.Errorf("decode endpoint: %w", err)
+	}
+	return e, nil
 }
 
 // Module is a module of Asterisk that is loaded.

@@ -17,7 +17,7 @@ import (
 )
 
 // FollowerOptions say which node a Follower follows. All but the Logger, the
-// Metrics, the bound, the Listener and Leaving are mandatory.
+// Metrics, the bound, the Listener, Leaving and Lines are mandatory.
 type FollowerOptions struct {
 	Node   string
 	Plan   *Plan
@@ -46,6 +46,9 @@ type FollowerOptions struct {
 	// Leaving, unless nil, is a second stream of the same node by another
 	// application's name, by which HandOver follows it. Else there is none.
 	Leaving *ari.Stream
+	// Lines, unless nil, returns what is known of the node's SIP side, for
+	// reports on the node.
+	Lines func() []Line
 }
 
 // Listener is told of a node's events after they were applied, by one

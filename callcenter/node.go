@@ -61,6 +61,9 @@ type NodeReport struct {
 	Connections int
 	// EventAt is when the last event came; zero before the first.
 	EventAt time.Time
+	// Lines are the node's SIP addresses and whether they answer; empty where
+	// nobody asks.
+	Lines []Line
 }
 
 // NodeStatus is how a node is followed, as its daemon reported last.
@@ -84,7 +87,7 @@ func (n NodeStatus) At(now time.Time) NodeStatus {
 	case n.SeenAt.IsZero():
 		n.State, n.Why, n.Since = NodeUnknown, "", time.Time{}
 	case n.State != NodeStopped && now.Sub(n.SeenAt) > NodeStaleAfter:
-		n.State, n.Why, n.Since = NodeStale, "", n.SeenAt
+		n.State, n.Why, n.Since, n.Lines = NodeStale, "", n.SeenAt, nil
 	}
 	return n
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"time"
 
 	"callbackd/ari"
@@ -27,7 +28,7 @@ func (f *Follower) report(ctx context.Context) error {
 	var next time.Time
 	for {
 		r := f.nodeReport(time.Now())
-		if now := time.Now(); r.State != last.State || r.Why != last.Why || !now.Before(next) {
+		if now := time.Now(); r.State != last.State || r.Why != last.Why || linesChanged(last.Lines, r.Lines) || !now.Before(next) {
 			last, next = r, now.Add(nodeReportEvery)
 			if err := f.saveNode(ctx, r); err != nil {
 				// Of a database that is away it is the calls that matter; the
@@ -41,7 +42,7 @@ func (f *Follower) report(ctx context.Context) error {
 				return nil // the daemon that follows the node now reports
 			}
 			r := f.nodeReport(time.Now())
-			r.State, r.Why, r.Since = NodeStopped, "", time.Now()
+			r.State, r.Why, r.Since, r.Lines = NodeStopped, "", time.Now(), nil
 			if err := f.saveNode(context.WithoutCancel(ctx), r); err != nil && !errors.Is(err, ErrSuperseded) {
 				f.log.Warn("that the node is no longer followed cannot be stored", slog.Any("err", err))
 			}
@@ -59,10 +60,19 @@ func (f *Follower) saveNode(ctx context.Context, r NodeReport) error {
 
 func (f *Follower) nodeReport(now time.Time) NodeReport {
 	h := f.Health(now)
-	s := f.stream().Stats()
-	return NodeReport{
+	s := f.o.Stream.Stats()
+	r := NodeReport{
 		Node: h.Node, State: h.State, Why: h.Why, Since: h.Since.UTC(), Connections: s.Epoch, EventAt: s.EventAt.UTC(),
 	}
+	if f.o.Lines != nil {
+		r.Lines = f.o.Lines()
+	}
+	return r
+}
+
+// linesChanged reports whether any line is not in the state that it was in.
+func linesChanged(before, now []Line) bool {
+	return !slices.EqualFunc(before, now, func(a, b Line) bool { return a.Name == b.Name && a.State == b.State })
 }
 
 // Health says whether all events of the node are followed and stored.

@@ -218,6 +218,8 @@ type PBX struct {
 	CEL CEL `yaml:"cel"`
 	// Journal says where all events of the node are kept for a while.
 	Journal Journal `yaml:"journal"`
+	// SIP says what of the SIP side is asked whether it answers.
+	SIP SIP `yaml:"sip"`
 	// Canary says whether calls are made that prove that others are followed.
 	Canary Canary `yaml:"canary"`
 }
@@ -346,6 +348,7 @@ func (p *PBX) setDefaults() {
 	}
 	p.Journal.setDefaults()
 	p.Canary.setDefaults()
+	p.SIP.setDefaults()
 }
 
 // setDefaults fills in what was left out of where a log is, if there is one.

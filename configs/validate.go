@@ -149,6 +149,7 @@ func (v *validator) nodes(cfg *Config) {
 		v.cel(path+".cel", p.CEL)
 		v.journal(path+".journal", p.Journal)
 		v.canary(path+".canary", p.Canary)
+		v.sip(path+".sip", &cfg.PBX[i].SIP, p.Trunks)
 	}
 }
 

@@ -61,14 +61,14 @@ func (c *Calls) SaveNode(ctx context.Context, report callcenter.NodeReport) erro
 			return err
 		}
 		_, err = tx.Exec(ctx, `
-			INSERT INTO nodes (name, state, why, state_since, connections, event_at, seen_at)
-			VALUES (@node, @state, @why, @since, @connections, @event_at, clock_timestamp())
+			INSERT INTO nodes (name, state, why, state_since, connections, event_at, lines, seen_at)
+			VALUES (@node, @state, @why, @since, @connections, @event_at, @lines, clock_timestamp())
 			ON CONFLICT (name) DO UPDATE SET
 				state = excluded.state, why = excluded.why, state_since = excluded.state_since,
-				connections = excluded.connections, event_at = excluded.event_at, seen_at = excluded.seen_at`,
+				connections = excluded.connections, event_at = excluded.event_at, lines = excluded.lines, seen_at = excluded.seen_at`,
 			pgx.StrictNamedArgs{
 				"node": report.Node, "state": report.State, "why": orNull(cut(report.Why)), "since": report.Since,
-				"connections": report.Connections, "event_at": timeOrNull(report.EventAt),
+				"connections": report.Connections, "event_at": timeOrNull(report.EventAt), "lines": linesOrNull(report.Lines),
 			})
 		if err != nil || !changed {
 			return err
@@ -88,13 +88,22 @@ func (c *Calls) SaveNode(ctx context.Context, report callcenter.NodeReport) erro
 func nodeChanges(ctx context.Context, tx pgx.Tx, report *callcenter.NodeReport) (bool, error) {
 	changed, err := scalar[bool](ctx, tx, `
 		SELECT state IS DISTINCT FROM @state OR clock_timestamp() - seen_at > @stale_after
+			OR jsonb_path_query_array(lines, '$[*].state') IS DISTINCT FROM jsonb_path_query_array(@lines, '$[*].state')
 		FROM nodes
 		WHERE name = @node
-		FOR UPDATE`, pgx.StrictNamedArgs{"node": report.Node, "state": report.State, "stale_after": callcenter.NodeStaleAfter})
+		FOR UPDATE`, pgx.StrictNamedArgs{"node": report.Node, "state": report.State, "stale_after": callcenter.NodeStaleAfter, "lines": linesOrNull(report.Lines)})
 	if errors.Is(err, pgx.ErrNoRows) {
 		return true, nil
 	}
 	return changed, err
+}
+
+// linesOrNull cuts what lines say to what is kept of texts.
+func linesOrNull(lines []callcenter.Line) []callcenter.Line {
+	for i := range lines {
+		lines[i].Why = cut(lines[i].Why)
+	}
+	return lines
 }
 
 func timeOrNull(t time.Time) *time.Time {
@@ -106,31 +115,32 @@ func timeOrNull(t time.Time) *time.Time {
 
 // nodeRow is a node with what was reported of it last, and its newest gap.
 type nodeRow struct {
-	Name        string     `db:"name"`
-	State       optional   `db:"state"`
-	Why         optional   `db:"why"`
-	Since       *time.Time `db:"state_since"`
-	Connections *int       `db:"connections"`
-	EventAt     *time.Time `db:"event_at"`
-	SeenAt      *time.Time `db:"seen_at"`
-	GapFrom     *time.Time `db:"from_at"`
-	GapTo       *time.Time `db:"to_at"`
-	GapWhy      optional   `db:"gap_why"`
-	GapUntil    *time.Time `db:"repaired_until"`
-	GapSettleAt *time.Time `db:"settled_at"`
-	GapSettled  optional   `db:"settled"`
-	GapRepaired *int       `db:"repaired"`
-	GapCalls    *int       `db:"calls"`
-	GapUnknown  *int       `db:"unknown"`
-	Holder      optional   `db:"holder"`
-	Now         time.Time  `db:"now"`
+	Name        string            `db:"name"`
+	State       optional          `db:"state"`
+	Why         optional          `db:"why"`
+	Since       *time.Time        `db:"state_since"`
+	Connections *int              `db:"connections"`
+	EventAt     *time.Time        `db:"event_at"`
+	Lines       []callcenter.Line `db:"lines"`
+	SeenAt      *time.Time        `db:"seen_at"`
+	GapFrom     *time.Time        `db:"from_at"`
+	GapTo       *time.Time        `db:"to_at"`
+	GapWhy      optional          `db:"gap_why"`
+	GapUntil    *time.Time        `db:"repaired_until"`
+	GapSettleAt *time.Time        `db:"settled_at"`
+	GapSettled  optional          `db:"settled"`
+	GapRepaired *int              `db:"repaired"`
+	GapCalls    *int              `db:"calls"`
+	GapUnknown  *int              `db:"unknown"`
+	Holder      optional          `db:"holder"`
+	Now         time.Time         `db:"now"`
 }
 
 func (r *nodeRow) status() callcenter.NodeStatus {
 	n := callcenter.NodeStatus{
 		NodeReport: callcenter.NodeReport{
 			Node: r.Name, State: callcenter.NodeState(r.State), Why: string(r.Why), Since: orZero(r.Since),
-			Connections: orZero(r.Connections), EventAt: orZero(r.EventAt),
+			Connections: orZero(r.Connections), EventAt: orZero(r.EventAt), Lines: r.Lines,
 		},
 		SeenAt: orZero(r.SeenAt), FollowedBy: string(r.Holder),
 	}
@@ -158,7 +168,7 @@ func orZero[T any](p *T) T {
 // reported on.
 func nodes(ctx context.Context, q querier, names []string) ([]callcenter.NodeStatus, error) {
 	rows, err := collect[nodeRow](ctx, q, `
-		SELECT w.name, n.state, n.why, n.state_since, n.connections, n.event_at, n.seen_at,
+		SELECT w.name, n.state, n.why, n.state_since, n.connections, n.event_at, n.lines, n.seen_at,
 			g.from_at, g.to_at, g.why AS gap_why,
 			g.repaired_until, g.settled_at, g.settled, g.repaired, g.calls, g.unknown,
 			l.holder, clock_timestamp() AS now

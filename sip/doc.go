@@ -1,4 +1,4 @@
-// Package sip plays telephones. A [Phone] is a small SIP user agent that
+// Package sip plays telephones, and asks whether others are there. A [Phone] is a small SIP user agent that
 // registers with a PBX or stands at a fixed address, places and takes calls,
 // speaks and listens by RTP, sends and receives DTMF and transfers calls. The
 // demo and the tests use phones as customers, agents and the outside world
@@ -15,6 +15,9 @@
 //	err = call.Answered(ctx) // a *RefusedError when the far end says no
 //	err = call.SendDTMF(ctx, "1#")
 //	err = call.Hangup(ctx)
+//
+// [Probe] asks by OPTIONS whether anybody answers at a SIP address, over UDP,
+// TCP or TLS; it needs no phone.
 //
 // # Incoming calls
 //

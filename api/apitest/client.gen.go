@@ -115,6 +115,30 @@ func (e Kind) Valid() bool {
 	}
 }
 
+// Defines values for LineState.
+const (
+	LineStateAnswers LineState = "answers"
+	LineStateRefuses LineState = "refuses"
+	LineStateSilent  LineState = "silent"
+	LineStateUnknown LineState = "unknown"
+)
+
+// Valid indicates whether the value is a known member of the LineState enum.
+func (e LineState) Valid() bool {
+	switch e {
+	case LineStateAnswers:
+		return true
+	case LineStateRefuses:
+		return true
+	case LineStateSilent:
+		return true
+	case LineStateUnknown:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for NodeState.
 const (
 	NodeStateConnected    NodeState = "connected"
@@ -1169,6 +1193,30 @@ type Leg struct {
 	Trunk bool `json:"trunk"`
 }
 
+// Line A SIP address of a PBX node and whether anybody answers there.
+type Line struct {
+	// Detail What is wrong, for administrators; null for others and when nothing is. Not in events.
+	Detail *string `json:"detail"`
+
+	// Name The trunk's, such as PJSIP/trunk, or `pbx` for the node's own address.
+	Name string `json:"name"`
+
+	// RoundTripSeconds How long the answer took; null likewise.
+	RoundTripSeconds *float64 `json:"round_trip_seconds"`
+
+	// Since From when on it has been so.
+	Since time.Time `json:"since"`
+
+	// State `answers`: it was asked by SIP, or by the PBX itself, and is there.
+	// `refuses`: it is there, and answers with an error. `silent`: nobody
+	// answers, so no call can come or go there. `unknown`: it was not asked
+	// yet, or the PBX does not know either.
+	State LineState `json:"state"`
+
+	// Status The SIP status of the answer; null without one, and where the PBX itself was asked.
+	Status *int `json:"status"`
+}
+
 // LineProblem defines model for LineProblem.
 type LineProblem struct {
 	// Detail What is wrong, in the caller's language.
@@ -1183,6 +1231,12 @@ type LineProblem struct {
 	// OtherLine With `number_repeated`: where the number was first.
 	OtherLine *int `json:"other_line,omitempty"`
 }
+
+// LineState `answers`: it was asked by SIP, or by the PBX itself, and is there.
+// `refuses`: it is there, and answers with an error. `silent`: nobody
+// answers, so no call can come or go there. `unknown`: it was not asked
+// yet, or the PBX does not know either.
+type LineState string
 
 // Listen What an account heard of a recording by one grant.
 type Listen struct {
@@ -1360,8 +1414,12 @@ type Node struct {
 	LastEventSeconds *float64 `json:"last_event_seconds"`
 
 	// LastGap The newest gap, which may be the one that lasts; null when there never was one.
-	LastGap *Gap   `json:"last_gap"`
-	Name    string `json:"name"`
+	LastGap *Gap `json:"last_gap"`
+
+	// Lines Its SIP addresses, its own and its trunks', and whether anybody
+	// answers there; empty where nobody asks.
+	Lines []Line `json:"lines"`
+	Name  string `json:"name"`
 
 	// OpenGap The gap that lasts; null when events are followed.
 	OpenGap *Gap `json:"open_gap"`

@@ -78,11 +78,13 @@ func describeConfig(w io.Writer, path string, cfg *configs.Config, decoder recor
 	}
 	line("listen", "api %s (%s), ops %s", cfg.Listen.API, scheme, cfg.Listen.Ops)
 	line("time, numbers", "%s, %s", cfg.Timezone, cfg.Region)
-	for _, p := range cfg.PBX {
+	for i := range cfg.PBX {
+		p := &cfg.PBX[i]
 		line("pbx "+p.Name, "%s as %s, trunks %s", p.ARI.URL, p.ARI.Username, list(p.Trunks))
 		line("  channel events", "%s", describeEventLog(p.CEL))
 		line("  journal", "%s", describeJournal(p.Journal))
 		line("  canary", "%s", describeCanary(p.Canary))
+		line("  sip", "%s", describeLines(&p.SIP))
 		line("  recordings", "%s", describeLibrary(p.Recordings))
 	}
 	copies := "none: only WAV with PCM can be played"

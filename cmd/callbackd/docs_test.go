@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"callbackd/api"
 	"callbackd/ari"
 	"callbackd/lab"
 )
@@ -28,7 +29,9 @@ func TestDocs_Operations(t *testing.T) {
 	w := newStoppedWorld(t, lab.AsteriskOptions{})
 	w.keepsJournal(t)
 	w.sendsCanaries(time.Second)
+	w.asksBySIP(t)
 	w.start(t)
+	w.lines(t, map[string]api.LineState{"pbx": api.LineStateRefuses, "PJSIP/trunk": api.LineStateSilent})
 	playIVROnly(t, w) // series with labels show once they count something
 	w.register(t, w.ended(t, 1)[0]["request_id"].(string), refused)
 	_, metrics, err := request(t.Context(), http.MethodGet, w.ops+"/metrics", "", nil)

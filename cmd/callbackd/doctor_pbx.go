@@ -11,6 +11,7 @@ import (
 
 	"callbackd/ari"
 	"callbackd/ari/journal"
+	"callbackd/callcenter"
 	"callbackd/configs"
 	"callbackd/recording"
 )
@@ -33,6 +34,9 @@ type nodeFacts struct {
 	channels    []ari.Channel
 	// cel says whether Asterisk writes channel events to PostgreSQL.
 	cel bool
+	// lines are what was found out about the SIP side; lineErr is why nothing is.
+	lines   []callcenter.Line
+	lineErr error
 	// eventLog, library and journal are why they cannot be used; nil when they
 	// can, or are not configured.
 	eventLog, library, journal error
@@ -43,6 +47,7 @@ func gatherNode(ctx context.Context, node *configs.PBX) nodeFacts {
 	if f.err = f.ask(ctx); errors.Is(f.err, context.Canceled) {
 		return f
 	}
+	f.lines, f.lineErr = askLines(ctx, node)
 	if node.CEL.Enabled() {
 		f.eventLog = checkEventLog(ctx, node)
 	}
@@ -123,8 +128,55 @@ func judgeNode(cfg *configs.Config, nodes []nodeFacts, n int) []finding {
 	default:
 		e.add(levelFault, "ari.url in callbackd.yaml; enabled, bindaddr and bindport in http.conf; enabled in ari.conf", "%s", oneLine(f.err))
 	}
+	judgeLines(e, f)
 	judgeStores(e, f)
 	return e.findings
+}
+
+// askLines asks each line of a node once.
+func askLines(ctx context.Context, node *configs.PBX) ([]callcenter.Line, error) {
+	if !node.SIP.Enabled() {
+		return nil, nil
+	}
+	client, err := newClient(node)
+	if err != nil {
+		return nil, err
+	}
+	defer client.Close()
+	asks, err := lineAsks(node, client)
+	if err != nil {
+		return nil, err
+	}
+	found := make([]callcenter.Line, len(asks))
+	for i, a := range asks {
+		found[i] = a.ask(ctx)
+		found[i].Name = a.name
+	}
+	return found, nil
+}
+
+func judgeLines(e *examined, f *nodeFacts) {
+	if f.lineErr != nil {
+		e.add(levelFault, "sip of the node", "nobody can be asked by SIP: %s", oneLine(f.lineErr))
+	}
+	if !f.node.SIP.Enabled() {
+		e.add(levelWarning, "sip: {address: HOST:PORT} of the node in callbackd.yaml", "nobody is asked by SIP: that no call can come in would not be seen")
+	}
+	for _, l := range f.lines {
+		switch {
+		case l.State == callcenter.LineSilent && l.Name == callcenter.LineOfNode:
+			e.add(levelFault, "sip.address of the node; the transport's bind in pjsip.conf; the firewall", "nobody answers by SIP: %s", l.Why)
+		case l.State == callcenter.LineSilent:
+			e.add(levelWarning, "the trunk itself: `pjsip show contacts`; sip.trunks of the node", "nobody answers by SIP on %s: %s", l.Name, l.Why)
+		case l.State == callcenter.LineUnknown:
+			e.add(levelWarning, "qualify_frequency of the trunk's aor in pjsip.conf, or its address in sip.trunks of the node",
+				"whether %s answers by SIP is not known: %s", l.Name, l.Why)
+		case l.Status == 0:
+			e.add(levelGood, "", "%s is there, says the PBX", l.Name)
+		default:
+			e.add(levelGood, "", "SIP on %s answers %d within %s", l.Name, l.Status, l.RoundTrip.Round(time.Millisecond))
+		}
+	}
 }
 
 // release is an Asterisk's branch and what comes after it.

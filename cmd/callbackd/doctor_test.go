@@ -78,6 +78,11 @@ func sound() nodeFacts {
 	}
 }
 
+// line is a change by which something is known of a line.
+func line(l callcenter.Line) func(*nodeFacts) {
+	return func(f *nodeFacts) { f.lines = []callcenter.Line{l} }
+}
+
 func TestJudgeNode(t *testing.T) {
 	t.Parallel()
 	log := configs.CEL{Database: configs.Database{URL: configs.NewSecret("postgres://x")}, Systemname: "pbx1"}
@@ -112,6 +117,13 @@ func TestJudgeNode(t *testing.T) {
 		"cel of another":   {func(f *nodeFacts) { f.node.CEL, f.info.SystemName = log, "a" }, levelFault, `by systemname "pbx1", but its systemname is "a"`},
 		"cel unreadable":   {func(f *nodeFacts) { f.node.CEL, f.eventLog = log, errors.New("no\ntable") }, levelFault, "no table"},
 		"journal":          {func(f *nodeFacts) { f.journal = errors.New("no room") }, levelFault, "no room"},
+		"no sip":           {func(*nodeFacts) {}, levelWarning, "nobody is asked by SIP"},
+		"sip silent":       {line(callcenter.Line{Name: callcenter.LineOfNode, State: callcenter.LineSilent, Why: "no answer"}), levelFault, "nobody answers by SIP: no answer"},
+		"trunk silent":     {line(callcenter.Line{Name: "PJSIP/trunk", State: callcenter.LineSilent, Why: "no answer"}), levelWarning, "on PJSIP/trunk: no answer"},
+		"trunk unknown":    {line(callcenter.Line{Name: "PJSIP/trunk", State: callcenter.LineUnknown, Why: "no word"}), levelWarning, "is not known: no word"},
+		"trunk there":      {line(callcenter.Line{Name: "PJSIP/trunk", State: callcenter.LineAnswers}), levelGood, "PJSIP/trunk is there, says the PBX"},
+		"sip refuses":      {line(callcenter.Line{Name: "pbx", State: callcenter.LineRefuses, Status: 404}), levelGood, "SIP on pbx answers 404"},
+		"sip impossible":   {func(f *nodeFacts) { f.lineErr = errors.New("no CA") }, levelFault, "nobody can be asked by SIP: no CA"},
 		"no recordings":    {func(*nodeFacts) {}, levelWarning, "no recordings are configured"},
 		"no systemname":    {func(f *nodeFacts) { f.info.SystemName = "" }, levelWarning, "may be those of pbx2"},
 		"same systemname":  {func(f *nodeFacts) { f.info.SystemName = "pbx2" }, levelWarning, `its systemname "pbx2" is that of pbx2, too`},

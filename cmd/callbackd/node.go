@@ -63,6 +63,7 @@ type nodeTerm struct {
 	prepared time.Time
 	// handed says that the node was handed over by the daemon before.
 	handed bool
+	lines  *lines // nil when nothing is asked by SIP
 }
 
 // CallOf implements attendant.Calls: the attendant is made before the
@@ -75,6 +76,7 @@ type nodeMetrics struct {
 	talking   *attendant.Metrics
 	journals  *journal.Metrics
 	canaries  *callcenter.CanaryMetrics
+	lines     *lineMetrics
 	held      *prometheus.GaugeVec
 	terms     *prometheus.CounterVec
 }
@@ -82,7 +84,7 @@ type nodeMetrics struct {
 func newNodeMetrics(registry *prometheus.Registry) *nodeMetrics {
 	m := &nodeMetrics{
 		following: callcenter.NewMetrics(registry), talking: attendant.NewMetrics(registry), journals: journal.NewMetrics(registry),
-		canaries: callcenter.NewCanaryMetrics(registry),
+		canaries: callcenter.NewCanaryMetrics(registry), lines: newLineMetrics(registry),
 		held: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "callbackd_lease_held", Help: "1 while this daemon follows the node, 0 while it stands by.",
 		}, []string{"node"}),
@@ -140,9 +142,12 @@ func (n *followedNode) prepare() error {
 	if t.canary = n.newCanary(t.lease); t.canary != nil {
 		listener = append(listener, t.canary)
 	}
+	if t.lines, err = newLines(n.cfg, n.client, n.log, n.metrics.lines); err != nil {
+		return err
+	}
 	t.follower, err = callcenter.NewFollower(callcenter.FollowerOptions{
 		Node: n.cfg.Name, Plan: planOf(cfg, dialplan), Client: n.client, Stream: stream, Leaving: leaving,
-		Store: t.lease.Calls(), Log: n.events, Logger: n.d.log, Metrics: n.metrics.following, Listener: listener,
+		Store: t.lease.Calls(), Log: n.events, Logger: n.d.log, Metrics: n.metrics.following, Listener: listener, Lines: t.lines.now,
 	})
 	if err != nil {
 		return err
@@ -276,6 +281,9 @@ func (n *followedNode) follow(ctx context.Context, t *nodeTerm) error {
 	g.Go(func() error { return t.attendant.Run(following) })
 	if t.canary != nil {
 		g.Go(func() error { return t.canary.Run(holding) })
+	}
+	if t.lines != nil {
+		g.Go(func() error { return t.lines.run(holding) })
 	}
 	g.Go(func() error { return n.keep(keeping, t.lease) })
 	g.Go(func() error {
