@@ -33,6 +33,7 @@ type finding struct {
 
 func newDoctorCommand(opts *options) *cobra.Command {
 	var asJSON bool
+	var asterisk []string
 	c := &cobra.Command{
 		Use:   "doctor",
 		Short: "Look at the database and each PBX, and say what to change",
@@ -41,6 +42,9 @@ func newDoctorCommand(opts *options) *cobra.Command {
 			"user, clock, name, trunks and channel variables), the channel event logs, the\n" +
 			"recordings, the journals; and whether the queues of the configuration are those\n" +
 			"of the calls. It changes nothing, and may be run beside serve.\n" +
+			"\n" +
+			"Some of it only Asterisk's files tell (sessionlimit, websocket_write_timeout, all\n" +
+			"queues and extensions): --asterisk-config says where they are.\n" +
 			"\n" +
 			"Exit code 1 means that there is a fault; warnings alone are exit code 0.",
 		Args: cobra.NoArgs,
@@ -52,7 +56,11 @@ func newDoctorCommand(opts *options) *cobra.Command {
 			if err := checkPlans(cfg); err != nil {
 				return err
 			}
-			findings := examine(c.Context(), cfg)
+			folders, err := foldersOf(cfg, asterisk)
+			if err != nil {
+				return err
+			}
+			findings := examine(c.Context(), cfg, folders)
 			if asJSON {
 				enc := json.NewEncoder(c.OutOrStdout())
 				enc.SetEscapeHTML(false)
@@ -71,21 +79,49 @@ func newDoctorCommand(opts *options) *cobra.Command {
 		},
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	c.Flags().StringArrayVar(&asterisk, "asterisk-config", nil,
+		"look at Asterisk's own `FOLDER` of configuration, too, such as /etc/asterisk, where doctor runs on the PBX; NODE=FOLDER where there are several")
 	return c
 }
 
-// examine looks at all parts of the site, those that others need first.
-func examine(ctx context.Context, cfg *configs.Config) []finding {
-	findings, calls := examineDatabase(ctx, cfg)
+// examine looks at all parts of the site, those that others need first. Of
+// nodes with a folder of Asterisk's configuration it looks at that, too.
+func examine(ctx context.Context, cfg *configs.Config, folders map[string]string) []finding {
+	findings, calls, followed := examineDatabase(ctx, cfg)
 	facts := make([]nodeFacts, len(cfg.PBX))
 	for i := range cfg.PBX {
 		facts[i] = gatherNode(ctx, &cfg.PBX[i])
+		if by, known := followed[cfg.PBX[i].Name]; known {
+			facts[i].followedBy = &by
+		}
 	}
 	for n := range facts {
 		findings = append(findings, judgeNode(cfg, facts, n)...)
+		if folder, given := folders[cfg.PBX[n].Name]; given {
+			findings = append(findings, judgeAsteriskConfig(cfg, &cfg.PBX[n], readAsteriskConfig(folder))...)
+		}
 	}
 	findings = append(findings, judgeQueues(cfg, calls)...)
 	return findings
+}
+
+// foldersOf returns the folders of Asterisk's configuration by the nodes' names.
+func foldersOf(cfg *configs.Config, given []string) (map[string]string, error) {
+	folders := map[string]string{}
+	for _, text := range given {
+		name, folder, named := strings.Cut(text, "=")
+		if !named {
+			if len(cfg.PBX) != 1 {
+				return nil, fmt.Errorf("there are %d nodes: write --asterisk-config NODE=FOLDER", len(cfg.PBX))
+			}
+			name, folder = cfg.PBX[0].Name, text
+		}
+		if _, err := nodeOf(cfg, name); err != nil || name == "" {
+			return nil, fmt.Errorf("--asterisk-config %s: no pbx named %q in the configuration", text, name)
+		}
+		folders[name] = folder
+	}
+	return folders, nil
 }
 
 func count(findings []finding, l level) (n int) {

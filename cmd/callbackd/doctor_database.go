@@ -15,19 +15,19 @@ import (
 const lookedAt = 10_000
 
 // examineDatabase looks at callbackd's own database, and returns the newest
-// calls in it.
-func examineDatabase(ctx context.Context, cfg *configs.Config) ([]finding, []callcenter.Call) {
+// calls in it and which daemon follows each node.
+func examineDatabase(ctx context.Context, cfg *configs.Config) ([]finding, []callcenter.Call, map[string]string) {
 	e := examined{part: "database"}
 	if cfg.Database.URL.IsZero() {
 		e.add(levelFault, "database.url or database.url_file", "none is configured: serve needs one")
-		return e.findings, nil
+		return e.findings, nil, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
 	db, err := postgres.Open(ctx, cfg.Database.URL.Reveal(), postgres.Options{})
 	if err != nil {
 		e.add(levelFault, "database.url, or what the error says", "%s", oneLine(err))
-		return e.findings, nil
+		return e.findings, nil, nil
 	}
 	defer db.Close()
 	e.add(levelGood, "", "answers, with schema version %d", postgres.SchemaVersion)
@@ -35,7 +35,28 @@ func examineDatabase(ctx context.Context, cfg *configs.Config) ([]finding, []cal
 	if err != nil {
 		e.add(levelFault, "callbackd migrate --grant ROLE gives a role what it needs", "calls cannot be read: %s", oneLine(err))
 	}
-	return e.findings, calls
+	followed, err := followers(ctx, cfg, db)
+	if err != nil {
+		e.add(levelFault, "callbackd migrate --grant ROLE gives a role what it needs", "who follows which node cannot be read: %s", oneLine(err))
+	}
+	return e.findings, calls, followed
+}
+
+// followers returns the daemon that follows each node, empty for none.
+func followers(ctx context.Context, cfg *configs.Config, db *postgres.DB) (map[string]string, error) {
+	var names []string
+	for i := range cfg.PBX {
+		names = append(names, cfg.PBX[i].Name)
+	}
+	nodes, err := db.Monitor(names).Nodes(ctx)
+	if err != nil {
+		return nil, err
+	}
+	followed := map[string]string{}
+	for i := range nodes {
+		followed[nodes[i].Node] = nodes[i].FollowedBy
+	}
+	return followed, nil
 }
 
 func newestCalls(ctx context.Context, db *postgres.DB) ([]callcenter.Call, error) {

@@ -30,8 +30,11 @@ type nodeFacts struct {
 	mayWrite bool
 	// application says that somebody is connected under our name.
 	application bool
-	endpoints   []ari.Endpoint
-	channels    []ari.Channel
+	// followedBy is the daemon that follows the node, says the database, empty
+	// for none; nil when the database does not tell.
+	followedBy *string
+	endpoints  []ari.Endpoint
+	channels   []ari.Channel
 	// cel says whether Asterisk writes channel events to PostgreSQL.
 	cel bool
 	// lines are what was found out about the SIP side; lineErr is why nothing is.
@@ -242,13 +245,22 @@ func judgeUser(e *examined, f *nodeFacts) {
 	default:
 		e.add(levelGood, "", "user %s may only read: enough to follow calls, not to talk to callers", f.node.ARI.Username)
 	}
-	if f.application {
-		e.add(levelGood, "", "somebody is connected as application %s; if it is no callbackd of this database, give each its own ari.application", f.node.ARI.Application)
+	const own = "another ari.application of the node in callbackd.yaml, one for each program"
+	switch {
+	case !f.application:
+	case f.followedBy != nil && *f.followedBy == "":
+		e.add(levelFault, own, "another program is connected as application %s: no daemon of this database follows the node, and they would take the events away from each other", f.node.ARI.Application)
+	case f.followedBy != nil:
+		e.add(levelGood, "", "%s is connected as application %s", *f.followedBy, f.node.ARI.Application)
+	default:
+		e.add(levelWarning, own, "somebody is connected as application %s; whether it is a callbackd of this database is not known", f.node.ARI.Application)
 	}
 }
 
+// channelvarsLine is what ari.conf should have.
+const channelvarsLine = "channelvars = CHANNEL(linkedid),CALLBACKD_CALL_CENTER,CALLBACKD_LABEL in ari.conf, section [general]"
+
 func judgeChannelVariables(e *examined, f *nodeFacts) {
-	const line = "channelvars = CHANNEL(linkedid),CALLBACKD_CALL_CENTER,CALLBACKD_LABEL in ari.conf, section [general]"
 	if len(f.channels) == 0 {
 		e.add(levelWarning, "run doctor again during a call", "no call at present: whether ari.conf has channelvars cannot be seen")
 		return
@@ -259,7 +271,7 @@ func judgeChannelVariables(e *examined, f *nodeFacts) {
 			if f.node.ARI.EventFilter {
 				l, why = levelFault, "with event_filter nothing else tells it"
 			}
-			e.add(l, line, "channels do not tell %s: %s", name, why)
+			e.add(l, channelvarsLine, "channels do not tell %s: %s", name, why)
 			return
 		}
 	}

@@ -30,13 +30,13 @@ func TestDoctor_RealPBX(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, lab.AsteriskOptions{})
 	outside, agent := w.outside(t, sip.Behaviour{}), w.agent(t, "2001", sip.Behaviour{Ignore: true})
-	findings := examine(t.Context(), w.cfg)
+	findings := examine(t.Context(), w.cfg, nil)
 	found(t, findings, levelWarning, "pbx pbx1", "no call at present")
 	found(t, findings, levelWarning, "queues", "no call is stored yet")
 
 	call := dial(t, outside, "7001", sip.CallOptions{CallerNumber: customer})
 	arrives(t, agent)
-	findings = examine(t.Context(), w.cfg)
+	findings = examine(t.Context(), w.cfg, nil)
 	for _, good := range []string{
 		"Asterisk 22.", "may also write", "connected as application callbackd", "channels tell", "trunk PJSIP/trunk is ", "recordings can be listed",
 	} {
@@ -46,8 +46,14 @@ func TestDoctor_RealPBX(t *testing.T) {
 	found(t, findings, levelWarning, "pbx pbx1", "no channel event log")
 	leave(t, call)
 	w.ended(t, 1)
-	if n := count(examine(t.Context(), w.cfg), levelFault); n != 0 {
+	findings = examine(t.Context(), w.cfg, map[string]string{"pbx1": w.pbx.Config})
+	if n := count(findings, levelFault); n != 0 {
 		t.Errorf("%d faults are found in the sample: %+v", n, findings)
+	}
+	for _, good := range []string{
+		"sessionlimit is 100", "websocket_write_timeout is", "channelvars names", "queues.conf has the queues", "extensions.conf has the extensions",
+	} {
+		found(t, findings, levelGood, "pbx pbx1", good)
 	}
 
 	wrong := *w.cfg
@@ -56,14 +62,14 @@ func TestDoctor_RealPBX(t *testing.T) {
 	node.Trunks, node.Recordings.Directory = []string{"PJSIP/other"}, t.TempDir()+"/none"
 	wrong.CallCenters = slices.Clone(w.cfg.CallCenters)
 	wrong.CallCenters[0].Queues = []string{"suport"}
-	findings = examine(t.Context(), &wrong)
+	findings = examine(t.Context(), &wrong, nil)
 	found(t, findings, levelFault, "pbx pbx1", "no endpoint PJSIP/other")
 	found(t, findings, levelFault, "pbx pbx1", "recordings cannot be read")
 	found(t, findings, levelWarning, "queues", `queue "suport" of call center support had no call since`)
 	node.ARI.Username = "nobody"
-	found(t, examine(t.Context(), &wrong), levelFault, "pbx pbx1", "the user or its password is wrong")
+	found(t, examine(t.Context(), &wrong, nil), levelFault, "pbx pbx1", "the user or its password is wrong")
 	node.ARI.URL = "http://127.0.0.1:9/ari"
-	found(t, examine(t.Context(), &wrong), levelFault, "pbx pbx1", "connection refused")
+	found(t, examine(t.Context(), &wrong, nil), levelFault, "pbx pbx1", "connection refused")
 }
 
 // sound are the facts of a PBX of which nothing is to be said.
@@ -81,6 +87,11 @@ func sound() nodeFacts {
 // line is a change by which something is known of a line.
 func line(l callcenter.Line) func(*nodeFacts) {
 	return func(f *nodeFacts) { f.lines = []callcenter.Line{l} }
+}
+
+// connectedBy is a change by which somebody has the name of our application.
+func connectedBy(daemon *string) func(*nodeFacts) {
+	return func(f *nodeFacts) { f.application, f.followedBy = true, daemon }
 }
 
 func TestJudgeNode(t *testing.T) {
@@ -101,7 +112,9 @@ func TestJudgeNode(t *testing.T) {
 		"canary of read-only": {func(f *nodeFacts) {
 			f.mayWrite, f.node.Canary.Every = false, configs.Duration{Duration: time.Minute}
 		}, levelFault, "canaries are to be sent"},
-		"application":         {func(f *nodeFacts) { f.application = true }, levelGood, "somebody is connected as application callbackd"},
+		"application":         {connectedBy(nil), levelWarning, "somebody is connected as application callbackd"},
+		"application is ours": {connectedBy(new("host/1")), levelGood, "host/1 is connected as application callbackd"},
+		"application taken":   {connectedBy(new("")), levelFault, "another program is connected as application callbackd"},
 		"no channelvars":      {func(f *nodeFacts) { f.channels[0].Vars = nil }, levelWarning, "do not tell CHANNEL(linkedid)"},
 		"one channelvar less": {func(f *nodeFacts) { f.channels[0].Vars = f.channels[0].Vars[:2] }, levelWarning, "do not tell CALLBACKD_LABEL"},
 		"filter without channelvars": {func(f *nodeFacts) {

@@ -261,7 +261,7 @@ func recordedFormats(t *testing.T, w *stage) {
 }
 
 func recordedByARI(t *testing.T, w *stage) {
-	w.anotherProgram(t) // callbackd itself would hand the caller back
+	w.anotherProgram(t, "program") // callbackd itself would hand the caller back
 	call := dial(t, w.outside(t, sip.Behaviour{}), "8200", sip.CallOptions{CallerNumber: customer})
 	talks(t, call)
 	in := w.channel(t, "PJSIP/trunk", func(c channel) bool { return c.Dialplan.App == "Stasis" })

@@ -336,7 +336,8 @@ func (w *stage) variable(t *testing.T, c channel, name string) string {
 // own choice, and puts the agent and a customer who waits into a bridge.
 func playJoinedByARI(t *testing.T, w *stage) {
 	outside, agent := w.outside(t, sip.Behaviour{}), w.agent(t, "2001", sip.Behaviour{})
-	program := w.anotherProgram(t)
+	const program = "program"
+	w.anotherProgram(t, program)
 	w.ari(t, http.MethodPost, "/channels", url.Values{
 		"endpoint": {"PJSIP/2001"}, "app": {program}, "channelId": {"zz-" + t.Name()},
 	}, nil)

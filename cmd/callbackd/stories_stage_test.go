@@ -51,11 +51,10 @@ func (w *world) prepareStories(t *testing.T) {
 	w.cli(t, "dialplan add include parkedcalls into from-internal", "included")
 }
 
-// anotherProgram is connected to ARI beside callbackd, under a name of its
-// own, for this story.
-func (w *world) anotherProgram(t *testing.T) (application string) {
+// anotherProgram is connected to ARI beside callbackd, under a name, for this
+// test.
+func (w *world) anotherProgram(t *testing.T, application string) {
 	t.Helper()
-	application = "program"
 	client, err := ari.NewClient(ari.ClientOptions{URL: w.pbx.ARI, Username: w.pbx.Username, Password: w.pbx.Password, Application: application})
 	if err != nil {
 		t.Fatal(err)
@@ -77,7 +76,6 @@ func (w *world) anotherProgram(t *testing.T) (application string) {
 	if _, err := stream.Next(within(t)); err != nil {
 		t.Fatal(err)
 	}
-	return application
 }
 
 // cli runs a command of Asterisk, whose answer must contain want.

@@ -1,0 +1,320 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"callbackd/configs"
+)
+
+// asteriskConfig is what the files of a PBX's configuration say of what ARI does
+// not tell.
+type asteriskConfig struct {
+	// err is why it cannot be read; nil when it can.
+	err error
+
+	http, ari, queues, extensions asteriskFile
+	queueNames                    []string
+	// dialled are the extensions of all contexts.
+	dialled []configs.Pattern
+}
+
+// asteriskFile is a configuration file with all that it includes.
+type asteriskFile struct {
+	sections []*asteriskSection
+	// elsewhere says that a program or a database makes a part of it.
+	elsewhere bool
+}
+
+// asteriskSection is a section, with what it has from templates.
+type asteriskSection struct {
+	name     string
+	template bool
+	settings [][2]string // in the order of the file: the last of a name counts
+}
+
+const (
+	maxAsteriskFile  = 16 << 20
+	maxAsteriskDepth = 16
+)
+
+// errTooDeep is returned for files that include each other.
+var errTooDeep = errors.New("files include each other")
+
+// readAsterisk reads a file of Asterisk's configuration folder. A file that does
+// not exist is empty: Asterisk has defaults.
+func readAsterisk(folder, name string) (asteriskFile, error) {
+	f := asteriskFile{}
+	err := f.read(folder, name, 0)
+	if errors.Is(err, os.ErrNotExist) {
+		return f, nil
+	}
+	return f, err
+}
+
+func (f *asteriskFile) read(folder, name string, depth int) error {
+	if depth > maxAsteriskDepth {
+		return fmt.Errorf("read %s: %w", name, errTooDeep)
+	}
+	if !filepath.IsAbs(name) {
+		name = filepath.Join(folder, name)
+	}
+	file, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	text, err := io.ReadAll(io.LimitReader(file, maxAsteriskFile))
+	if err != nil {
+		return fmt.Errorf("read %s: %w", name, err)
+	}
+	for line := range strings.Lines(string(text)) {
+		line = strings.TrimSpace(withoutComment(line))
+		switch directive, argument, _ := strings.Cut(line, " "); {
+		case line == "":
+		case directive == "#include", directive == "#tryinclude":
+			if err := f.include(folder, strings.Trim(strings.TrimSpace(argument), `"<>`), depth); err != nil {
+				return err
+			}
+		case directive == "#exec":
+			f.elsewhere = true
+		case line[0] == '[':
+			f.begin(line)
+		case len(f.sections) > 0:
+			if key, value, ok := strings.Cut(line, "="); ok {
+				s := f.sections[len(f.sections)-1]
+				s.settings = append(s.settings, [2]string{strings.TrimSpace(key), strings.TrimSpace(strings.TrimPrefix(value, ">"))})
+			}
+		}
+	}
+	return nil
+}
+
+// withoutComment cuts off what follows a semicolon that is not kept by a
+// backslash.
+func withoutComment(line string) string {
+	for i := range len(line) {
+		if line[i] == ';' && (i == 0 || line[i-1] != '\\') {
+			return line[:i]
+		}
+	}
+	return line
+}
+
+// include reads the files that a pattern names. None is none.
+func (f *asteriskFile) include(folder, pattern string, depth int) error {
+	if !filepath.IsAbs(pattern) {
+		pattern = filepath.Join(folder, pattern)
+	}
+	names, err := filepath.Glob(pattern)
+	if err != nil {
+		return fmt.Errorf("include %s: %w", pattern, err)
+	}
+	for _, name := range names {
+		if err := f.read(folder, name, depth+1); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// begin begins a section: [name], [name](!) for a template, [name](other) with
+// another's settings, [name](+) that goes on.
+func (f *asteriskFile) begin(line string) {
+	name, options, _ := strings.Cut(line[1:], "]")
+	s := &asteriskSection{name: strings.TrimSpace(name)}
+	for option := range strings.SplitSeq(strings.Trim(strings.TrimSpace(options), "()"), ",") {
+		switch option = strings.TrimSpace(option); option {
+		case "", "+":
+		case "!":
+			s.template = true
+		default:
+			for _, other := range f.sections {
+				if other.name == option {
+					s.settings = append(s.settings, other.settings...)
+				}
+			}
+		}
+	}
+	f.sections = append(f.sections, s)
+}
+
+// get returns a setting of a section, empty when there is none.
+func (f *asteriskFile) get(section, key string) string {
+	value := ""
+	for _, s := range f.sections {
+		if s.name != section || s.template {
+			continue
+		}
+		for _, setting := range s.settings {
+			if strings.EqualFold(setting[0], key) {
+				value = setting[1]
+			}
+		}
+	}
+	return value
+}
+
+// has reports whether there is a section.
+func (f *asteriskFile) has(section string) bool {
+	return slices.ContainsFunc(f.sections, func(s *asteriskSection) bool { return s.name == section && !s.template })
+}
+
+// readAsteriskConfig reads what is looked at of a folder such as /etc/asterisk.
+func readAsteriskConfig(folder string) *asteriskConfig {
+	c := &asteriskConfig{}
+	_, c.err = os.ReadDir(folder)
+	for name, file := range map[string]*asteriskFile{"http.conf": &c.http, "ari.conf": &c.ari, "queues.conf": &c.queues, "extensions.conf": &c.extensions} {
+		var err error
+		if *file, err = readAsterisk(folder, name); err != nil && c.err == nil {
+			c.err = err
+		}
+	}
+	for _, s := range c.queues.sections {
+		if s.name != "general" && !s.template && !slices.Contains(c.queueNames, s.name) {
+			c.queueNames = append(c.queueNames, s.name)
+		}
+	}
+	for _, s := range c.extensions.sections {
+		for _, setting := range s.settings {
+			exten, _, _ := strings.Cut(setting[1], ",")
+			exten, _, _ = strings.Cut(exten, "/") // for a caller's number
+			if !strings.EqualFold(setting[0], "exten") {
+				continue
+			}
+			if p, err := configs.ParsePattern(strings.TrimSpace(exten)); err == nil {
+				c.dialled = append(c.dialled, p)
+			}
+		}
+	}
+	return c
+}
+
+// judgeAsteriskConfig says what the files of a PBX mean for callbackd.
+func judgeAsteriskConfig(cfg *configs.Config, node *configs.PBX, c *asteriskConfig) []finding {
+	e := &examined{part: "pbx " + node.Name}
+	if c.err != nil {
+		e.add(levelFault, "--asterisk-config, and the rights of who runs doctor", "Asterisk's configuration cannot be read: %s", oneLine(c.err))
+		return e.findings
+	}
+	c.judgeLimits(e)
+	c.judgeARI(e, node)
+	c.judgeConfiguredQueues(e, cfg)
+	c.judgeExtensions(e, cfg)
+	return e.findings
+}
+
+const (
+	// neededSessions is how many connections callbackd may have, and enoughSessions
+	// Asterisk's default, which leaves room for others.
+	neededSessions, enoughSessions = 11, 100
+	// enoughWriteTimeout is Asterisk's default, in milliseconds.
+	enoughWriteTimeout = 100
+)
+
+// judgeLimits looks at limits by which Asterisk cuts connections off.
+func (c *asteriskConfig) judgeLimits(e *examined) {
+	const sessions, timeout = "sessionlimit = 100 in http.conf, section [general]", "websocket_write_timeout = 100 in ari.conf, section [general]"
+	switch n, err := strconv.Atoi(c.http.get("general", "sessionlimit")); {
+	case err != nil:
+		e.add(levelGood, "", "sessionlimit is Asterisk's default, %d", enoughSessions)
+	case n < neededSessions:
+		e.add(levelFault, sessions, "sessionlimit is %d: callbackd may need %d, and what is beyond is cut off without an answer", n, neededSessions)
+	case n < enoughSessions:
+		e.add(levelWarning, sessions, "sessionlimit is %d: others use connections, too, and callbackd may need %d", n, neededSessions)
+	default:
+		e.add(levelGood, "", "sessionlimit is %d", n)
+	}
+	switch n, err := strconv.Atoi(c.ari.get("general", "websocket_write_timeout")); {
+	case err != nil:
+		e.add(levelGood, "", "websocket_write_timeout is Asterisk's default, %d ms", enoughWriteTimeout)
+	case n < enoughWriteTimeout:
+		e.add(levelWarning, timeout, "websocket_write_timeout is %d ms: a network that stalls for longer makes a gap", n)
+	default:
+		e.add(levelGood, "", "websocket_write_timeout is %d ms", n)
+	}
+}
+
+// judgeARI looks at what ari.conf says of channel variables and of our user.
+func (c *asteriskConfig) judgeARI(e *examined, node *configs.PBX) {
+	if !c.ari.has(node.ARI.Username) && !c.ari.elsewhere {
+		e.add(levelFault, fmt.Sprintf("section [%s] in ari.conf, as the sample has it", node.ARI.Username), "ari.conf has no user %s", node.ARI.Username)
+	}
+	vars := c.ari.get("general", "channelvars")
+	for _, name := range []string{"CHANNEL(linkedid)", "CALLBACKD_CALL_CENTER", "CALLBACKD_LABEL"} {
+		if !slices.ContainsFunc(strings.Split(vars, ","), func(v string) bool { return strings.TrimSpace(v) == name }) {
+			l := levelWarning
+			if node.ARI.EventFilter {
+				l = levelFault
+			}
+			e.add(l, channelvarsLine, "channelvars does not name %s", name)
+			return
+		}
+	}
+	e.add(levelGood, "", "channelvars names what it should")
+}
+
+// judgeConfiguredQueues compares the queues of both configurations. Capitals do
+// not count.
+func (c *asteriskConfig) judgeConfiguredQueues(e *examined, cfg *configs.Config) {
+	ours := map[string]string{}
+	for _, cc := range cfg.CallCenters {
+		for _, q := range cc.Queues {
+			ours[strings.ToLower(q)] = "call center " + cc.ID
+		}
+	}
+	for _, g := range cfg.RingGroups {
+		for _, q := range g.Queues {
+			ours[strings.ToLower(q)] = "ring group " + g.ID
+		}
+	}
+	before := len(e.findings)
+	for _, name := range c.queueNames {
+		if _, known := ours[strings.ToLower(name)]; !known {
+			e.add(levelWarning, "name it under queues of a call center or a ring group in callbackd.yaml", "queue %q of queues.conf is in no call center and no ring group", name)
+		}
+	}
+	if c.queues.elsewhere {
+		e.add(levelGood, "", "a program makes a part of queues.conf: whether it has the queues of the configuration is not known")
+		return
+	}
+	for q, where := range ours {
+		if !slices.ContainsFunc(c.queueNames, func(name string) bool { return strings.EqualFold(name, q) }) {
+			e.add(levelFault, "its name in callbackd.yaml or in queues.conf: it must be the same, letter by letter", "queue %q of %s is not in queues.conf", q, where)
+		}
+	}
+	if len(e.findings) == before {
+		e.add(levelGood, "", "queues.conf has the queues of the configuration, and no others")
+	}
+}
+
+// judgeExtensions looks whether the dialplan has the extensions of the
+// configuration, in any context.
+func (c *asteriskConfig) judgeExtensions(e *examined, cfg *configs.Config) {
+	if c.extensions.elsewhere || !slices.ContainsFunc(c.extensions.sections, func(s *asteriskSection) bool { return s.name != "general" && s.name != "globals" }) {
+		e.add(levelGood, "", "the dialplan is not in extensions.conf alone: whether it has the extensions of the configuration is not known")
+		return
+	}
+	missing := false
+	look := func(where, id, exten string) {
+		if !slices.ContainsFunc(c.dialled, func(p configs.Pattern) bool { return p.Match(exten) }) {
+			missing = true
+			e.add(levelWarning, "its extension in callbackd.yaml, or the dialplan", "extension %s of %s %s is in no context of extensions.conf", exten, where, id)
+		}
+	}
+	for _, cc := range cfg.CallCenters {
+		look("call center", cc.ID, cc.Extension)
+	}
+	for _, g := range cfg.RingGroups {
+		look("ring group", g.ID, g.Extension)
+	}
+	if !missing {
+		e.add(levelGood, "", "extensions.conf has the extensions of the configuration")
+	}
+}
