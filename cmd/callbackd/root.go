@@ -39,6 +39,7 @@ func newRootCommand(opts *options) *cobra.Command {
 		newManualCommand(),
 		newMigrateCommand(opts),
 		newPhonebookCommand(opts),
+		newReadyCommand(opts),
 		newReplayCommand(opts),
 		newServeCommand(opts),
 		newTokenCommand(opts),
