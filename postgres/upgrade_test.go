@@ -72,7 +72,7 @@ func second[T any](_ T, err error) error { return err }
 
 // sinceCompatible is the first version of the schema that programs go on with
 // when it is not theirs.
-const sinceCompatible = 21
+const sinceCompatible = 22
 
 // TestMigrations_LeaveRunningProgramsAlone: a migration takes nothing away from
 // programs that run, and holds no lock for long; or it says that they cannot

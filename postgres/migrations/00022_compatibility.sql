@@ -6,7 +6,7 @@
 CREATE TABLE schema_compatibility (
     oldest bigint NOT NULL CHECK (oldest > 0)
 );
-INSERT INTO schema_compatibility VALUES (21);
+INSERT INTO schema_compatibility VALUES (22);
 
 -- +goose Down
 DROP TABLE schema_compatibility;
