@@ -14,8 +14,8 @@ import (
 // heirDuration is how long a daemon that waits for a node counts as one, and
 // readyDuration how long it does once it is prepared to follow it.
 const (
-	heirDuration  = 3 * time.Second
-	readyDuration = 15 * time.Second
+	heirDuration  = 6 * time.Second
+	readyDuration = 20 * time.Second
 )
 
 // StandBy says that whoever is to take the lease waits for it, and reports

@@ -19,11 +19,11 @@ const (
 	handOverEvery = 50 * time.Millisecond
 	// heirTimeout bounds the question whether another daemon waits: one that
 	// is asked to end must, soon, when none does.
-	heirTimeout = time.Second
+	heirTimeout = 2 * time.Second
 	// prepareTimeout bounds how long a daemon prepares to follow a node, and
 	// handOverTimeout the whole of it.
-	prepareTimeout  = 5 * time.Second
-	handOverTimeout = 10 * time.Second
+	prepareTimeout  = 10 * time.Second
+	handOverTimeout = 15 * time.Second
 	// finishTimeout bounds how long callers are still talked to by a daemon
 	// that has handed over; those who are left then are sent on.
 	finishTimeout = time.Minute

@@ -40,42 +40,69 @@ func (b *busyWorld) daemonRestarted(t *testing.T, _ time.Duration) {
 
 // daemonUpgraded starts another daemon beside the one that follows, and then
 // ends that one. Of the PBX's events none may go unseen, not even for a moment.
+// On a machine that is so busy that it takes too long the node is taken over
+// instead, which is tried again.
 func (b *busyWorld) daemonUpgraded(t *testing.T, _ time.Duration) {
-	before := b.gaps(t)
-	old := b.process
-	b.boot(t)
-	b.follows(t)
-	b.handsOver(t, func() { old.terminate(t) })
-	if after := b.gaps(t); after != before {
-		t.Errorf("%d gaps after the node was handed over, want the %d of before", after, before)
+	for range 3 {
+		before := b.gaps(t)
+		old := b.process
+		b.boot(t)
+		b.follows(t)
+		b.waitsForTheNode(t)
+		old.terminate(t)
+		b.follows(t)
+		if !b.is(t, handedOver) {
+			continue
+		}
+		if after := b.gaps(t); after != before {
+			t.Errorf("%d gaps after the node was handed over, want the %d of before", after, before)
+		}
+		return
 	}
+	t.Error("the node was not handed over")
+}
+
+// handedOver asks whether the last that became of a node is that it was handed
+// over.
+const handedOver = "SELECT h.state = 'done' AND l.term = h.term + 1 FROM handovers h JOIN leases l USING (node)"
+
+func (w *world) waitsForTheNode(t *testing.T) {
+	t.Helper()
+	w.eventually(t, "SELECT EXISTS (SELECT FROM handovers WHERE heir_until > clock_timestamp() AND state IS NULL)")
 }
 
 // handsOver waits until a daemon waits for the node, has the one that follows
 // it end, and holds that it hands the node over.
 func (w *world) handsOver(t *testing.T, end func()) {
 	t.Helper()
-	w.eventually(t, "SELECT EXISTS (SELECT FROM handovers WHERE heir_until > clock_timestamp() AND state IS NULL)")
+	w.waitsForTheNode(t)
 	end()
-	w.eventually(t, "SELECT h.state = 'done' AND l.term = h.term + 1 FROM handovers h JOIN leases l USING (node)")
+	w.eventually(t, handedOver)
 }
 
 // eventually waits until a question has the answer that it is so.
 func (w *world) eventually(t *testing.T, question string) {
+	t.Helper()
+	labtest.Eventually(t, patience, func() error {
+		if !w.is(t, question) {
+			return fmt.Errorf("it is not so: %s", question)
+		}
+		return nil
+	})
+}
+
+// is asks the database whether something is so.
+func (w *world) is(t *testing.T, question string) (is bool) {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), w.database)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer conn.Close(t.Context()) //nolint:errcheck // it was for this
-	labtest.Eventually(t, patience, func() error {
-		var is bool
-		err := conn.QueryRow(t.Context(), question).Scan(&is)
-		if err == nil && !is {
-			err = fmt.Errorf("it is not so: %s", question)
-		}
-		return err
-	})
+	if err := conn.QueryRow(t.Context(), question).Scan(&is); err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		t.Fatal(err)
+	}
+	return is
 }
 
 func (b *busyWorld) gaps(t *testing.T) (n int) {
