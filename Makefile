@@ -18,13 +18,13 @@ BUILDFLAGS := -trimpath -buildvcs=auto -ldflags="-s -w -buildid="
 ARCHS ?= amd64 arm64
 
 .DEFAULT_GOAL := help
-.PHONY: help deps demo test build package workspace fuzz soak bench fmt lint generate verify cover clean
+.PHONY: help deps demo test build package workspace fuzz soak bench bench-load fmt lint generate verify cover clean
 NPM := npm --prefix workspace --no-update-notifier
 PAGE := workspace/dist/index.html
 PAGE_SOURCES := $(shell git ls-files --cached --others --exclude-standard workspace | grep -v '\.go$$') api/openapi.yaml
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 deps: ## install what this machine lacks (PostgreSQL, mmdebstrap, sip-tester, ...)
 	@sh lab/deps.sh
@@ -68,6 +68,9 @@ bench: ## measure the event path, playback, the lists and the phone book
 	$(GO) test -run='^$$' -bench=. -benchmem ./ari ./callcenter
 	$(GO) test -run='^$$' -bench=Playback ./api
 	$(GO) test -run='^$$' -bench=. -benchtime=$(BENCHTIME) -timeout=2h ./postgres ./phonebook
+
+bench-load: deps ## measure how many calls the daemon bears, beside what the database does
+	$(GO) test -run='^TestLoad$$' -v -timeout=0 ./cmd/callbackd -load
 
 fmt: ## format the code, with gofumpt and gci, and modernise it
 	$(GO) fix ./...

@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"syscall"
 	"testing"
@@ -27,9 +29,22 @@ func TestMain(m *testing.M) {
 		os.Exit(exitOK)
 	}
 	if os.Getenv(mainEnv) != "" {
+		collectWhenAsked()
 		main()
 	}
 	os.Exit(databases.Run(m))
+}
+
+// collectWhenAsked frees what memory can be freed at each SIGUSR1, so that it
+// can be measured what is needed.
+func collectWhenAsked() {
+	asked := make(chan os.Signal, 1)
+	signal.Notify(asked, syscall.SIGUSR1)
+	go func() {
+		for range asked {
+			debug.FreeOSMemory()
+		}
+	}()
 }
 
 func beStubborn() {

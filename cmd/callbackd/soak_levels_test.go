@@ -121,8 +121,8 @@ func TestFaults_LoadStaysLevel(t *testing.T) {
 		used.sample(t, b)
 	}
 	took := time.Since(began)
+	t.Logf("%d calls in %v:\n%v", rounds*calls, took.Round(time.Second), used)
 	w.storesAnswered(t, "pbx1", rounds*calls)
-	t.Logf("%d calls in %v, each stored once:\n%v", rounds*calls, took.Round(time.Second), used)
 	used.level(t, memory)
 }
 
