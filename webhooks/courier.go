@@ -29,8 +29,8 @@ const (
 	// delivery.
 	workTimeout = 20 * time.Second
 	// leaseFor is how long a delivery belongs to who claimed it: longer than it
-	// can take to send and settle it.
-	leaseFor = 2 * sendTimeout
+	// can take to read, send and settle it.
+	leaseFor = workTimeout + sendTimeout + workTimeout + 5*time.Second
 	// turn is how many deliveries of one subject are sent before other
 	// subjects get their turn.
 	turn = 20
