@@ -121,6 +121,14 @@ var (
 	// that nobody could tell whose calls those of the phone are.
 	ErrEndpointTaken = errors.New("endpoint is taken")
 
+	// ErrIdentityTaken says that somebody whom another system knows has an
+	// account already, or that the account is somebody else's there.
+	ErrIdentityTaken = errors.New("identity is taken")
+
+	// ErrDisabled says that somebody was authenticated elsewhere and the
+	// account is disabled here.
+	ErrDisabled = errors.New("account is disabled")
+
 	// ErrLastAdmin says that after the change nobody could manage accounts.
 	ErrLastAdmin = errors.New("the last enabled administrator must stay one")
 

@@ -78,22 +78,13 @@ func (s *Service) passwordHash(ctx context.Context, name string) (Account, strin
 // The address comes first, so that whoever is at its limit cannot use up the
 // limits of accounts, nor fill the store with names.
 func (s *Service) charge(ctx context.Context, name string, address netip.Addr) (refund func(context.Context) error, err error) {
-	charges := []struct {
-		of    string
-		key   LimitKey
-		limit Limit
-	}{
+	charges := []loginCharge{
 		{"address", addressKey(address), addressLimit},
 		{"account", accountKey(name), accountLimit},
 	}
 	for _, c := range charges {
-		wait, err := s.store.ChargeLogin(ctx, c.key, c.limit, s.now())
-		if err != nil {
-			return nil, fmt.Errorf("count attempts: %w", err)
-		}
-		if wait > 0 {
-			s.log.Warn("login refused: too many attempts", slog.String("of", c.of))
-			return nil, &RateLimitedError{RetryAfter: wait}
+		if err := s.chargeOne(ctx, c); err != nil {
+			return nil, err
 		}
 	}
 	return func(ctx context.Context) error {
@@ -104,6 +95,25 @@ func (s *Service) charge(ctx context.Context, name string, address netip.Addr) (
 		}
 		return nil
 	}, nil
+}
+
+// loginCharge is what one attempt to log in is counted under.
+type loginCharge struct {
+	of    string
+	key   LimitKey
+	limit Limit
+}
+
+func (s *Service) chargeOne(ctx context.Context, c loginCharge) error {
+	wait, err := s.store.ChargeLogin(ctx, c.key, c.limit, s.now())
+	if err != nil {
+		return fmt.Errorf("count attempts: %w", err)
+	}
+	if wait > 0 {
+		s.log.Warn("login refused: too many attempts", slog.String("of", c.of))
+		return &RateLimitedError{RetryAfter: wait}
+	}
+	return nil
 }
 
 // rehash stores the password that was just verified at today's cost.

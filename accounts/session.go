@@ -125,6 +125,29 @@ func (s *Sessions) CookieName() string { return s.manager.Cookie.Name }
 // ErrUnauthorized when the account was disabled, or all its sessions were
 // ended, since the account was authenticated.
 func (s *Sessions) Begin(w http.ResponseWriter, r *http.Request, account *Account) (Principal, error) {
+	return s.begin(w, r, account, "")
+}
+
+// BeginElsewhere is Begin for an account that another system authenticated by
+// an ID token, which the session keeps: with it one logs out there.
+func (s *Sessions) BeginElsewhere(w http.ResponseWriter, r *http.Request, account *Account, idToken string) (Principal, error) {
+	return s.begin(w, r, account, idToken)
+}
+
+// IDToken returns the ID token by which the session of a request began; empty
+// when it began with a password, or there is none.
+func (s *Sessions) IDToken(r *http.Request) (string, error) {
+	ctx, err := s.load(r.Context(), r)
+	if err != nil {
+		return "", fmt.Errorf("find session: %w", err)
+	}
+	return s.manager.GetString(ctx, idTokenKey), nil
+}
+
+// idTokenKey is the name of the ID token in a session's data.
+const idTokenKey = "id_token"
+
+func (s *Sessions) begin(w http.ResponseWriter, r *http.Request, account *Account, idToken string) (Principal, error) {
 	begun := &beginning{account: account}
 	ctx, err := s.load(context.WithValue(r.Context(), beginningKey{}, begun), r)
 	if err != nil {
@@ -132,6 +155,11 @@ func (s *Sessions) Begin(w http.ResponseWriter, r *http.Request, account *Accoun
 	}
 	if err := s.manager.RenewToken(ctx); err != nil {
 		return Principal{}, fmt.Errorf("begin session: end the one before: %w", err)
+	}
+	// The data of the session before are another login's.
+	s.manager.Remove(ctx, idTokenKey)
+	if idToken != "" {
+		s.manager.Put(ctx, idTokenKey, idToken)
 	}
 	token, expiry, err := s.manager.Commit(ctx)
 	if err != nil {

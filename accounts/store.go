@@ -14,6 +14,16 @@ type Store interface {
 	Account(ctx context.Context, id AccountID) (Account, error)
 	AccountByName(ctx context.Context, name string) (Account, error)
 
+	// AccountByIdentity returns the account of somebody whom another system
+	// knows, or ErrAccountNotFound.
+	AccountByIdentity(ctx context.Context, issuer, subject string) (Account, error)
+	// CreateFederated is CreateAccount for such a person. It also returns
+	// ErrIdentityTaken, when there is an account meanwhile.
+	CreateFederated(ctx context.Context, issuer, subject string, account NewAccount, passwordHash string, at time.Time) (Account, error)
+	// LinkIdentity makes an account that of somebody whom another system knows.
+	// It returns ErrIdentityTaken when they have one, or it is another's.
+	LinkIdentity(ctx context.Context, id AccountID, issuer, subject string, at time.Time) error
+
 	// ListAccounts returns up to filter.Limit accounts that belong to one of
 	// the call centers, nil for any, in order of their names.
 	ListAccounts(ctx context.Context, filter AccountFilter, callCenters []string) ([]Account, error)

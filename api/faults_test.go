@@ -105,6 +105,10 @@ func (f faultyAccounts) Authenticate(context.Context, string, string, netip.Addr
 	return accounts.Account{}, f.err
 }
 
+func (f faultyAccounts) AuthenticateElsewhere(context.Context, netip.Addr, func(context.Context) (accounts.Identity, error)) (accounts.Account, error) {
+	return accounts.Account{}, f.err
+}
+
 func (f faultyAccounts) ChangePassword(context.Context, accounts.Principal, string, string, netip.Addr) (accounts.Account, error) {
 	return accounts.Account{}, f.err
 }
@@ -135,6 +139,11 @@ func (f faultyAccounts) LogoutEverywhere(context.Context, accounts.Principal, ac
 
 // faultySessions lets a person in and fails to end the session.
 type faultySessions struct{ err error }
+
+func (f faultySessions) BeginElsewhere(http.ResponseWriter, *http.Request, *accounts.Account, string) (accounts.Principal, error) {
+	return accounts.Principal{}, f.err
+}
+func (f faultySessions) IDToken(*http.Request) (string, error) { return "", nil }
 
 func (f faultySessions) CookieName() string { return accounts.PlainCookieName }
 func (f faultySessions) Begin(http.ResponseWriter, *http.Request, *accounts.Account) (accounts.Principal, error) {

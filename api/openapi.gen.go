@@ -1757,10 +1757,27 @@ type Signal struct {
 	Value *string `json:"value"`
 }
 
+// SingleSignOn Logging in with accounts of another system, by OpenID Connect. A browser
+// that opens the URL is sent there and comes back with a session, to the
+// path that the parameter `return_to` names. When there is none, it comes
+// back to `/` with the parameter `login_error`, which is one of
+// `unavailable`, `refused`, `no_role`, `name_taken`, `disabled`,
+// `account_invalid`, `last_admin`, `too_many_attempts` and `internal`.
+type SingleSignOn struct {
+	// Name What people know the other system by.
+	Name string `json:"name"`
+
+	// URL The path to open.
+	URL string `json:"url"`
+}
+
 // Site defines model for Site.
 type Site struct {
 	// DemoAccounts The accounts with which a visitor may try the demo; null everywhere else.
 	DemoAccounts []DemoAccount `json:"demo_accounts"`
+
+	// SingleSignOn How people log in with accounts of another system; null when they cannot.
+	SingleSignOn *SingleSignOn `json:"single_sign_on"`
 
 	// Timezone The zone in which people here read times, by its IANA name.
 	Timezone string `json:"timezone"`
@@ -11892,10 +11909,18 @@ type DeleteSessionResponseObject interface {
 	VisitDeleteSessionResponse(w http.ResponseWriter) error
 }
 
+type DeleteSession204ResponseHeaders struct {
+	XCallbackdLogout *string
+}
+
 type DeleteSession204Response struct {
+	Headers DeleteSession204ResponseHeaders
 }
 
 func (response DeleteSession204Response) VisitDeleteSessionResponse(w http.ResponseWriter) error {
+	if response.Headers.XCallbackdLogout != nil {
+		w.Header().Set("X-Callbackd-Logout", fmt.Sprint(*response.Headers.XCallbackdLogout))
+	}
 	w.WriteHeader(204)
 	return nil
 }

@@ -92,6 +92,10 @@ func (s *Server) dispatch(mux *http.ServeMux) http.Handler {
 			s.fail(w, r, errRouteNotFound)
 			return
 		}
+		if s.forSignOn(r) {
+			s.serveSignOn(w, r)
+			return
+		}
 		if s.forPage(r) {
 			s.servePage(w, r)
 			return

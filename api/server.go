@@ -53,6 +53,7 @@ type Callbacks interface {
 // its own decision.
 type Accounts interface {
 	Authenticate(ctx context.Context, name, password string, address netip.Addr) (accounts.Account, error)
+	AuthenticateElsewhere(ctx context.Context, address netip.Addr, verify func(context.Context) (accounts.Identity, error)) (accounts.Account, error)
 	ChangePassword(ctx context.Context, by accounts.Principal, current, password string, address netip.Addr) (accounts.Account, error)
 	Create(ctx context.Context, by accounts.Principal, wish accounts.NewAccount) (accounts.Account, error)
 	Get(ctx context.Context, by accounts.Principal, id accounts.AccountID) (accounts.Account, error)
@@ -71,6 +72,10 @@ type Sessions interface {
 	// accounts.ErrUnauthorized.
 	Principal(r *http.Request) (accounts.Principal, error)
 	End(w http.ResponseWriter, r *http.Request) error
+	// BeginElsewhere is Begin for a login elsewhere, and IDToken returns by what
+	// the session of a request began, if by that.
+	BeginElsewhere(w http.ResponseWriter, r *http.Request, account *accounts.Account, idToken string) (accounts.Principal, error)
+	IDToken(r *http.Request) (string, error)
 }
 
 // Tokens manages API tokens, for whoever calls it; accounts.Tokens is one.
@@ -149,6 +154,10 @@ type Options struct {
 	// Page is nil when there is only the API.
 	Page    Page
 	Monitor Situations
+	// SignOn is how people log in elsewhere, and SignOnName what they know
+	// that by; nil when they cannot.
+	SignOn     SignOn
+	SignOnName string
 
 	// Plan returns the dialplan as it is configured now.
 	Plan func() Plan
@@ -156,6 +165,9 @@ type Options struct {
 	Location *time.Location
 	// Version is the program's, shown to everybody.
 	Version string
+	// PlainCookies also sends cookies over HTTP without TLS, as those of
+	// Sessions.
+	PlainCookies bool
 	// DemoAccounts are shown to everybody, with their passwords. Nil, unless
 	// everything is thrown away in the end.
 	DemoAccounts []DemoAccount

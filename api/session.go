@@ -30,21 +30,28 @@ func (o operations) DeleteSession(ctx context.Context, _ DeleteSessionRequestObj
 	if err == nil {
 		defer o.streams.verify(func(p accounts.Principal) bool { return p.SessionID == principal.SessionID })
 	}
+	elsewhere, err := o.logoutElsewhere(r)
+	if err != nil {
+		return nil, err
+	}
 	answer := discard{header: make(http.Header)}
 	if err := o.options.Sessions.End(&answer, r); err != nil {
 		return nil, err
 	}
-	return sessionEnded{cookie: answer.header.Get("Set-Cookie")}, nil
+	return sessionEnded{cookie: answer.header.Get("Set-Cookie"), elsewhere: elsewhere}, nil
 }
 
 // sessionEnded is the generated answer with the cookie that takes the
 // session's away.
-type sessionEnded struct{ cookie string }
+type sessionEnded struct{ cookie, elsewhere string }
 
 // VisitDeleteSessionResponse implements DeleteSessionResponseObject.
 func (e sessionEnded) VisitDeleteSessionResponse(w http.ResponseWriter) error {
 	if e.cookie != "" {
 		w.Header().Set("Set-Cookie", e.cookie)
+	}
+	if e.elsewhere != "" {
+		w.Header().Set(logoutHeader, e.elsewhere)
 	}
 	w.WriteHeader(http.StatusNoContent)
 	return nil

@@ -22,6 +22,8 @@ type Config struct {
 	// numbers without a country code; "JP" when omitted.
 	Region string `yaml:"region"`
 	Log    Log    `yaml:"log"`
+	// OIDC says how people log in with accounts of another system.
+	OIDC OIDC `yaml:"oidc"`
 	// PBX lists the Asterisk nodes to follow, at least one.
 	PBX            []PBX           `yaml:"pbx"`
 	CallCenters    []CallCenter    `yaml:"call_centers"`

@@ -36,6 +36,7 @@ func Parse(data []byte, src Source) (*Config, error) {
 		for i := range cfg.PBX {
 			cfg.PBX[i].setDefaults()
 		}
+		cfg.OIDC.setDefaults()
 		v := &validator{decoder: d, source: src}
 		v.secrets(cfg)
 		v.environment(&cfg.Log)

@@ -18,6 +18,11 @@ func (v *validator) secrets(cfg *Config) {
 		variable: "CALLBACKD_DATABASE_URL",
 		optional: true,
 	})
+	if cfg.OIDC.Enabled() {
+		v.secret(&cfg.OIDC.ClientSecret, secretPlace{
+			path: "oidc.client_secret", file: cfg.OIDC.ClientSecretFile, variable: "CALLBACKD_OIDC_CLIENT_SECRET",
+		})
+	}
 	for i := range cfg.PBX {
 		p := &cfg.PBX[i]
 		s := secretPlace{path: fmt.Sprintf("pbx[%d].ari.password", i), file: p.ARI.PasswordFile}

@@ -40,6 +40,7 @@ type validator struct {
 func (v *validator) config(cfg *Config) {
 	v.database("database", cfg.Database)
 	v.listen(cfg.Listen)
+	v.oidc(&cfg.OIDC)
 	if _, err := time.LoadLocation(cfg.Timezone); v.sound("timezone") && (err != nil || cfg.Timezone == "" || cfg.Timezone == "Local") {
 		v.report("timezone", "%s is not a time zone: write an IANA name such as Asia/Tokyo", quote(cfg.Timezone))
 	}

@@ -64,7 +64,11 @@ func oneAccount(ctx context.Context, q querier, sql string, args pgx.StrictNamed
 
 // CreateAccount implements accounts.Store.
 func (a *Accounts) CreateAccount(ctx context.Context, account accounts.NewAccount, passwordHash string, at time.Time) (accounts.Account, error) {
-	return oneAccount(ctx, a.db.pool, `
+	return createAccount(ctx, a.db.pool, account, passwordHash, at)
+}
+
+func createAccount(ctx context.Context, q querier, account accounts.NewAccount, passwordHash string, at time.Time) (accounts.Account, error) {
+	return oneAccount(ctx, q, `
 		INSERT INTO accounts (name, display_name, role, call_centers, endpoint, password_hash, created_at)
 		VALUES (@name, @display_name, @role, @call_centers, nullif(@endpoint, ''), @password_hash, @at)
 		RETURNING `+accountColumns, pgx.StrictNamedArgs{

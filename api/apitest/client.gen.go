@@ -1754,10 +1754,27 @@ type Signal struct {
 	Value *string `json:"value"`
 }
 
+// SingleSignOn Logging in with accounts of another system, by OpenID Connect. A browser
+// that opens the URL is sent there and comes back with a session, to the
+// path that the parameter `return_to` names. When there is none, it comes
+// back to `/` with the parameter `login_error`, which is one of
+// `unavailable`, `refused`, `no_role`, `name_taken`, `disabled`,
+// `account_invalid`, `last_admin`, `too_many_attempts` and `internal`.
+type SingleSignOn struct {
+	// Name What people know the other system by.
+	Name string `json:"name"`
+
+	// URL The path to open.
+	URL string `json:"url"`
+}
+
 // Site defines model for Site.
 type Site struct {
 	// DemoAccounts The accounts with which a visitor may try the demo; null everywhere else.
 	DemoAccounts []DemoAccount `json:"demo_accounts"`
+
+	// SingleSignOn How people log in with accounts of another system; null when they cannot.
+	SingleSignOn *SingleSignOn `json:"single_sign_on"`
 
 	// Timezone The zone in which people here read times, by its IANA name.
 	Timezone string `json:"timezone"`
@@ -13255,6 +13272,11 @@ func (r GetWaveformResponse) ContentType() string {
 	return ""
 }
 
+// DeleteSessionResponse204Headers the declared response headers of an HTTP 204 response for DeleteSession
+type DeleteSessionResponse204Headers struct {
+	XCallbackdLogout *string
+}
+
 // DeleteSessionResponse503Headers the declared response headers of an HTTP 503 response for DeleteSession
 type DeleteSessionResponse503Headers struct {
 	RetryAfter int
@@ -13271,6 +13293,8 @@ type DeleteSessionResponse struct {
 	ApplicationProblemJSON500 *Internal
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
 	ApplicationProblemJSON503 *Unavailable
+	// Headers204 the parsed response headers for an HTTP 204 response
+	Headers204 *DeleteSessionResponse204Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *DeleteSessionResponse503Headers
 }
@@ -19683,6 +19707,16 @@ func ParseDeleteSessionResponse(rsp *http.Response) (*DeleteSessionResponse, err
 	}
 
 	switch {
+	case rsp.StatusCode == 204:
+		var headers DeleteSessionResponse204Headers
+		if values := rsp.Header.Values("X-Callbackd-Logout"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Callbackd-Logout", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: "uri"}); err != nil {
+				return nil, err
+			}
+			headers.XCallbackdLogout = &value
+		}
+		response.Headers204 = &headers
 	case rsp.StatusCode == 503:
 		var headers DeleteSessionResponse503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {

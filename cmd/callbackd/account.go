@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -37,6 +38,7 @@ func newAccountCommand(opts *options) *cobra.Command {
 			func(ctx context.Context, service *accounts.Service, id accounts.AccountID) error {
 				return service.LogoutEverywhere(ctx, accounts.Operator(), id)
 			}),
+		newAccountLinkCommand(opts),
 	)
 	return command
 }
@@ -253,6 +255,36 @@ func newAccountActionCommand(opts *options, use, short, done string,
 			})
 		},
 	}
+}
+
+func newAccountLinkCommand(opts *options) *cobra.Command {
+	var subject string
+	command := &cobra.Command{
+		Use:   "link NAME --subject SUBJECT",
+		Short: "Have somebody log in with single sign-on, whose account was made here",
+		Long: "link makes an account that of the person whom the configured OpenID Connect provider\n" +
+			"knows by a subject (its claim sub), who then logs in there. Without that, somebody\n" +
+			"of the same name is refused: a name proves nothing.",
+		Example: "  callbackd account link sato --subject 3b1c0f9e-58f1-4a47-9d5e-0a3f4a6f2d10",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			cfg, err := opts.loadConfig()
+			if err != nil {
+				return err
+			}
+			if !cfg.OIDC.Enabled() {
+				return errors.New("no provider is configured: write oidc in the configuration")
+			}
+			return opts.withAccount(cmd, args[0], "is linked", func(ctx context.Context, service *accounts.Service, account *accounts.Account) error {
+				return service.Link(ctx, accounts.Operator(), account.ID, cfg.OIDC.Issuer, subject)
+			})
+		},
+	}
+	command.Flags().StringVar(&subject, "subject", "", "the person's `claim` sub")
+	if err := command.MarkFlagRequired("subject"); err != nil {
+		panic(err) // there is no such flag
+	}
+	return command
 }
 
 // withAccount does something to the account of a name and says that it is

@@ -97,6 +97,7 @@ func TestAccount(t *testing.T) {
 	if _, ok := login("sato", first); !ok {
 		t.Error("an enabled account cannot log in")
 	}
+	want(exitFailure, "", "", "no provider is configured", "link", "sato", "--subject", "1")
 	want(exitFailure, "", "", "last enabled administrator", "disable", "admin")
 	want(exitFailure, "", "", "last enabled administrator", "set", "admin", "--role", "agent")
 }

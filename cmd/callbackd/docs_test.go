@@ -12,6 +12,7 @@ import (
 
 	"callbackd/api"
 	"callbackd/ari"
+	"callbackd/configs"
 	"callbackd/lab"
 )
 
@@ -58,6 +59,27 @@ func TestDocs_Operations(t *testing.T) {
 		if reason != ari.LossStopped && !strings.Contains(text, "`"+string(reason)+"`") {
 			t.Errorf("why %q is not explained", reason)
 		}
+	}
+}
+
+// TestDocs_SingleSignOn: what docs/operations.md says to configure is right.
+func TestDocs_SingleSignOn(t *testing.T) {
+	t.Parallel()
+	samples := regexp.MustCompile("(?s)```yaml\n(oidc:.*?)```").FindAllStringSubmatch(readFile(t, "../../docs/operations.md"), -1)
+	if len(samples) != 2 {
+		t.Fatalf("there are %d samples", len(samples))
+	}
+	for _, sample := range samples {
+		text := sample[1] + "pbx: [{name: pbx1, ari: {url: 'http://127.0.0.1:8088/ari', password: p}}]\n"
+		cfg, err := configs.Parse([]byte(text), configs.Source{Path: "callbackd.yaml", LookupEnv: func(name string) (string, bool) {
+			return "secret", name == "CALLBACKD_OIDC_CLIENT_SECRET"
+		}})
+		if err != nil || newSignOn(&cfg.OIDC) == nil {
+			t.Errorf("%v:\n%s", err, text)
+		}
+	}
+	if newSignOn(&configs.OIDC{}) != nil {
+		t.Error("people may log in with a provider that is not configured")
 	}
 }
 

@@ -20,7 +20,9 @@ import (
 	"callbackd/accounts"
 	"callbackd/ari"
 	"callbackd/callcenter"
+	"callbackd/configs"
 	"callbackd/lab"
+	"callbackd/lab/provider"
 	"callbackd/postgres"
 	"callbackd/sip"
 	"callbackd/workspace"
@@ -101,6 +103,9 @@ func newOffice(t *testing.T) *office {
 	o.w.start(t)
 	// The daemon is at the same address when it is started again.
 	o.w.cfg.Listen.API, o.w.cfg.Listen.Ops = o.w.daemon.api.Addr().String(), o.w.daemon.ops.Addr().String()
+	o.w.stop()
+	o.signsOn()
+	o.w.start(t)
 	service := accounts.NewService(accounts.Options{Store: o.w.daemon.db.Accounts(), HasCallCenter: o.w.daemon.hasCallCenter})
 	for _, a := range demoAccounts() {
 		_, err := service.Create(t.Context(), accounts.Operator(), accounts.NewAccount{
@@ -115,6 +120,24 @@ func newOffice(t *testing.T) *office {
 		o.phones[extension] = o.w.agent(t, extension, sip.Behaviour{Ignore: true})
 	}
 	return o
+}
+
+// signsOn has people log in with a provider, too: two, of whom one may not.
+func (o *office) signsOn() {
+	p := provider.Start(o.t)
+	p.Register(o.url())
+	for subject, groups := range map[string][]string{"honda": {"agents"}, "guest": {"visitors"}} {
+		p.Put(provider.Person{
+			Subject: subject, Name: subject, Password: officePassword, First: "真理子", Last: "本田",
+			Claims: map[string]any{"groups": groups, "desks": []string{"support"}},
+		})
+	}
+	o.w.cfg.OIDC = configs.OIDC{
+		Issuer: p.URL, ClientID: provider.ClientID, ClientSecret: configs.NewSecret(provider.ClientSecret),
+		Name: "社内アカウント", PublicURL: o.url(), Scopes: []string{"profile"},
+		Claims: configs.OIDCClaims{Account: "preferred_username", Name: "name", Roles: "groups", CallCenters: "desks"},
+		Roles:  configs.OIDCRoles{Agent: []string{"agents"}},
+	}
 }
 
 func (o *office) url() string { return "http://" + o.w.cfg.Listen.API }

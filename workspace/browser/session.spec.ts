@@ -51,3 +51,27 @@ test("screens that a role does not have are neither in the menu nor shown", asyn
   expect(response?.status()).toBe(404);
   await expect(page.getByText("ページが見つかりません")).toBeVisible();
 });
+
+test("people log in with the accounts of another system, and log out there", async ({ page, browser }) => {
+  const logIn = async (at: typeof page, name: string) => {
+    await at.goto("/callbacks?sort=id");
+    await at.getByRole("link", { name: "社内アカウントでログイン" }).click();
+    await at.getByLabel("Name").fill(name);
+    await at.getByLabel("Password").fill("correct horse battery");
+    await at.getByRole("button", { name: "Log in" }).click();
+  };
+  await logIn(page, "honda");
+  await expect(page.getByRole("heading", { level: 1, name: "折り返し呼一覧" })).toBeVisible();
+  await expect(page).toHaveURL(/\/callbacks\?sort=id$/);
+  await page.getByRole("button", { name: /真理子 本田.*のメニュー/ }).click();
+  await page.getByRole("menuitem", { name: "ログアウト", exact: true }).click();
+  await expect(page.getByLabel("ログイン名")).toBeVisible();
+  await page.screenshot({ path: "artefacts/login-single-sign-on.png" });
+
+  const guest = await (await browser.newContext()).newPage();
+  await logIn(guest, "guest");
+  await expect(guest.getByRole("alert")).toContainText("利用する権限がありません");
+  await expect(guest).not.toHaveURL(/login_error/);
+  await guest.screenshot({ path: "artefacts/login-single-sign-on-refused.png" });
+  await guest.context().close();
+});

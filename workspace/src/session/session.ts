@@ -76,11 +76,13 @@ function enter(before: Session, me: Me): void {
 
 /** Logs out, on this machine or on all. The page is loaded anew, so that nothing of the account stays in memory. */
 export async function logout(where: "here" | "everywhere"): Promise<void> {
-  await read(where === "everywhere" ? api.DELETE("/me/sessions") : api.DELETE("/session"));
+  const answer = where === "everywhere" ? await api.DELETE("/me/sessions") : await api.DELETE("/session");
+  await read(Promise.resolve(answer));
   const session = current;
   if (session.state === "in" || session.state === "ended") clearDrafts(session.me.name);
   tabs.postMessage("left");
-  window.location.assign("/");
+  // Who logged in elsewhere logs out there too, and is sent back.
+  window.location.assign(answer.response.headers.get("X-Callbackd-Logout") ?? "/");
 }
 
 /** Says that the server does not know the session any more. */

@@ -5,6 +5,7 @@ import { useTranslation } from "react-i18next";
 import { login } from "../../session/session";
 import { useSite } from "../../site/site";
 import { ErrorMessage } from "../../ui/ErrorMessage";
+import { Elsewhere } from "./Elsewhere";
 
 /** Name and password. With account, only that one may log in: the page beneath belongs to it. */
 export function LoginForm({ account }: { account?: string }) {
@@ -23,6 +24,7 @@ export function LoginForm({ account }: { account?: string }) {
   };
   return (
     <Stack gap="md">
+      <Elsewhere />
       <form onSubmit={submit}>
         <Stack gap="sm">
           <TextInput
