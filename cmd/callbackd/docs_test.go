@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -9,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"callbackd/api"
 	"callbackd/ari"
@@ -151,5 +155,72 @@ func TestDocs_Names(t *testing.T) {
 	}
 	if found < 60 {
 		t.Fatalf("only %d names were looked up", found)
+	}
+}
+
+// TestDocs_Commands: each command of the documents is run by a test. Here are
+// those that no other test runs, on a database of their own.
+func TestDocs_Commands(t *testing.T) {
+	t.Parallel()
+	pages, err := filepath.Glob("../../docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	config, owner := configWithDatabase(t)
+	conn, err := pgx.Connect(t.Context(), owner)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context()) //nolint:errcheck // it was for some statements
+	query := func(sql string) error { _, err := conn.Exec(t.Context(), sql); return err }
+	if code, out, problems := execute(t, "migrate", "--config", config); code != exitOK {
+		t.Fatalf("migrate: exit code %d, %s%s", code, out, problems)
+	}
+	// What becomes of each line, and by how many it is run here.
+	const role = "documented" // another one has the name in the document
+	ran := 0
+	for _, page := range pages {
+		if filepath.Base(page) == "integration.md" {
+			continue // TestDocs_Integration runs the whole page
+		}
+		for _, b := range regexp.MustCompile("(?ms)^```(sh|sql)\n(.*?)^```").FindAllStringSubmatch(readFile(t, page), -1) {
+			if strings.Contains(b[2], "dpkg --install") {
+				continue // TestPackage takes the block as it is
+			}
+			for line := range strings.Lines(b[2]) {
+				line = strings.TrimSpace(line)
+				ran++
+				var err error
+				switch {
+				case b[1] == "sql":
+					err = query(line)
+				case line == "createuser --pwprompt callbackd":
+					err = query("CREATE ROLE " + role + " LOGIN PASSWORD 'secret'")
+				case line == "CALLBACKD_DATABASE_URL=postgres://owner@db/callbackd callbackd migrate --grant callbackd":
+					if code, out, problems := execute(t, "migrate", "--config", config, "--grant", role); code != exitOK {
+						err = fmt.Errorf("exit code %d, %s%s", code, out, problems)
+					}
+				case strings.HasPrefix(line, "CALLBACKD_BENCH_CALLBACKS=1000000 CALLBACKD_BENCH_CALLS=10000000 make bench"):
+					for _, name := range []string{"CALLBACKD_BENCH_CALLBACKS", "CALLBACKD_BENCH_CALLS"} {
+						if !strings.Contains(readFile(t, "../../postgres/bench_test.go"), `"`+name+`"`) {
+							err = fmt.Errorf("no benchmark asks for %s", name)
+						}
+					}
+				case strings.HasPrefix(line, "callbackd replay "):
+					ran-- // TestReplay_JournalOfAKilledDaemon
+				default:
+					err = errors.New("no test runs it")
+				}
+				if err != nil {
+					t.Errorf("%s: %s: %v", page, line, err)
+				}
+			}
+		}
+	}
+	if err := query("DROP OWNED BY " + role + "; DROP ROLE " + role); err != nil {
+		t.Error(err)
+	}
+	if ran < 4 {
+		t.Errorf("only %d commands were run", ran)
 	}
 }

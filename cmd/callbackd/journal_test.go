@@ -67,6 +67,16 @@ func TestReplay_JournalOfAKilledDaemon(t *testing.T) {
 	if code != exitOK || out != "" || !strings.Contains(problems, "2 calls are the same, 0 differ, 0 were left out") {
 		t.Errorf("with the same rules: exit code %d, %s%s", code, out, problems)
 	}
+	// So say the commands of the document, of another day.
+	hour := func(d time.Duration) string { return time.Now().Add(d).Format(time.RFC3339) }
+	documented := strings.NewReplacer("2026-11-23T09:00", hour(-time.Hour), "2026-11-23T10:00", hour(time.Hour)).
+		Replace(block(t, readFile(t, "../../docs/operations.md"), "sh", "callbackd replay"))
+	for line := range strings.Lines(documented) {
+		args := strings.Fields(line)[1:]
+		if code, out, problems = execute(t, append(args, "--config", config)...); code != exitOK {
+			t.Errorf("%s: exit code %d, %s%s", line, code, out, problems)
+		}
+	}
 	if code, out, problems = execute(t, "replay", "--config", config, "--diff", "--from", "2200-01-01"); code != exitTrouble {
 		t.Errorf("in an interval without calls: exit code %d, %s%s; want %d", code, out, problems, exitTrouble)
 	}
