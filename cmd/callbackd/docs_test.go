@@ -76,7 +76,10 @@ func TestDocs_SingleSignOn(t *testing.T) {
 	for _, sample := range samples {
 		text := sample[1] + "pbx: [{name: pbx1, ari: {url: 'http://127.0.0.1:8088/ari', password: p}}]\n"
 		cfg, err := configs.Parse([]byte(text), configs.Source{Path: "callbackd.yaml", LookupEnv: func(name string) (string, bool) {
-			return "secret", name == "CALLBACKD_OIDC_CLIENT_SECRET"
+			if name != "CALLBACKD_OIDC_CLIENT_SECRET" {
+				return "", false
+			}
+			return "secret", true
 		}})
 		if err != nil || newSignOn(&cfg.OIDC) == nil {
 			t.Errorf("%v:\n%s", err, text)
