@@ -233,16 +233,17 @@ func houseDiagram(t *testing.T) string {
 	reaches = func(from, to string) bool {
 		return slices.ContainsFunc(arrows[from], func(next string) bool { return next == to || reaches(next, to) })
 	}
-	diagram := "```mermaid\nflowchart TD\n"
+	var diagram strings.Builder
+	diagram.WriteString("```mermaid\nflowchart TD\n")
 	for _, from := range slices.Sorted(maps.Keys(arrows)) {
 		slices.Sort(arrows[from])
 		for _, to := range arrows[from] {
 			if !slices.ContainsFunc(arrows[from], func(over string) bool { return reaches(over, to) }) {
-				diagram += "    " + from + " --> " + to + "\n"
+				diagram.WriteString("    " + from + " --> " + to + "\n")
 			}
 		}
 	}
-	return diagram + "```\n"
+	return diagram.String() + "```\n"
 }
 
 // sameNames reports whether two lists have the same names in any order.
