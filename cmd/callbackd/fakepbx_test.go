@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
 
 	"callbackd/ari/aritest"
@@ -153,6 +154,62 @@ func TestFaults_NodeRenamed(t *testing.T) {
 	for _, c := range w.calls(t) {
 		w.register(t, c["request_id"].(string), registered)
 	}
+}
+
+// TestFaults_NodeRemoved: a call of a node that nobody follows any more, as it
+// was renamed, does not go on for ever; and its caller can be called back.
+func TestFaults_NodeRemoved(t *testing.T) {
+	t.Parallel()
+	w, pbx := newFakeWorld(t)
+	w.start(t)
+	events := callsAtOnce(t, 1, 1)
+	if err := pbx.Play(t.Context(), 0, events[:len(events)/2]); err != nil {
+		t.Fatal(err)
+	}
+	only := func(state string) (call map[string]any) {
+		labtest.Eventually(t, patience, func() error {
+			calls := w.calls(t)
+			if len(calls) != 1 || calls[0]["state"] != state {
+				return fmt.Errorf("the calls are %v, want one that is %s", calls, state)
+			}
+			call = calls[0]
+			return nil
+		})
+		return call
+	}
+	before := only("active")
+	w.stop()
+	conn, err := pgx.Connect(t.Context(), w.database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context()) //nolint:errcheck // it was for one statement
+	w.cfg.PBX[0].Name, w.cfg.PBX[0].ARI.URL = "tokyo", newFakePBX(t).URL()
+	w.start(t)
+	w.ready(t, http.StatusOK)
+	if after := only("active"); after["node"] != "pbx1" {
+		t.Errorf("the call is %v, want it as it was: its node was followed until now", after)
+	}
+	w.stop()
+	if _, err := conn.Exec(t.Context(), `UPDATE leases SET held_until = held_until - $1::interval`, leaveAfter); err != nil {
+		t.Fatal(err)
+	}
+	w.start(t)
+
+	after := only("ended")
+	if diff := cmp.Diff([]any{"unknown", before["kind"], before["call_center"], before["receipt"]},
+		[]any{after["outcome"], after["kind"], after["call_center"], after["receipt"]}); diff != "" {
+		t.Errorf("the call (-want +got):\n%s", diff)
+	}
+	w.register(t, after["request_id"].(string), registered)
+	labtest.Eventually(t, patience, func() error {
+		for _, g := range w.gaps(t) {
+			if g.Node == "pbx1" && g.Why == "node-removed" && g.Settled == "unrepaired" {
+				return nil
+			}
+		}
+		return fmt.Errorf("the gaps are %+v, want a settled one of pbx1", w.gaps(t))
+	})
 }
 
 // TestFaults_ShutdownWithReaders: the daemon is asked to end while many

@@ -378,6 +378,8 @@ type gap struct {
 	From time.Time  `json:"from"`
 	To   *time.Time `json:"to"`
 	Why  string     `json:"why"`
+	// Settled is empty while the gap is not.
+	Settled string `json:"settled"`
 }
 
 // gaps returns the stored gaps, newest first.
