@@ -209,8 +209,9 @@ func TestDocs_Commands(t *testing.T) {
 							err = fmt.Errorf("no benchmark asks for %s", name)
 						}
 					}
-				case strings.HasPrefix(line, "callbackd replay "):
-					ran-- // TestReplay_JournalOfAKilledDaemon
+				case strings.HasPrefix(line, "callbackd replay "), // TestReplay_JournalOfAKilledDaemon
+					line == "sh secrets.sh": // TestContainer_Configuration
+					ran--
 				default:
 					err = errors.New("no test runs it")
 				}
