@@ -40,7 +40,10 @@ export function NodeTable({ nodes }: { nodes: readonly Node[] }) {
               )}
             </Table.Th>
             <Table.Td>
-              <NodeStateMark state={node.state} />
+              <Stack gap={4} align="flex-start">
+                <NodeStateMark state={node.state} />
+                <Lines lines={node.lines} />
+              </Stack>
             </Table.Td>
             <Table.Td>{node.since === null ? "-" : <Elapsed since={node.since} />}</Table.Td>
             <Table.Td>
@@ -71,6 +74,25 @@ function NodeStateMark({ state }: { state: Node["state"] }) {
     <Mark tone={good ? "good" : "alarm"} icon={good ? IconCheck : IconAlertTriangle}>
       {t(`state.${state}`)}
     </Mark>
+  );
+}
+
+/** Whether anybody answers by SIP: at which lines nobody does, or else how many there are. */
+function Lines({ lines }: { lines: Node["lines"] }) {
+  const { t } = useTranslation("node");
+  const silent = lines.filter((line) => line.state === "silent");
+  if (lines.length === 0) return null;
+  if (silent.length > 0)
+    return silent.map((line) => (
+      <Mark key={line.name} tone="alarm" icon={IconAlertTriangle}>
+        {t("line.silent", { name: line.name === "pbx" ? t("line.own") : line.name })}
+      </Mark>
+    ));
+  const there = lines.filter((line) => line.state !== "unknown").length;
+  return (
+    <Text size="xs" c="dimmed">
+      {t("line.answering", { there, count: lines.length })}
+    </Text>
   );
 }
 
