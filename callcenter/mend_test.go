@@ -309,6 +309,19 @@ func TestFollower_KilledAtOnce(t *testing.T) {
 	s.gapsAre(t, "daemon-down")
 }
 
+// TestFollower_LostBeforeAnyList: a node whose connection is lost before its
+// channels were listed for the first time has a gap like any other. It waited
+// for something to be proven, which nothing was.
+func TestFollower_LostBeforeAnyList(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.pbx.Answer("GET", "/channels", 500, "not now", 1000)
+	s.start(t)
+	s.asked(t, "/channels", 1)
+	s.pbx.Drop()
+	s.gapStored(t)
+}
+
 // TestFollower_RepairsByThePBXClock: a gap is ours, the log is the PBX's, whose
 // clock may go wrong; and when nothing happens no event shows how.
 func TestFollower_RepairsByThePBXClock(t *testing.T) {

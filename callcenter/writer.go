@@ -98,6 +98,10 @@ func (f *Follower) save(ctx context.Context, proof bool) error {
 	// Before what waits is taken, which this then includes.
 	f.mu.Lock()
 	proven, known := f.proven, f.known
+	waits := len(f.order) > 0 || len(f.gaps) > 0
+	if proven.IsZero() && waits {
+		proven = f.began // the connection ended before the channels were listed
+	}
 	f.mu.Unlock()
 	if !known {
 		if proven.IsZero() {
