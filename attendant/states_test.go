@@ -26,43 +26,37 @@ func TestStates(t *testing.T) {
 	}
 	seen := labtest.Transitions{}
 	reached := map[string]bool{}
-	type path struct {
-		presented string
-		message   bool
-		events    []string
+	again := func(s *script) *script {
+		d := *s.d
+		return &script{d: &d, prompt: s.prompt, timer: s.timer}
 	}
-	replayed := func(p path) *script {
-		s := newScript(p.presented, p.message)
-		s.does(p.events...)
-		return s
-	}
-	var todo []path
-	for _, presented := range []string{"", "0312345678"} {
+	var todo []*script
+	for presented, word := range map[string]string{"": "number withheld", "0312345678": "number shown"} {
 		for _, message := range []bool{false, true} {
-			p := path{presented: presented, message: message}
-			seen.Add("[*]", words[replayed(p).d.state], map[bool]string{true: "number shown", false: "number withheld"}[presented != ""])
-			todo = append(todo, p)
+			s := newScript(presented, message)
+			seen.Add("[*]", words[s.d.state], word)
+			todo = append(todo, s)
 		}
 	}
 	for len(todo) > 0 {
-		p := todo[0]
+		before := todo[0]
 		todo = todo[1:]
 		for event, word := range happens {
-			s := replayed(p)
-			from := s.d.state
+			from := before.d.state
 			if digits := strings.Trim(event, "0123456789") == ""; from == stateEntering && digits && len(event) == 1 ||
 				from != stateEntering && len(event) > 1 && strings.HasPrefix(event, "0") {
 				continue // numbers are keyed in as a whole, where they are asked for
 			}
+			s := again(before)
 			s.does(event)
-			if s.d.state != from {
-				seen.Add(words[from], words[s.d.state], word)
-			}
 			d := s.d
-			key := fmt.Sprint(p.presented != "", p.message, d.state, d.presented, d.candidate, d.entered, d.tries, d.playing, d.asked, d.gone, d.stopping)
+			if d.state != from {
+				seen.Add(words[from], words[d.state], word)
+			}
+			key := fmt.Sprint(d.message, d.state, d.presented, d.candidate, d.entered, d.tries, d.playing, d.asked, d.gone, d.stopping)
 			if !reached[key] && !d.over() {
 				reached[key] = true
-				todo = append(todo, path{p.presented, p.message, append(append([]string{}, p.events...), event)})
+				todo = append(todo, s)
 			}
 		}
 	}
