@@ -19,6 +19,7 @@ func TestCheck_Right(t *testing.T) {
     channel events none: calls in a gap stay unknown
     journal        none
     canary         none
+    sip            not asked
     recordings     /var/spool/asterisk/recording, /var/spool/asterisk/recording on the PBX, never removed
   copies           none: only WAV with PCM can be played
   GSM, wav49       cannot be played: install sox or ffmpeg
@@ -42,8 +43,8 @@ func TestCheck_Wrong(t *testing.T) {
 	}
 	for _, want := range []string{
 		"faults in the configuration:\n",
-		"\n../../configs/testdata/faults.yaml:25:42: call_centers[1].extension: ",
-		"\n    43 | timezone: UTC\n",
+		"\n../../configs/testdata/faults.yaml:29:42: call_centers[1].extension: ",
+		"\n    47 | timezone: UTC\n",
 	} {
 		if !strings.Contains(stderr, want) {
 			t.Errorf("check does not say %q:\n%s", want, stderr)
