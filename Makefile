@@ -6,8 +6,9 @@ FUZZTIME ?= 1m
 BENCHTIME ?= 300ms
 SOAKTIME ?= 10m
 # One package after the other: some tests hold how soon a fault is noticed, and
-# each package may run a PostgreSQL and an Asterisk of its own.
-TESTFLAGS ?= -race -p=1 -timeout=20m
+# each package may run a PostgreSQL and an Asterisk of its own. Three tests at
+# once, for they mostly wait: for phones, for what runs out, for a browser.
+TESTFLAGS ?= -race -p=1 -parallel=3 -timeout=20m
 # Phones, a PBX and a browser share the machine with whatever else it does: a
 # test that fails runs once more when all others are done, and the summary shows
 # both. It fails when it fails twice; with a data race or a panic at once.
