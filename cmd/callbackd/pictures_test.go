@@ -76,6 +76,12 @@ func newGallery(t *testing.T, pbx *lab.Asterisk, count int) *gallery {
 	w.cfg.PBX[0].ARI.Application = fmt.Sprintf("gallery%d", count)
 	w.cfg.Listen.PlainCookies = true
 	w.cfg.CallCenters[0].AutoRegister = configs.AutoRegister{} // as many as were asked for
+	w.cfg.PBX[0].SIP = configs.SIP{
+		Address: pbx.SIP, Transport: configs.SIPOverUDP, User: "callbackd", Every: configs.Duration{Duration: 15 * time.Second}, Timeout: configs.Duration{Duration: time.Second},
+	}
+	if count == 3 { // of these one has a trunk whose far end is away
+		w.cfg.PBX[0].SIP.Trunks = []configs.SIPTrunk{{Trunk: "PJSIP/trunk", Address: "127.0.0.1:9", Transport: configs.SIPOverUDP}}
+	}
 	past := &seeded{callbacks: count, base: time.Now().UTC().Truncate(time.Minute).Add(-20 * time.Minute), recorded: writeSpeech(t, pbx.Recordings)}
 	past.seed(t, w.database, func(id string) bool { return id == "support" || id == "sales" })
 	w.makeToken(t)
