@@ -32,7 +32,7 @@ func (d *daemon) endLeftNodes(ctx context.Context) error {
 		}
 		cancel()
 		if err != nil && ctx.Err() == nil {
-			d.log.WarnContext(ctx, "nodes that were left cannot be ended; it is tried again", slog.Any("err", err), slog.Duration("retry_in", leaveEvery))
+			d.log.WarnContext(ctx, "nodes that were left cannot be ended; it is tried again later", slog.Any("err", err))
 		}
 		wait(ctx, leaveEvery)
 	}
@@ -49,7 +49,7 @@ func (d *daemon) endNode(ctx context.Context, node string) error {
 	plan := planOf(d.dialplan.Load(), &configs.PBX{})
 	ended, err := callcenter.EndNode(ctx, node, plan, lease.Calls(), time.Now().UTC())
 	if err != nil {
-		return err // the lease runs out, and it is tried again
+		return err // the lease runs out; leaveAfter that, it is tried again
 	}
 	d.log.WarnContext(ctx, "a node that the configuration does not have was ended", slog.String("node", node), slog.Int("calls", ended))
 	return lease.Release(ctx)
