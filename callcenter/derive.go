@@ -19,7 +19,7 @@ func (c *call) call(node string, plan *classifier) Call {
 		out.Legs = append(out.Legs, l.clone())
 	}
 	if out.Kind == KindCallCenter {
-		out.CallCenter = c.callCenter()
+		out.CallCenter = c.callCenter(out.CallCenters)
 	}
 	out.Agent, out.Agents = c.agents(out.Direction)
 	out.RemoteNumber = c.remoteNumber(out.Direction)
@@ -145,9 +145,11 @@ func (c *call) callCenters() []string {
 }
 
 // callCenter is the one that the call counts for: the last whose agent
-// answered, or else the last it entered.
-func (c *call) callCenter() string {
-	if l := c.lastAnswered(func(l *leg) bool { return l.CallCenter != "" }); l != nil {
+// answered, or else the last it entered. A leg may have been called for one
+// that the call was not seen to enter, where rows of a log are missing: only the
+// receipt says who may see the call.
+func (c *call) callCenter(visited []string) string {
+	if l := c.lastAnswered(func(l *leg) bool { return slices.Contains(visited, l.CallCenter) }); l != nil {
 		return l.CallCenter
 	}
 	return c.entered()
