@@ -39,7 +39,7 @@ function Heading({ entry }: { entry: HistoryEntry }) {
   return (
     <Text size="sm">
       <Text span fw={600}>
-        {t(`action.${entry.action as "change"}`)}
+        {t(`action.${entry.action}`)}
       </Text>{" "}
       {people.who(entry.by)}{" "}
       <Text span size="xs" c="dimmed">
