@@ -5,6 +5,8 @@ import { draftKey, draftsChanged, parseDraft, type Stored, sweepDrafts, watchDra
 export interface Draft<T> {
   /** What was typed and not saved; null when there is nothing. */
   draft: T | null;
+  /** Reads what is stored now, whatever was drawn last. */
+  read(): T | null;
   keep(draft: T): void;
   /** To be called once it is saved, or given up. */
   clear(): void;
@@ -19,8 +21,9 @@ export interface Draft<T> {
 export function useDraft<T>(name: string): Draft<T> {
   const key = draftKey(useMe().name, name);
   const text = useSyncExternalStore(watchDrafts, () => localStorage.getItem(key));
+  const read = useCallback(() => draftOf<T>(localStorage.getItem(key)), [key]);
   const last = useRef<{ text: string | null; draft: T | null }>({ text: null, draft: null });
-  if (last.current.text !== text) last.current = { text, draft: (parseDraft(text)?.draft ?? null) as T | null };
+  if (last.current.text !== text) last.current = { text, draft: draftOf<T>(text) };
   const store = useCallback(
     (draft: T) => {
       localStorage.setItem(key, JSON.stringify({ at: Date.now(), draft } satisfies Stored<T>));
@@ -33,5 +36,9 @@ export function useDraft<T>(name: string): Draft<T> {
     draftsChanged();
   }, [key]);
   useEffect(() => sweepDrafts(), []);
-  return { draft: last.current.draft, keep: store, clear };
+  return { draft: last.current.draft, read, keep: store, clear };
+}
+
+function draftOf<T>(text: string | null): T | null {
+  return (parseDraft(text)?.draft ?? null) as T | null;
 }

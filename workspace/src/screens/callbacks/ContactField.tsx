@@ -32,16 +32,18 @@ export function ContactField({
   };
   const save = () => {
     if (!editor.unsaved) return end();
-    const typed = (editor.text ?? "").trim();
+    const text = editor.text ?? "";
+    const typed = text.trim();
     const { version } = editor;
-    change.mutate(
-      { id: callback.id, change: { version, contact_number: typed === "" ? null : typed } },
-      {
-        onSuccess: end,
-        onError: (error) => {
-          const met = conflictOf(error, callback.id, version);
-          if (met) onConflict(met);
-        },
+    // A promise, since what is handed to mutate is not called once the page was left.
+    change.mutateAsync({ id: callback.id, change: { version, contact_number: typed === "" ? null : typed } }).then(
+      (now) => {
+        editor.saved(text, now);
+        change.reset();
+      },
+      (error) => {
+        const met = conflictOf(error, callback.id, version);
+        if (met) onConflict(met);
       },
     );
   };

@@ -108,14 +108,15 @@ function MemoEditor({
     if (tooLong || change.isPending) return;
     if (!editor.unsaved) return end();
     const { version } = editor;
-    change.mutate(
-      { id, change: { version, memo: text } },
-      {
-        onSuccess: end,
-        onError: (error) => {
-          const met = conflictOf(error, id, version);
-          if (met) onConflict(met);
-        },
+    // A promise, since what is handed to mutate is not called once the page was left.
+    change.mutateAsync({ id, change: { version, memo: text } }).then(
+      (now) => {
+        editor.saved(text, now);
+        onEnd();
+      },
+      (error) => {
+        const met = conflictOf(error, id, version);
+        if (met) onConflict(met);
       },
     );
   };

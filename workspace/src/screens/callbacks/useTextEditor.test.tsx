@@ -52,3 +52,32 @@ test("a change of the text itself is one, until the user goes on from it", () =>
   act(() => result.current.end());
   expect(result.current).toMatchObject({ text: null, theirs: null });
 });
+
+test("what was typed while the text was being saved stays, as a change of what is there now", () => {
+  const { result, rerender } = edit(record(1, "a"));
+  act(() => result.current.begin());
+  act(() => result.current.type("ab"));
+  const { saved } = result.current;
+  act(() => result.current.type("abc"));
+  rerender({ now: record(2, "ab") });
+  act(() => saved("ab", record(2, "ab")));
+  expect(result.current).toMatchObject({ text: "abc", unsaved: true, version: 2, theirs: null });
+});
+
+test("a text that was saved is no draft any more, also when the answer comes to a page that was left", () => {
+  const { result, unmount } = edit(record(1, "a"));
+  act(() => result.current.begin());
+  act(() => result.current.type("ab"));
+  const { saved } = result.current;
+  unmount();
+  saved("ab", record(2, "ab"));
+  expect(edit(record(2, "ab")).result.current).toMatchObject({ text: null, unsaved: false, theirs: null });
+});
+
+test("what oneself saved is not shown as somebody else's when the answer was lost", () => {
+  const { result, rerender } = edit(record(1, "a"));
+  act(() => result.current.begin());
+  act(() => result.current.type("ab"));
+  rerender({ now: record(2, "ab") });
+  expect(result.current).toMatchObject({ text: "ab", unsaved: false, theirs: null });
+});
