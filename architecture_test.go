@@ -78,7 +78,7 @@ var rooms = map[string]room{
 var elsewhere = []string{"docs", "tools", "bin", "dist", "testdata", "node_modules"}
 
 // surroundings are packages for the demo and the tests alone.
-var surroundings = []string{"lab", "ari/aritest"}
+var surroundings = []string{"lab", "ari/aritest", "sip/siptest"}
 
 const module = "callbackd"
 

@@ -8,6 +8,7 @@ import (
 
 	"callbackd/lab"
 	"callbackd/lab/labtest"
+	"callbackd/sip/siptest"
 )
 
 // TestAsterisk_ChannelEvents: with the published configuration, channel events
@@ -24,7 +25,7 @@ func TestAsterisk_ChannelEvents(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close(t.Context()) //nolint:errcheck // the test is over
-	labtest.Eventually(t, phonePatience, func() error {
+	labtest.Eventually(t, siptest.Patience, func() error {
 		var starts, apps, now int
 		err := conn.QueryRow(t.Context(), `
 			SELECT count(*) FILTER (WHERE eventtype = 'CHAN_START'),

@@ -18,6 +18,7 @@ import (
 	"callbackd/lab"
 	"callbackd/lab/labtest"
 	"callbackd/sip"
+	"callbackd/sip/siptest"
 )
 
 // openOffice opens an office of hasty people with a PBX of their own.
@@ -25,7 +26,7 @@ func openOffice(t *testing.T, options lab.OfficeOptions) (*lab.Office, *lab.Aste
 	t.Helper()
 	pbx := labtest.Asterisk(t, lab.AsteriskOptions{Globals: map[string]string{"QUEUE_TIMEOUT": "2"}})
 	options.Talk = 300 * time.Millisecond
-	o, err := lab.OpenOffice(within(t), pbx, options)
+	o, err := lab.OpenOffice(siptest.Within(t), pbx, options)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,7 +83,7 @@ func TestOffice_Run(t *testing.T) {
 			defer stop()
 			ended := make(chan struct{})
 			go func() { o.Run(ctx); close(ended) }()
-			labtest.Eventually(t, phonePatience, func() error {
+			labtest.Eventually(t, siptest.Patience, func() error {
 				if n := len(logs[i].begun()); n < 8 {
 					return errors.New("fewer than 8 stories began")
 				}
@@ -102,7 +103,7 @@ func TestOffice_Run(t *testing.T) {
 	first, second := logs[0].begun(), logs[1].begun()
 	n := min(len(first), len(second))
 	if diff := cmp.Diff(first[:n], second[:n]); diff != "" {
-		t.Errorf("two offices with one seed play differently (-first +second):\n%s", diff)
+		t.Errorf("twpbx *lab.Asterisks with one seed play differently (-first +second):\n%s", diff)
 	}
 }
 
@@ -112,7 +113,7 @@ func TestOffice_Close(t *testing.T) {
 	o, pbx := openOffice(t, lab.OfficeOptions{Every: time.Millisecond})
 	running := make(chan struct{})
 	go func() { o.Run(t.Context()); close(running) }()
-	labtest.Eventually(t, phonePatience, func() error {
+	labtest.Eventually(t, siptest.Patience, func() error {
 		n, err := pbx.Channels(t.Context())
 		if err == nil && n == 0 {
 			err = errors.New("no story has begun")
@@ -124,7 +125,7 @@ func TestOffice_Close(t *testing.T) {
 	}
 	<-running
 	empty(t, pbx)
-	labtest.Eventually(t, phonePatience, func() error {
+	labtest.Eventually(t, siptest.Patience, func() error {
 		all := make([]byte, 1<<20)
 		all = all[:runtime.Stack(all, true)]
 		for _, ours := range []string{"lab.(*Office)", "lab.(*scene)", "callbackd/sip.", "emiago/sipgo"} {

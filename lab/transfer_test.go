@@ -10,6 +10,7 @@ import (
 	"callbackd/lab"
 	"callbackd/lab/labtest"
 	"callbackd/sip"
+	"callbackd/sip/siptest"
 )
 
 // TestSample_Transfers holds the parts of the sample that decide who may
@@ -35,29 +36,28 @@ func TestSample_Transfers(t *testing.T) {
 		"queue to the outside":            {"7001", "2001", "##0612345678", "outside"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			o := office{pbx}
-			customer := o.outside(t, sip.PhoneOptions{Sound: sip.Tone(500)})
-			agent := o.agent(t, test.from, sip.PhoneOptions{Sound: sip.Tone(700)})
-			call := dial(t, customer, test.number, sip.CallOptions{CallerNumber: "0312345678"})
-			first := arrives(t, agent)
-			talks(t, first)
-			hears(t, first, 500)
-			hears(t, call, 700)
+			customer := labtest.Outside(t, pbx, sip.PhoneOptions{Sound: sip.Tone(500)})
+			agent := labtest.Agent(t, pbx, test.from, sip.PhoneOptions{Sound: sip.Tone(700)})
+			call := siptest.Dial(t, customer, test.number, sip.CallOptions{CallerNumber: "0312345678"})
+			first := siptest.Arrives(t, agent)
+			siptest.Talks(t, first)
+			siptest.Hears(t, first, 500)
+			siptest.Hears(t, call, 700)
 
 			second := customer // who also is the outside world
 			if test.to != "outside" {
-				second = o.agent(t, test.to, sip.PhoneOptions{Sound: sip.Tone(900)})
+				second = labtest.Agent(t, pbx, test.to, sip.PhoneOptions{Sound: sip.Tone(900)})
 			}
-			press(t, first, test.keys)
-			taken := arrives(t, second)
-			talks(t, taken)
-			over(t, first)
-			hears(t, taken, 500)
+			siptest.Press(t, first, test.keys)
+			taken := siptest.Arrives(t, second)
+			siptest.Talks(t, taken)
+			siptest.Over(t, first)
+			siptest.Hears(t, taken, 500)
 			if test.to != "outside" {
-				hears(t, call, 900)
+				siptest.Hears(t, call, 900)
 			}
-			leave(t, call)
-			over(t, taken)
+			siptest.Leave(t, call)
+			siptest.Over(t, taken)
 			empty(t, pbx)
 		})
 	}
@@ -65,18 +65,18 @@ func TestSample_Transfers(t *testing.T) {
 
 func TestSample_AttendedTransfer(t *testing.T) {
 	t.Parallel()
-	o := office{labtest.Asterisk(t, lab.AsteriskOptions{})}
-	call, agents, colleague := o.connect(t)
-	press(t, agents, "*22002")
-	asked := arrives(t, colleague)
-	talks(t, asked)
-	hears(t, agents, 900) // the two agents talk, the customer waits
-	leave(t, agents)
-	hears(t, asked, 500)
-	hears(t, call, 900)
-	leave(t, asked)
-	over(t, call)
-	empty(t, o.pbx)
+	pbx := labtest.Asterisk(t, lab.AsteriskOptions{})
+	call, agents, colleague := connected(t, pbx)
+	siptest.Press(t, agents, "*22002")
+	asked := siptest.Arrives(t, colleague)
+	siptest.Talks(t, asked)
+	siptest.Hears(t, agents, 900) // the two agents talk, the customer waits
+	siptest.Leave(t, agents)
+	siptest.Hears(t, asked, 500)
+	siptest.Hears(t, call, 900)
+	siptest.Leave(t, asked)
+	siptest.Over(t, call)
+	empty(t, pbx)
 }
 
 // Who calls from outside must not send calls elsewhere, to numbers that cost
@@ -86,24 +86,24 @@ func TestSample_OutsidersCannotTransfer(t *testing.T) {
 	for _, number := range []string{"7001", "2001", "6001"} {
 		t.Run(number, func(t *testing.T) {
 			t.Parallel()
-			o := office{labtest.Asterisk(t, lab.AsteriskOptions{})}
-			customer := o.outside(t, sip.PhoneOptions{Sound: sip.Tone(500)})
-			agent := o.agent(t, "2001", sip.PhoneOptions{Sound: sip.Tone(700)})
-			call := dial(t, customer, number, sip.CallOptions{CallerNumber: "0312345678"})
-			agents := arrives(t, agent)
-			talks(t, agents)
-			hears(t, agents, 500)
+			pbx := labtest.Asterisk(t, lab.AsteriskOptions{})
+			customer := labtest.Outside(t, pbx, sip.PhoneOptions{Sound: sip.Tone(500)})
+			agent := labtest.Agent(t, pbx, "2001", sip.PhoneOptions{Sound: sip.Tone(700)})
+			call := siptest.Dial(t, customer, number, sip.CallOptions{CallerNumber: "0312345678"})
+			agents := siptest.Arrives(t, agent)
+			siptest.Talks(t, agents)
+			siptest.Hears(t, agents, 500)
 
-			press(t, call, "##0612345678")
+			siptest.Press(t, call, "##0612345678")
 			// The keys pass through to the agent, as they would not if they
 			// were a code.
-			labtest.Eventually(t, phonePatience, func() error {
+			labtest.Eventually(t, siptest.Patience, func() error {
 				if got := agents.Digits(); got != "##0612345678" {
 					return fmt.Errorf("the agent got keys %q", got)
 				}
 				return nil
 			})
-			if refused, ok := errors.AsType[*sip.RefusedError](call.Transfer(within(t), "0612345678")); !ok {
+			if refused, ok := errors.AsType[*sip.RefusedError](call.Transfer(siptest.Within(t), "0612345678")); !ok {
 				t.Errorf("REFER from outside: refused = %v, want a status", refused)
 			}
 			select {
@@ -111,9 +111,9 @@ func TestSample_OutsidersCannotTransfer(t *testing.T) {
 				t.Errorf("a call to %s was placed", other.Number())
 			default:
 			}
-			hears(t, agents, 500)
-			leave(t, agents)
-			over(t, call)
+			siptest.Hears(t, agents, 500)
+			siptest.Leave(t, agents)
+			siptest.Over(t, call)
 		})
 	}
 }
@@ -122,45 +122,45 @@ func TestSample_QueueTimeouts(t *testing.T) {
 	t.Parallel()
 	t.Run("7001 goes on to ring group 6001", func(t *testing.T) {
 		t.Parallel()
-		o := office{labtest.Asterisk(t, lab.AsteriskOptions{Globals: map[string]string{"QUEUE_TIMEOUT": "1"}})}
-		customer := o.outside(t, sip.PhoneOptions{Sound: sip.Tone(500)})
-		agent := o.agent(t, "2001", sip.PhoneOptions{Behaviour: sip.Behaviour{Ignore: true}})
-		call := dial(t, customer, "7001", sip.CallOptions{CallerNumber: "0312345678"})
-		over(t, arrives(t, agent)) // the queue gives up
-		answer := arrives(t, agent)
-		if err := answer.Answer(within(t)); err != nil {
+		pbx := labtest.Asterisk(t, lab.AsteriskOptions{Globals: map[string]string{"QUEUE_TIMEOUT": "1"}})
+		customer := labtest.Outside(t, pbx, sip.PhoneOptions{Sound: sip.Tone(500)})
+		agent := labtest.Agent(t, pbx, "2001", sip.PhoneOptions{Behaviour: sip.Behaviour{Ignore: true}})
+		call := siptest.Dial(t, customer, "7001", sip.CallOptions{CallerNumber: "0312345678"})
+		siptest.Over(t, siptest.Arrives(t, agent)) // the queue gives up
+		answer := siptest.Arrives(t, agent)
+		if err := answer.Answer(siptest.Within(t)); err != nil {
 			t.Fatal(err)
 		}
-		hears(t, answer, 500)
-		leave(t, answer)
-		over(t, call)
+		siptest.Hears(t, answer, 500)
+		siptest.Leave(t, answer)
+		siptest.Over(t, call)
 	})
 	t.Run("7002 says that nobody is there", func(t *testing.T) {
 		t.Parallel()
-		o := office{labtest.Asterisk(t, lab.AsteriskOptions{Globals: map[string]string{"QUEUE_TIMEOUT": "1"}})}
-		customer := o.outside(t, sip.PhoneOptions{Sound: sip.Tone(500)})
-		call := dial(t, customer, "0355550002", sip.CallOptions{CallerNumber: "0312345678"})
-		talks(t, call)
-		over(t, call)
+		pbx := labtest.Asterisk(t, lab.AsteriskOptions{Globals: map[string]string{"QUEUE_TIMEOUT": "1"}})
+		customer := labtest.Outside(t, pbx, sip.PhoneOptions{Sound: sip.Tone(500)})
+		call := siptest.Dial(t, customer, "0355550002", sip.CallOptions{CallerNumber: "0312345678"})
+		siptest.Talks(t, call)
+		siptest.Over(t, call)
 	})
 }
 
 func TestSample_LabelOfAnIVRPathIsInherited(t *testing.T) {
 	t.Parallel()
-	o := office{labtest.Asterisk(t, lab.AsteriskOptions{})}
-	customer := o.outside(t, sip.PhoneOptions{Sound: sip.Tone(500)})
-	agent := o.agent(t, "2003", sip.PhoneOptions{Sound: sip.Tone(700)})
-	call := dial(t, customer, "0355550480", sip.CallOptions{CallerNumber: "0312345678"})
-	talks(t, call)
-	press(t, call, "2")
-	talks(t, arrives(t, agent))
-	for _, c := range channels(t, o.pbx) {
+	pbx := labtest.Asterisk(t, lab.AsteriskOptions{})
+	customer := labtest.Outside(t, pbx, sip.PhoneOptions{Sound: sip.Tone(500)})
+	agent := labtest.Agent(t, pbx, "2003", sip.PhoneOptions{Sound: sip.Tone(700)})
+	call := siptest.Dial(t, customer, "0355550480", sip.CallOptions{CallerNumber: "0312345678"})
+	siptest.Talks(t, call)
+	siptest.Press(t, call, "2")
+	siptest.Talks(t, siptest.Arrives(t, agent))
+	for _, c := range channels(t, pbx) {
 		if got, want := c.Variables["CALLBACKD_LABEL"], "orders"; got != want {
 			t.Errorf("channel %s: got label %q, want %q", strings.SplitN(c.Name, "-", 2)[0], got, want)
 		}
 	}
-	leave(t, call)
-	empty(t, o.pbx)
+	siptest.Leave(t, call)
+	empty(t, pbx)
 }
 
 // empty waits until no call is left.

@@ -14,17 +14,18 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"callbackd/sip"
+	"callbackd/sip/siptest"
 )
 
 func TestPhone_TonesArriveBothWays(t *testing.T) {
 	t.Parallel()
-	caller := open(t, sip.PhoneOptions{Username: "2001", DisplayName: `Ann "A" \ 田中`, Sound: sip.Tone(440)})
-	callee := open(t, sip.PhoneOptions{Username: "2002", Sound: sip.Tone(1000)})
+	caller := siptest.Open(t, sip.PhoneOptions{Username: "2001", DisplayName: `Ann "A" \ 田中`, Sound: sip.Tone(440)})
+	callee := siptest.Open(t, sip.PhoneOptions{Username: "2002", Sound: sip.Tone(1000)})
 
-	call := place(t, caller, callee.URI(), sip.CallOptions{Headers: map[string]string{"X-Reason": "test"}})
-	answered(t, call)
-	other := next(t, callee)
-	answered(t, other)
+	call := siptest.Dial(t, caller, callee.URI(), sip.CallOptions{Headers: map[string]string{"X-Reason": "test"}})
+	siptest.Talks(t, call)
+	other := siptest.Arrives(t, callee)
+	siptest.Talks(t, other)
 
 	got := map[string]string{
 		"number": other.Number(), "caller number": other.CallerNumber(), "caller name": other.CallerName(),
@@ -58,8 +59,8 @@ func TestPhone_TonesArriveBothWays(t *testing.T) {
 		t.Errorf("lost %d packets on loopback, want none", lost)
 	}
 
-	hangUp(t, call)
-	ended(t, other)
+	siptest.Leave(t, call)
+	siptest.Over(t, other)
 	for name, c := range map[string]*sip.Call{"caller": call, "callee": other} {
 		if err := c.Err(); err != nil {
 			t.Errorf("%s: call ended with %v, want a normal end", name, err)
@@ -75,14 +76,14 @@ func TestPhone_TonesArriveBothWays(t *testing.T) {
 
 func TestPhone_RingsBeforeItAnswers(t *testing.T) {
 	t.Parallel()
-	caller := open(t, sip.PhoneOptions{Username: "2001"})
-	callee := open(t, sip.PhoneOptions{Username: "2002", Behaviour: sip.Behaviour{RingFor: 200 * time.Millisecond}})
+	caller := siptest.Open(t, sip.PhoneOptions{Username: "2001"})
+	callee := siptest.Open(t, sip.PhoneOptions{Username: "2002", Behaviour: sip.Behaviour{RingFor: 200 * time.Millisecond}})
 	begin := time.Now()
-	call := place(t, caller, callee.URI(), sip.CallOptions{})
-	if err := call.Ringing(timeout(t)); err != nil {
+	call := siptest.Dial(t, caller, callee.URI(), sip.CallOptions{})
+	if err := call.Ringing(siptest.Within(t)); err != nil {
 		t.Fatal(err)
 	}
-	answered(t, call)
+	siptest.Talks(t, call)
 	if rang := time.Since(begin); rang < 200*time.Millisecond {
 		t.Errorf("answered after %v, want 200 ms of ringing", rang)
 	}
@@ -94,13 +95,13 @@ func TestPhone_Refuses(t *testing.T) {
 		status int
 		busy   bool
 	}{{486, true}, {480, false}, {600, true}, {603, false}}
-	caller := open(t, sip.PhoneOptions{Username: "2001"})
+	caller := siptest.Open(t, sip.PhoneOptions{Username: "2001"})
 	for _, test := range tests {
 		t.Run(fmt.Sprint(test.status), func(t *testing.T) {
 			t.Parallel()
-			callee := open(t, sip.PhoneOptions{Username: "2002", Behaviour: sip.Behaviour{Refuse: test.status}})
-			call := place(t, caller, callee.URI(), sip.CallOptions{})
-			err := call.Answered(timeout(t))
+			callee := siptest.Open(t, sip.PhoneOptions{Username: "2002", Behaviour: sip.Behaviour{Refuse: test.status}})
+			call := siptest.Dial(t, caller, callee.URI(), sip.CallOptions{})
+			err := call.Answered(siptest.Within(t))
 			refused, ok := errors.AsType[*sip.RefusedError](err)
 			if !ok || refused.Status != test.status {
 				t.Fatalf("Answered = %v, want refused with %d", err, test.status)
@@ -108,24 +109,24 @@ func TestPhone_Refuses(t *testing.T) {
 			if got := sip.IsBusy(err); got != test.busy {
 				t.Errorf("IsBusy(%v) = %t, want %t", err, got, test.busy)
 			}
-			ended(t, next(t, callee))
+			siptest.Over(t, siptest.Arrives(t, callee))
 		})
 	}
 }
 
 func TestPhone_BehaviourChangesAtRunTime(t *testing.T) {
 	t.Parallel()
-	caller := open(t, sip.PhoneOptions{Username: "2001"})
-	callee := open(t, sip.PhoneOptions{Username: "2002", Behaviour: sip.Behaviour{Refuse: 486}})
-	if err := place(t, caller, callee.URI(), sip.CallOptions{}).Answered(timeout(t)); !sip.IsBusy(err) {
+	caller := siptest.Open(t, sip.PhoneOptions{Username: "2001"})
+	callee := siptest.Open(t, sip.PhoneOptions{Username: "2002", Behaviour: sip.Behaviour{Refuse: 486}})
+	if err := siptest.Dial(t, caller, callee.URI(), sip.CallOptions{}).Answered(siptest.Within(t)); !sip.IsBusy(err) {
 		t.Fatalf("Answered = %v, want busy", err)
 	}
 	if err := callee.SetBehaviour(sip.Behaviour{HangUpAfter: 50 * time.Millisecond}); err != nil {
 		t.Fatal(err)
 	}
-	call := place(t, caller, callee.URI(), sip.CallOptions{})
-	answered(t, call)
-	ended(t, call)
+	call := siptest.Dial(t, caller, callee.URI(), sip.CallOptions{})
+	siptest.Talks(t, call)
+	siptest.Over(t, call)
 	if err := call.Err(); err != nil {
 		t.Errorf("call ended with %v, want hung up by the callee", err)
 	}
@@ -136,43 +137,43 @@ func TestPhone_BehaviourChangesAtRunTime(t *testing.T) {
 
 func TestPhone_AnswersAndRefusesOnDemand(t *testing.T) {
 	t.Parallel()
-	caller := open(t, sip.PhoneOptions{Username: "2001"})
-	callee := open(t, sip.PhoneOptions{Username: "2002", Behaviour: sip.Behaviour{Ignore: true}})
+	caller := siptest.Open(t, sip.PhoneOptions{Username: "2001"})
+	callee := siptest.Open(t, sip.PhoneOptions{Username: "2002", Behaviour: sip.Behaviour{Ignore: true}})
 
-	first := place(t, caller, callee.URI(), sip.CallOptions{})
-	if err := next(t, callee).Answer(timeout(t)); err != nil {
+	first := siptest.Dial(t, caller, callee.URI(), sip.CallOptions{})
+	if err := siptest.Arrives(t, callee).Answer(siptest.Within(t)); err != nil {
 		t.Fatal(err)
 	}
-	answered(t, first)
+	siptest.Talks(t, first)
 	if err := first.Cancel(t.Context()); !errors.Is(err, sip.ErrAnswered) {
 		t.Errorf("Cancel of an answered call = %v, want %v", err, sip.ErrAnswered)
 	}
 
-	second := place(t, caller, callee.URI(), sip.CallOptions{})
-	if err := next(t, callee).Refuse(timeout(t), 480); err != nil {
+	second := siptest.Dial(t, caller, callee.URI(), sip.CallOptions{})
+	if err := siptest.Arrives(t, callee).Refuse(siptest.Within(t), 480); err != nil {
 		t.Fatal(err)
 	}
-	if refused, ok := errors.AsType[*sip.RefusedError](second.Answered(timeout(t))); !ok || refused.Status != 480 {
+	if refused, ok := errors.AsType[*sip.RefusedError](second.Answered(siptest.Within(t))); !ok || refused.Status != 480 {
 		t.Errorf("Answered = %v, want refused with 480", refused)
 	}
 
-	third := place(t, caller, callee.URI(), sip.CallOptions{})
-	hangUp(t, next(t, callee))
-	if refused, ok := errors.AsType[*sip.RefusedError](third.Answered(timeout(t))); !ok || refused.Status != 603 {
+	third := siptest.Dial(t, caller, callee.URI(), sip.CallOptions{})
+	siptest.Leave(t, siptest.Arrives(t, callee))
+	if refused, ok := errors.AsType[*sip.RefusedError](third.Answered(siptest.Within(t))); !ok || refused.Status != 603 {
 		t.Errorf("Answered = %v, want declined", refused)
 	}
 }
 
 func TestPhone_CallerCancels(t *testing.T) {
 	t.Parallel()
-	caller := open(t, sip.PhoneOptions{Username: "2001"})
-	callee := open(t, sip.PhoneOptions{Username: "2002", Behaviour: sip.Behaviour{Ignore: true}})
-	call := place(t, caller, callee.URI(), sip.CallOptions{})
-	other := next(t, callee)
-	if err := call.Cancel(timeout(t)); err != nil {
+	caller := siptest.Open(t, sip.PhoneOptions{Username: "2001"})
+	callee := siptest.Open(t, sip.PhoneOptions{Username: "2002", Behaviour: sip.Behaviour{Ignore: true}})
+	call := siptest.Dial(t, caller, callee.URI(), sip.CallOptions{})
+	other := siptest.Arrives(t, callee)
+	if err := call.Cancel(siptest.Within(t)); err != nil {
 		t.Fatal(err)
 	}
-	ended(t, other)
+	siptest.Over(t, other)
 	for name, c := range map[string]*sip.Call{"caller": call, "callee": other} {
 		if err := c.Err(); !errors.Is(err, sip.ErrCancelled) {
 			t.Errorf("%s: call ended with %v, want %v", name, err, sip.ErrCancelled)
@@ -190,32 +191,32 @@ func TestPhone_CallerCancels(t *testing.T) {
 // on for one side only is not.
 func TestPhone_CancelCrossesTheAnswer(t *testing.T) {
 	t.Parallel()
-	caller := open(t, sip.PhoneOptions{Username: "2001"})
-	callee := open(t, sip.PhoneOptions{Username: "2002"})
+	caller := siptest.Open(t, sip.PhoneOptions{Username: "2001"})
+	callee := siptest.Open(t, sip.PhoneOptions{Username: "2002"})
 	for range 30 {
-		call := place(t, caller, callee.URI(), sip.CallOptions{})
-		if err := call.Cancel(timeout(t)); err != nil && !errors.Is(err, sip.ErrAnswered) {
+		call := siptest.Dial(t, caller, callee.URI(), sip.CallOptions{})
+		if err := call.Cancel(siptest.Within(t)); err != nil && !errors.Is(err, sip.ErrAnswered) {
 			t.Fatal(err)
 		} else if err != nil {
-			hangUp(t, call)
+			siptest.Leave(t, call)
 		}
-		ended(t, call)
+		siptest.Over(t, call)
 	}
 	eventually(t, "the callee has no call left", func() bool { return len(callee.Calls()) == 0 })
 }
 
 func TestPhone_DTMF(t *testing.T) {
 	t.Parallel()
-	caller := open(t, sip.PhoneOptions{Username: "2001", Sound: sip.Tone(440)})
-	callee := open(t, sip.PhoneOptions{Username: "2002"})
-	call := place(t, caller, callee.URI(), sip.CallOptions{})
-	answered(t, call)
-	other := next(t, callee)
-	answered(t, other)
-	if err := call.SendDTMF(timeout(t), "1199*#D"); err != nil {
+	caller := siptest.Open(t, sip.PhoneOptions{Username: "2001", Sound: sip.Tone(440)})
+	callee := siptest.Open(t, sip.PhoneOptions{Username: "2002"})
+	call := siptest.Dial(t, caller, callee.URI(), sip.CallOptions{})
+	siptest.Talks(t, call)
+	other := siptest.Arrives(t, callee)
+	siptest.Talks(t, other)
+	if err := call.SendDTMF(siptest.Within(t), "1199*#D"); err != nil {
 		t.Fatal(err)
 	}
-	if err := other.SendDTMF(timeout(t), "0"); err != nil {
+	if err := other.SendDTMF(siptest.Within(t), "0"); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "the keys arrive", func() bool { return other.Digits() == "1199*#D" && call.Digits() == "0" })
@@ -223,28 +224,28 @@ func TestPhone_DTMF(t *testing.T) {
 	if lost := other.Heard().Lost; lost != 0 {
 		t.Errorf("%d packets seem lost around the keys, want none", lost)
 	}
-	if err := call.SendDTMF(timeout(t), "1x"); err == nil {
+	if err := call.SendDTMF(siptest.Within(t), "1x"); err == nil {
 		t.Error("SendDTMF pressed a key x")
 	}
-	hangUp(t, other)
-	ended(t, call)
-	if err := call.SendDTMF(timeout(t), "1"); !errors.Is(err, sip.ErrEnded) {
+	siptest.Leave(t, other)
+	siptest.Over(t, call)
+	if err := call.SendDTMF(siptest.Within(t), "1"); !errors.Is(err, sip.ErrEnded) {
 		t.Errorf("SendDTMF after the end = %v, want %v", err, sip.ErrEnded)
 	}
 }
 
 func TestPhone_BlindTransfer(t *testing.T) {
 	t.Parallel()
-	customer := open(t, sip.PhoneOptions{Username: "customer", Sound: sip.Tone(440)})
-	agent := open(t, sip.PhoneOptions{Username: "2001"})
-	target := open(t, sip.PhoneOptions{Username: "2002", Behaviour: sip.Behaviour{Refuse: 486}})
+	customer := siptest.Open(t, sip.PhoneOptions{Username: "customer", Sound: sip.Tone(440)})
+	agent := siptest.Open(t, sip.PhoneOptions{Username: "2001"})
+	target := siptest.Open(t, sip.PhoneOptions{Username: "2002", Behaviour: sip.Behaviour{Refuse: 486}})
 
-	call := place(t, customer, agent.URI(), sip.CallOptions{})
-	answered(t, call)
-	agents := next(t, agent)
-	answered(t, agents)
+	call := siptest.Dial(t, customer, agent.URI(), sip.CallOptions{})
+	siptest.Talks(t, call)
+	agents := siptest.Arrives(t, agent)
+	siptest.Talks(t, agents)
 
-	if err := agents.Transfer(timeout(t), target.URI()); !sip.IsBusy(err) {
+	if err := agents.Transfer(siptest.Within(t), target.URI()); !sip.IsBusy(err) {
 		t.Fatalf("Transfer to a busy phone = %v, want busy", err)
 	}
 	select {
@@ -252,18 +253,18 @@ func TestPhone_BlindTransfer(t *testing.T) {
 		t.Fatal("a transfer that failed ended the call")
 	default:
 	}
-	next(t, target)
+	siptest.Arrives(t, target)
 
 	if err := target.SetBehaviour(sip.Behaviour{}); err != nil {
 		t.Fatal(err)
 	}
-	if err := agents.Transfer(timeout(t), target.URI()); err != nil {
+	if err := agents.Transfer(siptest.Within(t), target.URI()); err != nil {
 		t.Fatal(err)
 	}
-	ended(t, agents)
-	ended(t, call)
-	transferred := next(t, target)
-	answered(t, transferred)
+	siptest.Over(t, agents)
+	siptest.Over(t, call)
+	transferred := siptest.Arrives(t, target)
+	siptest.Talks(t, transferred)
 	if got := transferred.CallerNumber(); got != "customer" {
 		t.Errorf("transferred call comes from %q, want the customer", got)
 	}
@@ -272,10 +273,10 @@ func TestPhone_BlindTransfer(t *testing.T) {
 
 func TestPhone_WithheldNumber(t *testing.T) {
 	t.Parallel()
-	caller := open(t, sip.PhoneOptions{Username: "2001", DisplayName: "Ann"})
-	callee := open(t, sip.PhoneOptions{Username: "2002"})
-	answered(t, place(t, caller, callee.URI(), sip.CallOptions{Withheld: true}))
-	other := next(t, callee)
+	caller := siptest.Open(t, sip.PhoneOptions{Username: "2001", DisplayName: "Ann"})
+	callee := siptest.Open(t, sip.PhoneOptions{Username: "2002"})
+	siptest.Talks(t, siptest.Dial(t, caller, callee.URI(), sip.CallOptions{Withheld: true}))
+	other := siptest.Arrives(t, callee)
 	if !other.Withheld() || other.CallerNumber() != "anonymous" || other.CallerName() != "Anonymous" || other.Header("Privacy") != "id" {
 		t.Errorf("withheld = %t, number %q, name %q, privacy %q", other.Withheld(), other.CallerNumber(), other.CallerName(), other.Header("Privacy"))
 	}
@@ -284,19 +285,19 @@ func TestPhone_WithheldNumber(t *testing.T) {
 func TestPhone_CloseEndsEverything(t *testing.T) {
 	// Not parallel: it counts goroutines.
 	before := runtime.NumGoroutine()
-	caller := open(t, sip.PhoneOptions{Username: "2001"})
-	callee := open(t, sip.PhoneOptions{Username: "2002"})
-	ignorant := open(t, sip.PhoneOptions{Username: "2003", Behaviour: sip.Behaviour{Ignore: true}})
-	talking := place(t, caller, callee.URI(), sip.CallOptions{})
-	answered(t, talking)
-	ringing := place(t, caller, ignorant.URI(), sip.CallOptions{})
-	atCallee, atIgnorant := next(t, callee), next(t, ignorant)
+	caller := siptest.Open(t, sip.PhoneOptions{Username: "2001"})
+	callee := siptest.Open(t, sip.PhoneOptions{Username: "2002"})
+	ignorant := siptest.Open(t, sip.PhoneOptions{Username: "2003", Behaviour: sip.Behaviour{Ignore: true}})
+	talking := siptest.Dial(t, caller, callee.URI(), sip.CallOptions{})
+	siptest.Talks(t, talking)
+	ringing := siptest.Dial(t, caller, ignorant.URI(), sip.CallOptions{})
+	atCallee, atIgnorant := siptest.Arrives(t, callee), siptest.Arrives(t, ignorant)
 
 	if err := caller.Close(); err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range []*sip.Call{talking, ringing, atCallee, atIgnorant} {
-		ended(t, c)
+		siptest.Over(t, c)
 	}
 	if _, err := caller.Call(t.Context(), callee.URI(), sip.CallOptions{}); !errors.Is(err, sip.ErrClosed) {
 		t.Errorf("Call after Close = %v, want %v", err, sip.ErrClosed)
@@ -316,11 +317,11 @@ func TestPhone_CloseEndsEverything(t *testing.T) {
 // closed. Either way the caller has been told when Close returns.
 func TestPhone_CloseRightAfterTheAnswer(t *testing.T) {
 	t.Parallel()
-	caller := open(t, sip.PhoneOptions{Username: "2001"})
+	caller := siptest.Open(t, sip.PhoneOptions{Username: "2001"})
 	for range 50 {
-		callee := open(t, sip.PhoneOptions{Username: "2002"})
-		call := place(t, caller, callee.URI(), sip.CallOptions{})
-		answered(t, call)
+		callee := siptest.Open(t, sip.PhoneOptions{Username: "2002"})
+		call := siptest.Dial(t, caller, callee.URI(), sip.CallOptions{})
+		siptest.Talks(t, call)
 		if err := callee.Close(); err != nil {
 			t.Fatal(err)
 		}
@@ -336,9 +337,9 @@ func TestPhone_CloseRightAfterTheAnswer(t *testing.T) {
 func TestPhone_CloseWithoutFarEnd(t *testing.T) {
 	// Not parallel: it counts goroutines.
 	before := runtime.NumGoroutine()
-	caller := open(t, sip.PhoneOptions{Username: "2001"})
+	caller := siptest.Open(t, sip.PhoneOptions{Username: "2001"})
 	silent := listen(t)
-	call := place(t, caller, silent.uri("2002"), sip.CallOptions{})
+	call := siptest.Dial(t, caller, silent.uri("2002"), sip.CallOptions{})
 	begin := time.Now()
 	if err := caller.Close(); err != nil {
 		t.Fatal(err)
@@ -346,7 +347,7 @@ func TestPhone_CloseWithoutFarEnd(t *testing.T) {
 	if took := time.Since(begin); took > 10*time.Second {
 		t.Errorf("Close took %v, want a few seconds", took)
 	}
-	ended(t, call)
+	siptest.Over(t, call)
 	if err := call.Err(); !errors.Is(err, sip.ErrClosed) {
 		t.Errorf("call ended with %v, want %v", err, sip.ErrClosed)
 	}
@@ -358,7 +359,7 @@ func TestPhone_TwentyCallsAtOnce(t *testing.T) {
 	t.Parallel()
 	var phones [10]*sip.Phone
 	for i := range phones {
-		phones[i] = open(t, sip.PhoneOptions{Username: fmt.Sprint(2001 + i), Sound: sip.Tone(400 + 100*float64(i))})
+		phones[i] = siptest.Open(t, sip.PhoneOptions{Username: fmt.Sprint(2001 + i), Sound: sip.Tone(400 + 100*float64(i))})
 	}
 	var placing sync.WaitGroup
 	for i := range 20 {
@@ -369,7 +370,7 @@ func TestPhone_TwentyCallsAtOnce(t *testing.T) {
 				t.Error(err)
 				return
 			}
-			if err := call.Answered(timeout(t)); err != nil {
+			if err := call.Answered(siptest.Within(t)); err != nil {
 				t.Error(err)
 				return
 			}
@@ -378,7 +379,7 @@ func TestPhone_TwentyCallsAtOnce(t *testing.T) {
 			if heard := call.Heard(); heard.Lost > 0 {
 				t.Errorf("lost %d of %d packets", heard.Lost, heard.Packets)
 			}
-			if err := call.Hangup(timeout(t)); err != nil {
+			if err := call.Hangup(siptest.Within(t)); err != nil {
 				t.Error(err)
 			}
 		})
@@ -388,7 +389,7 @@ func TestPhone_TwentyCallsAtOnce(t *testing.T) {
 
 func TestPhone_ErrorsHoldNoNumber(t *testing.T) {
 	t.Parallel()
-	phone := open(t, sip.PhoneOptions{Username: "2001", Server: "127.0.0.1:9"})
+	phone := siptest.Open(t, sip.PhoneOptions{Username: "2001", Server: "127.0.0.1:9"})
 	_, err := phone.Call(t.Context(), "0312345678", sip.CallOptions{
 		Headers: map[string]string{"X-Long": strings.Repeat("more than UDP takes ", 100)},
 	})
@@ -416,7 +417,7 @@ func TestOpenPhone_AllFaultsAtOnce(t *testing.T) {
 // What sipgo has to say may hold numbers, and is for nobody who runs a demo.
 func TestPhone_SipgoLogsNothing(t *testing.T) {
 	t.Parallel()
-	open(t, sip.PhoneOptions{Username: "2001"})
+	siptest.Open(t, sip.PhoneOptions{Username: "2001"})
 	if sipmsg.DefaultLogger().Enabled(t.Context(), slog.LevelError) {
 		t.Error("sipgo writes to the program's log")
 	}

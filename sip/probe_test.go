@@ -14,6 +14,7 @@ import (
 	sipmsg "github.com/emiago/sipgo/sip"
 
 	"callbackd/sip"
+	"callbackd/sip/siptest"
 )
 
 // answering answers the first request of each connection with a status; what
@@ -65,7 +66,7 @@ func probing(t *testing.T) context.Context {
 // is somebody.
 func TestProbe_Transports(t *testing.T) {
 	t.Parallel()
-	phone := open(t, sip.PhoneOptions{Username: "2001"})
+	phone := siptest.Open(t, sip.PhoneOptions{Username: "2001"})
 	if a, err := sip.Probe(probing(t), sip.Target{Address: phone.Addr().String()}); err != nil || a.Status != sipmsg.StatusOK || a.Refused() || a.RoundTrip <= 0 {
 		t.Errorf("by UDP: %+v, %v", a, err)
 	}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"callbackd/sip"
+	"callbackd/sip/siptest"
 )
 
 // wire is a far end that does exactly what a test writes, rightly or not.
@@ -114,15 +115,15 @@ func (w *wire) description(direction string) string {
 func TestWire_AnswerThatCrossesCancelIsHungUp(t *testing.T) {
 	t.Parallel()
 	far := listen(t)
-	caller := open(t, sip.PhoneOptions{Username: "2001"})
-	call := place(t, caller, far.uri("2002"), sip.CallOptions{})
+	caller := siptest.Open(t, sip.PhoneOptions{Username: "2001"})
+	call := siptest.Dial(t, caller, far.uri("2002"), sip.CallOptions{})
 	invite := far.expect("INVITE")
 	far.respond(invite, "180 Ringing", "")
-	if err := call.Ringing(timeout(t)); err != nil {
+	if err := call.Ringing(siptest.Within(t)); err != nil {
 		t.Fatal(err)
 	}
 	cancelled := make(chan error, 1)
-	go func() { cancelled <- call.Cancel(timeout(t)) }()
+	go func() { cancelled <- call.Cancel(siptest.Within(t)) }()
 	cancel := far.expect("CANCEL")
 	far.respond(invite, "200 OK", far.description("sendrecv"))
 	far.respond(cancel, "481 Gone", "")
@@ -139,11 +140,11 @@ func TestWire_AnswerThatCrossesCancelIsHungUp(t *testing.T) {
 func TestWire_CancelWaitsForAProvisionalResponse(t *testing.T) {
 	t.Parallel()
 	far := listen(t)
-	caller := open(t, sip.PhoneOptions{Username: "2001"})
-	call := place(t, caller, far.uri("2002"), sip.CallOptions{})
+	caller := siptest.Open(t, sip.PhoneOptions{Username: "2001"})
+	call := siptest.Dial(t, caller, far.uri("2002"), sip.CallOptions{})
 	invite := far.expect("INVITE")
 	cancelled := make(chan error, 1)
-	go func() { cancelled <- call.Cancel(timeout(t)) }()
+	go func() { cancelled <- call.Cancel(siptest.Within(t)) }()
 	// The INVITE is repeated after 500 ms; a CANCEL must not come before that.
 	again := far.expect("")
 	if !strings.HasPrefix(again.start, "INVITE") {
@@ -165,28 +166,28 @@ func TestWire_CancelWaitsForAProvisionalResponse(t *testing.T) {
 func TestWire_RepeatedAnswerIsAcknowledgedAgain(t *testing.T) {
 	t.Parallel()
 	far := listen(t)
-	caller := open(t, sip.PhoneOptions{Username: "2001"})
-	call := place(t, caller, far.uri("2002"), sip.CallOptions{})
+	caller := siptest.Open(t, sip.PhoneOptions{Username: "2001"})
+	call := siptest.Dial(t, caller, far.uri("2002"), sip.CallOptions{})
 	invite := far.expect("INVITE")
 	for range 2 {
 		far.respond(invite, "200 OK", far.description("inactive"))
 		far.expect("ACK")
 	}
-	answered(t, call)
+	siptest.Talks(t, call)
 	far.request(invite, "BYE", 1, "")
 	far.expect("SIP/2.0 200")
-	ended(t, call)
+	siptest.Over(t, call)
 }
 
 func TestWire_AnswerWithoutOurCodecIsHungUp(t *testing.T) {
 	t.Parallel()
 	far := listen(t)
-	caller := open(t, sip.PhoneOptions{Username: "2001"})
-	call := place(t, caller, far.uri("2002"), sip.CallOptions{})
+	caller := siptest.Open(t, sip.PhoneOptions{Username: "2001"})
+	call := siptest.Dial(t, caller, far.uri("2002"), sip.CallOptions{})
 	far.respond(far.expect("INVITE"), "200 OK", strings.Replace(far.description("sendrecv"), "AVP 0", "AVP 8", 1))
 	far.expect("ACK")
 	far.respond(far.expect("BYE"), "200 OK", "")
-	if err := call.Answered(timeout(t)); !errors.Is(err, sip.ErrNoCodec) {
+	if err := call.Answered(siptest.Within(t)); !errors.Is(err, sip.ErrNoCodec) {
 		t.Errorf("Answered = %v, want %v", err, sip.ErrNoCodec)
 	}
 }
@@ -194,12 +195,12 @@ func TestWire_AnswerWithoutOurCodecIsHungUp(t *testing.T) {
 func TestWire_RequestsWithinACall(t *testing.T) {
 	t.Parallel()
 	far := listen(t)
-	caller := open(t, sip.PhoneOptions{Username: "2001"})
-	call := place(t, caller, far.uri("2002"), sip.CallOptions{})
+	caller := siptest.Open(t, sip.PhoneOptions{Username: "2001"})
+	call := siptest.Dial(t, caller, far.uri("2002"), sip.CallOptions{})
 	invite := far.expect("INVITE")
 	far.respond(invite, "200 OK", far.description("inactive"))
 	far.expect("ACK")
-	answered(t, call)
+	siptest.Talks(t, call)
 
 	tests := []struct {
 		method, direction, want string
@@ -244,7 +245,7 @@ func TestWire_RequestsWithinACall(t *testing.T) {
 		}
 	}
 	hung := make(chan error, 1)
-	go func() { hung <- call.Hangup(timeout(t)) }()
+	go func() { hung <- call.Hangup(siptest.Within(t)) }()
 	far.respond(far.expect("BYE"), "200 OK", "")
 	if err := <-hung; err != nil {
 		t.Errorf("Hangup = %v, want nil", err)
@@ -255,7 +256,7 @@ func TestWire_RequestsWithinACall(t *testing.T) {
 func TestWire_AnswerIsRepeatedUntilAcknowledged(t *testing.T) {
 	t.Parallel()
 	far := listen(t)
-	callee := open(t, sip.PhoneOptions{Username: "2002"})
+	callee := siptest.Open(t, sip.PhoneOptions{Username: "2002"})
 	far.peer = net.UDPAddrFromAddrPort(callee.Addr())
 	lines := func(method string) []string {
 		return []string{
@@ -264,16 +265,16 @@ func TestWire_AnswerIsRepeatedUntilAcknowledged(t *testing.T) {
 		}
 	}
 	far.send(append(lines("INVITE"), "To: <"+callee.URI()+">"), far.description("inactive"))
-	call := next(t, callee)
+	call := siptest.Arrives(t, callee)
 	first := far.expect("SIP/2.0 200")
 	second := far.expect("SIP/2.0 200")
 	if first.header.Get("To") != second.header.Get("To") || first.body != second.body {
 		t.Errorf("the repeated answer differs: %v and %v", first, second)
 	}
 	far.send(append(lines("ACK"), "To: "+first.header.Get("To")), "")
-	answered(t, call)
+	siptest.Talks(t, call)
 	hung := make(chan error, 1)
-	go func() { hung <- call.Hangup(timeout(t)) }()
+	go func() { hung <- call.Hangup(siptest.Within(t)) }()
 	far.respond(far.expect("BYE"), "200 OK", "")
 	if err := <-hung; err != nil {
 		t.Errorf("Hangup = %v, want nil", err)
@@ -283,12 +284,12 @@ func TestWire_AnswerIsRepeatedUntilAcknowledged(t *testing.T) {
 func TestWire_RegistrationIsRenewed(t *testing.T) {
 	t.Parallel()
 	registrar := listen(t)
-	phone := open(t, sip.PhoneOptions{Username: "2001", Server: registrar.conn.LocalAddr().String()})
+	phone := siptest.Open(t, sip.PhoneOptions{Username: "2001", Server: registrar.conn.LocalAddr().String()})
 	if err := phone.Unregister(t.Context()); err != nil {
 		t.Errorf("Unregister before Register = %v, want nil", err)
 	}
 	registered := make(chan error, 1)
-	go func() { registered <- phone.Register(timeout(t)) }()
+	go func() { registered <- phone.Register(siptest.Within(t)) }()
 	first := registrar.expect("REGISTER")
 	registrar.respond(first, "200 OK", "", "Expires: 1")
 	if err := <-registered; err != nil {
@@ -301,7 +302,7 @@ func TestWire_RegistrationIsRenewed(t *testing.T) {
 	registrar.respond(third, "200 OK", "", "Expires: 60")
 
 	unregistered := make(chan error, 1)
-	go func() { unregistered <- phone.Unregister(timeout(t)) }()
+	go func() { unregistered <- phone.Unregister(siptest.Within(t)) }()
 	last := registrar.expect("REGISTER")
 	registrar.respond(last, "200 OK", "")
 	if err := <-unregistered; err != nil {
@@ -324,16 +325,16 @@ func TestWire_RegistrationIsRenewed(t *testing.T) {
 func TestWire_HangupOutlivesItsContext(t *testing.T) {
 	t.Parallel()
 	far := listen(t)
-	caller := open(t, sip.PhoneOptions{Username: "2001"})
-	call := place(t, caller, far.uri("2002"), sip.CallOptions{})
+	caller := siptest.Open(t, sip.PhoneOptions{Username: "2001"})
+	call := siptest.Dial(t, caller, far.uri("2002"), sip.CallOptions{})
 	far.respond(far.expect("INVITE"), "200 OK", far.description("inactive"))
 	far.expect("ACK")
-	answered(t, call)
+	siptest.Talks(t, call)
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
 	if err := call.Hangup(gone); !errors.Is(err, context.Canceled) {
 		t.Errorf("Hangup = %v, want %v", err, context.Canceled)
 	}
 	far.respond(far.expect("BYE"), "200 OK", "")
-	ended(t, call)
+	siptest.Over(t, call)
 }

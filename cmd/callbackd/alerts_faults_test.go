@@ -23,6 +23,7 @@ import (
 	"callbackd/lab"
 	"callbackd/lab/labtest"
 	"callbackd/sip"
+	"callbackd/sip/siptest"
 )
 
 // alertsHurry is how much faster than published the rules of these tests are,
@@ -155,16 +156,16 @@ func TestAlerts_OnRealFaults(t *testing.T) {
 
 	outside := w.outside(t, sip.Behaviour{})
 	agent := w.agent(t, "2003", sip.Behaviour{Ignore: true})
-	call := dial(t, outside, "7002", sip.CallOptions{CallerNumber: customer})
-	talks(t, call)
-	arrives(t, agent) // so it is in the queue
-	leave(t, call)
+	call := siptest.Dial(t, outside, "7002", sip.CallOptions{CallerNumber: customer})
+	siptest.Talks(t, call)
+	siptest.Arrives(t, agent) // so it is in the queue
+	siptest.Leave(t, call)
 	p.fires(t, "CallbackdQueueNotConfigured", true)
 
 	w.refuseCallsOf(t, secondCustomer)
-	refused := dial(t, outside, "7001", sip.CallOptions{CallerNumber: secondCustomer})
-	talks(t, refused)
-	leave(t, refused)
+	refused := siptest.Dial(t, outside, "7001", sip.CallOptions{CallerNumber: secondCustomer})
+	siptest.Talks(t, refused)
+	siptest.Leave(t, refused)
 	p.fires(t, "CallbackdCallRefused", true)
 
 	leaveIt := w.takeApplication(t)
@@ -257,8 +258,8 @@ func TestAlerts_OnDatabaseFault(t *testing.T) {
 			<-again.C
 		}
 	}()
-	call := dial(t, outside, "7001", sip.CallOptions{CallerNumber: customer})
-	talks(t, call)
+	call := siptest.Dial(t, outside, "7001", sip.CallOptions{CallerNumber: customer})
+	siptest.Talks(t, call)
 	p.fires(t, "CallbackdRequestsFail", true)
 	p.fires(t, "CallbackdCannotStore", true)
 	resume()
@@ -266,5 +267,5 @@ func TestAlerts_OnDatabaseFault(t *testing.T) {
 	p.fires(t, "CallbackdRequestsFail", false)
 	stop()
 	<-asked
-	leave(t, call)
+	siptest.Leave(t, call)
 }

@@ -21,6 +21,7 @@ import (
 	"callbackd/postgres"
 	"callbackd/recording"
 	"callbackd/sip"
+	"callbackd/sip/siptest"
 )
 
 // attended is a world whose callers ask for callbacks.
@@ -89,8 +90,8 @@ func (w *attended) dials(t *testing.T, extension, number string) *sip.Call {
 	if number == "anonymous" {
 		options = sip.CallOptions{Withheld: true}
 	}
-	call := dial(t, w.customers, extension, options)
-	talks(t, call)
+	call := siptest.Dial(t, w.customers, extension, options)
+	siptest.Talks(t, call)
 	return call
 }
 
@@ -99,7 +100,7 @@ func (w *attended) asks(t *testing.T, number string) *sip.Call {
 	t.Helper()
 	call := w.dials(t, "7001", number)
 	w.runs(t, number, "Queue")
-	press(t, call, "1")
+	siptest.Press(t, call, "1")
 	prompted(t, call, "welcome")
 	return call
 }
@@ -155,7 +156,7 @@ func (w *attended) hasNone(t *testing.T, number string) {
 
 func (w *world) channelOf(t *testing.T, number string) (line string, there bool) {
 	t.Helper()
-	out, err := w.pbx.CLI(within(t), "core show channels concise")
+	out, err := w.pbx.CLI(siptest.Within(t), "core show channels concise")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -188,9 +189,9 @@ func testCallers(t *testing.T, w *attended) {
 		"the number is confirmed, and the second request added": func(t *testing.T) {
 			for i, prompt := range []string{"registered", "added"} {
 				call := w.asks(t, "0312345671")
-				press(t, call, "1")
+				siptest.Press(t, call, "1")
 				prompted(t, call, prompt)
-				over(t, call)
+				siptest.Over(t, call)
 				w.hasCallback(t, "0312345671", fields{
 					"origin": "automatic", "status": "open", "call_center": "support", "local_number": "7001", "requests": i + 1,
 					"registered_by": "system:attendant", "remote_number": "0312345671", "contact_number": "0312345671",
@@ -199,87 +200,87 @@ func testCallers(t *testing.T, w *attended) {
 		},
 		"another number": func(t *testing.T) {
 			call := w.asks(t, "0312345672")
-			press(t, call, "2")
+			siptest.Press(t, call, "2")
 			prompted(t, call, "enter")
-			press(t, call, "09012345672#")
+			siptest.Press(t, call, "09012345672#")
 			prompted(t, call, "your-number")
-			press(t, call, "1")
+			siptest.Press(t, call, "1")
 			prompted(t, call, "registered")
-			over(t, call)
+			siptest.Over(t, call)
 			w.hasCallback(t, "0312345672", fields{"remote_number": "0312345672", "contact_number": "09012345672"})
 		},
 		"a withheld number, and a number that cannot be called": func(t *testing.T) {
 			call := w.dials(t, withMessage, "anonymous")
 			prompted(t, call, "enter")
-			press(t, call, "110#")
+			siptest.Press(t, call, "110#")
 			prompted(t, call, "invalid")
-			press(t, call, "09012345673#1")
+			siptest.Press(t, call, "09012345673#1")
 			prompted(t, call, "leave-message")
-			press(t, call, "#")
+			siptest.Press(t, call, "#")
 			prompted(t, call, "registered")
-			over(t, call)
+			siptest.Over(t, call)
 			w.hasCallback(t, "09012345673", fields{"remote_number": nil, "contact_number": "09012345673"})
 		},
 		"silent, with a withheld number": func(t *testing.T) {
 			call := w.dials(t, withMessage, "anonymous")
 			prompted(t, call, "enter")
 			prompted(t, call, "no-number")
-			over(t, call) // at CALLBACK_ELSE
+			siptest.Over(t, call) // at CALLBACK_ELSE
 		},
 		"silent": func(t *testing.T) {
 			call := w.asks(t, "0312345674")
 			for _, prompt := range []string{"confirm", "your-number", "confirm", "registered"} {
 				prompted(t, call, prompt)
 			}
-			over(t, call)
+			siptest.Over(t, call)
 			w.hasCallback(t, "0312345674", nil)
 		},
 		"a caller who would rather wait": func(t *testing.T) {
 			call := w.asks(t, "0312345675")
-			press(t, call, "*")
+			siptest.Press(t, call, "*")
 			prompted(t, call, "cancelled")
 			w.runs(t, "0312345675", "Queue")
-			leave(t, call)
+			siptest.Leave(t, call)
 			w.hasNone(t, "0312345675")
 		},
 		"hang up at the welcome": func(t *testing.T) {
-			leave(t, w.asks(t, "0312345676"))
+			siptest.Leave(t, w.asks(t, "0312345676"))
 			w.hasCallback(t, "0312345676", fields{"contact_number": "0312345676"})
 		},
 		"hang up in the middle of another number": func(t *testing.T) {
 			call := w.asks(t, "0312345677")
-			press(t, call, "2")
+			siptest.Press(t, call, "2")
 			prompted(t, call, "enter")
-			press(t, call, "0901")
-			leave(t, call)
+			siptest.Press(t, call, "0901")
+			siptest.Leave(t, call)
 			w.hasCallback(t, "0312345677", fields{"contact_number": "0312345677"})
 		},
 		"hang up after another number": func(t *testing.T) {
 			call := w.asks(t, "0312345678")
-			press(t, call, "2")
+			siptest.Press(t, call, "2")
 			prompted(t, call, "enter")
-			press(t, call, "09012345678")
-			leave(t, call)
+			siptest.Press(t, call, "09012345678")
+			siptest.Leave(t, call)
 			w.hasCallback(t, "0312345678", fields{"contact_number": "09012345678"})
 		},
 		"hang up at the message's prompt": func(t *testing.T) {
 			call := w.dials(t, withMessage, "0312345679")
 			prompted(t, call, "welcome")
-			press(t, call, "1")
+			siptest.Press(t, call, "1")
 			prompted(t, call, "leave-message")
-			leave(t, call)
+			siptest.Leave(t, call)
 			w.hasCallback(t, "0312345679", fields{"call_center": "sales", "local_number": "7002"})
 		},
 		"hang up while the callback is confirmed": func(t *testing.T) {
 			call := w.asks(t, "0312345670")
-			press(t, call, "1")
+			siptest.Press(t, call, "1")
 			prompted(t, call, "registered")
-			leave(t, call)
+			siptest.Leave(t, call)
 			w.hasCallback(t, "0312345670", nil)
 		},
 		"a call center that there is not": func(t *testing.T) {
 			w.dialplan(t, "7999", "Answer", `Stasis,"callbackd,register,suport"`, "Set(GLOBAL(GOT)=${CALLBACKD_STATUS})", "Hangup")
-			over(t, w.dials(t, "7999", "0312345660"))
+			siptest.Over(t, w.dials(t, "7999", "0312345660"))
 			w.cli(t, "dialplan show globals", "GOT=FAILED")
 			w.hasNone(t, "0312345660")
 		},
@@ -368,7 +369,7 @@ func TestAttendant_Message(t *testing.T) {
 		messages++
 		call := w.dials(t, withMessage, number)
 		prompted(t, call, "welcome")
-		press(t, call, "1")
+		siptest.Press(t, call, "1")
 		prompted(t, call, "leave-message")
 		labtest.Eventually(t, patience, func() error {
 			files, err := filepath.Glob(filepath.Join(w.pbx.Recordings, "callbackd-*.wav"))
@@ -386,16 +387,16 @@ func TestAttendant_Message(t *testing.T) {
 		return call
 	}
 	call := records(t, "0312345671")
-	press(t, call, "#")
+	siptest.Press(t, call, "#")
 	prompted(t, call, "registered")
-	over(t, call)
+	siptest.Over(t, call)
 	file := w.messageOf(t, "0312345671")
 	said(t, file, 1500*time.Millisecond)
 	w.messageIsReady(t, "0312345671")
 	w.hasCallback(t, "0312345671", fields{"recording": "message"})
 
 	// What was said before the caller hung up is kept.
-	leave(t, records(t, "0312345672"))
+	siptest.Leave(t, records(t, "0312345672"))
 	labtest.Eventually(t, patience, func() error {
 		if file = w.messageOf(t, "0312345672"); len(file) < 30_000 {
 			return fmt.Errorf("the message has %d bytes", len(file))
@@ -409,10 +410,10 @@ func TestAttendant_Message(t *testing.T) {
 	call = w.dials(t, withMessage, "0312345673")
 	call.Play(sip.Silence())
 	prompted(t, call, "welcome")
-	press(t, call, "1")
+	siptest.Press(t, call, "1")
 	prompted(t, call, "leave-message")
 	prompted(t, call, "registered")
-	over(t, call)
+	siptest.Over(t, call)
 }
 
 // Without the daemon the dialplan goes on by itself: who pressed the key waits
@@ -423,7 +424,7 @@ func TestAttendant_Absent(t *testing.T) {
 	w.stop()
 	waiting := w.dials(t, "7001", "0312345671")
 	w.runs(t, "0312345671", "Queue")
-	press(t, waiting, "1")
+	siptest.Press(t, waiting, "1")
 	labtest.Eventually(t, patience, func() error {
 		out, err := w.pbx.CLI(t.Context(), "dialplan show globals")
 		if err == nil && strings.Contains(out, "GOT=") {
@@ -432,13 +433,13 @@ func TestAttendant_Absent(t *testing.T) {
 		return err
 	})
 	w.runs(t, "0312345671", "Queue")
-	leave(t, waiting)
+	siptest.Leave(t, waiting)
 	if err := w.pbx.SetGlobal(t.Context(), "QUEUE_TIMEOUT", "1"); err != nil {
 		t.Fatal(err)
 	}
 	unanswered := w.dials(t, "7002", "0312345672")
 	w.runs(t, "0312345672", "Playback")
-	leave(t, unanswered)
+	siptest.Leave(t, unanswered)
 }
 
 // While the database is away for a moment the caller waits; when it stays away
@@ -471,20 +472,20 @@ func TestAttendant_DatabaseAway(t *testing.T) {
 
 	call := a.asks(t, "0312345671")
 	resume := pause()
-	press(t, call, "1")
+	siptest.Press(t, call, "1")
 	w.ready(t, http.StatusServiceUnavailable)
 	resume()
 	prompted(t, call, "registered")
-	over(t, call)
+	siptest.Over(t, call)
 	a.hasCallback(t, "0312345671", fields{"requests": 1})
 
 	call = a.asks(t, "0312345672")
 	resume = pause()
-	press(t, call, "1")
+	siptest.Press(t, call, "1")
 	prompted(t, call, "failed")
 	w.runs(t, "0312345672", "Queue")
 	resume()
-	leave(t, call)
+	siptest.Leave(t, call)
 }
 
 // A daemon that is told to stop registers whom it talks to and hands them
@@ -495,7 +496,7 @@ func TestAttendant_Stopped(t *testing.T) {
 	w := newAttended(t)
 	call := w.asks(t, "0312345671")
 	w.stop()
-	over(t, call) // REGISTERED: the dialplan hangs up
+	siptest.Over(t, call) // REGISTERED: the dialplan hangs up
 	w.start(t)
 	w.hasCallback(t, "0312345671", nil)
 
@@ -510,13 +511,13 @@ func TestAttendant_Stopped(t *testing.T) {
 	})
 	next := w.asks(t, "0312345673")
 	for _, c := range []*sip.Call{call, next} {
-		press(t, c, "1")
+		siptest.Press(t, c, "1")
 		prompted(t, c, "registered")
-		over(t, c)
+		siptest.Over(t, c)
 	}
 	select {
 	case <-stopped:
-	case <-within(t).Done():
+	case <-time.After(patience):
 		t.Fatal("the daemon does not end")
 	}
 	w.start(t)
@@ -543,9 +544,9 @@ func TestAttendant_Killed(t *testing.T) {
 	w.start(t)
 	w.followedBy(t, patience, "/"+strconv.Itoa(os.Getpid())) // for a while it is the dead one's
 	prompted(t, takenUp, "welcome")
-	press(t, takenUp, "1")
+	siptest.Press(t, takenUp, "1")
 	prompted(t, takenUp, "registered")
-	over(t, takenUp)
+	siptest.Over(t, takenUp)
 	w.hasCallback(t, "0312345671", fields{"requests": 1})
 	w.stop()
 
@@ -559,7 +560,7 @@ func TestAttendant_Killed(t *testing.T) {
 	}
 	daemon.Wait() //nolint:errcheck // killed
 	w.runs(t, "0312345672", "Queue")
-	leave(t, freed)
+	siptest.Leave(t, freed)
 }
 
 // Calls that were abandoned after the wait that the configuration names become
@@ -579,7 +580,7 @@ func TestAttendant_Abandoned(t *testing.T) {
 			}
 			return nil
 		})
-		leave(t, call)
+		siptest.Leave(t, call)
 	}
 	waited("0312345671", 3*time.Second)
 	a.hasCallback(t, "0312345671", fields{"origin": "automatic", "registered_by": "system:abandoned", "call_center": "support", "requests": 1})

@@ -21,6 +21,7 @@ import (
 	"callbackd/lab/labtest"
 	"callbackd/postgres"
 	"callbackd/sip"
+	"callbackd/sip/siptest"
 )
 
 // repairPatience is how long it takes to settle a gap at most: the log is
@@ -168,9 +169,9 @@ func TestCEL_DaemonDown(t *testing.T) {
 
 	// Begins before and ends while the daemon is down.
 	agent := w.agent(t, "2001", sip.Behaviour{})
-	caller := dial(t, w.agent(t, "2003", sip.Behaviour{}), "7001", sip.CallOptions{})
-	agents := arrives(t, agent)
-	talks(t, agents)
+	caller := siptest.Dial(t, w.agent(t, "2003", sip.Behaviour{}), "7001", sip.CallOptions{})
+	agents := siptest.Arrives(t, agent)
+	siptest.Talks(t, agents)
 	w.activeCalls(t, 1, 1)
 	w.proven(t)
 	w.stop()
@@ -225,9 +226,9 @@ func TestCEL_LinkBroken(t *testing.T) {
 
 			outside := w.outside(t, sip.Behaviour{})
 			clerk := w.agent(t, "2003", sip.Behaviour{})
-			moves := dial(t, outside, "2003", sip.CallOptions{CallerNumber: customer})
-			clerks := arrives(t, clerk)
-			hears(t, clerks, 500)
+			moves := siptest.Dial(t, outside, "2003", sip.CallOptions{CallerNumber: customer})
+			clerks := siptest.Arrives(t, clerk)
+			siptest.Hears(t, clerks, 500)
 			w.activeCalls(t, 1, 1)
 
 			broken := time.Now()
@@ -235,15 +236,15 @@ func TestCEL_LinkBroken(t *testing.T) {
 			w.noticed(t, broken, "no connection to ARI")
 			// A phone's call is transferred into a queue, where it stays.
 			agent := w.agent(t, "2001", sip.Behaviour{})
-			press(t, clerks, "##7001")
-			agents := arrives(t, agent)
-			talks(t, agents)
-			over(t, clerks)
-			hears(t, agents, 500)
+			siptest.Press(t, clerks, "##7001")
+			agents := siptest.Arrives(t, agent)
+			siptest.Talks(t, agents)
+			siptest.Over(t, clerks)
+			siptest.Hears(t, agents, 500)
 			// One is abandoned: it begins and ends unseen.
 			colleague := w.agent(t, "2002", sip.Behaviour{Ignore: true})
-			leaves := dial(t, outside, "7001", sip.CallOptions{CallerNumber: secondCustomer})
-			ends(t, leaves, arrives(t, colleague))
+			leaves := siptest.Dial(t, outside, "7001", sip.CallOptions{CallerNumber: secondCustomer})
+			ends(t, leaves, siptest.Arrives(t, colleague))
 			watcher.activeCalls(t, 1, 1)
 			lasts(t, broken, outage)
 			l.heal()
@@ -279,10 +280,10 @@ func TestCEL_DatabaseAway(t *testing.T) {
 	w.proven(t)
 	w.stop()
 	outside, agent := w.outside(t, sip.Behaviour{}), w.agent(t, "2001", sip.Behaviour{Ignore: true})
-	call := dial(t, outside, "7001", sip.CallOptions{CallerNumber: customer})
-	ends(t, call, arrives(t, agent))
-	stays := dial(t, outside, "7001", sip.CallOptions{CallerNumber: secondCustomer})
-	talks(t, stays)
+	call := siptest.Dial(t, outside, "7001", sip.CallOptions{CallerNumber: customer})
+	ends(t, call, siptest.Arrives(t, agent))
+	stays := siptest.Dial(t, outside, "7001", sip.CallOptions{CallerNumber: secondCustomer})
+	siptest.Talks(t, stays)
 
 	w.start(t)
 	labtest.Eventually(t, patience, func() error {
@@ -313,7 +314,7 @@ func TestCEL_DatabaseAway(t *testing.T) {
 	if gap := w.settledGap(t); gap["settled"] != "cel" {
 		t.Errorf("the gap is %v", gap)
 	}
-	leave(t, stays)
+	siptest.Leave(t, stays)
 	w.compare(t, w.ended(t, 2), []fields{
 		{"kind": "call_center", "call_center": "support", "outcome": "abandoned", "reason": "caller-left-queue", "remote_number": customer, "unsettled": false},
 		{"kind": "call_center", "call_center": "support", "outcome": "abandoned", "reason": "caller-left-queue", "remote_number": secondCustomer, "unsettled": false},

@@ -25,6 +25,7 @@ import (
 	"callbackd/api"
 	"callbackd/lab/labtest"
 	"callbackd/sip"
+	"callbackd/sip/siptest"
 )
 
 // demoReadyWithin is promised to whoever starts a demo, once the parts are
@@ -180,10 +181,10 @@ func isWorkedOn(t *testing.T, places demoPlaces) {
 func callFromOutside(t *testing.T, places demoPlaces) {
 	t.Helper()
 	name, value, _ := strings.Cut(places.TrunkHeader, ": ")
-	phone := openPhone(t, sip.PhoneOptions{Username: "visitor", Server: places.SIP, Headers: map[string]string{name: value}})
-	call := dial(t, phone, "7480", sip.CallOptions{})
-	talks(t, call)
-	leave(t, call)
+	phone := siptest.Open(t, sip.PhoneOptions{Username: "visitor", Server: places.SIP, Headers: map[string]string{name: value}})
+	call := siptest.Dial(t, phone, "7480", sip.CallOptions{})
+	siptest.Talks(t, call)
+	siptest.Leave(t, call)
 }
 
 // TestDemo_LeavesNothing looks for processes and files of a demo that was

@@ -9,6 +9,7 @@ import (
 	"callbackd/configs"
 	"callbackd/lab"
 	"callbackd/sip"
+	"callbackd/sip/siptest"
 )
 
 // dialplanWorld is a world whose PBX has the dialplan of another product, and
@@ -227,9 +228,9 @@ func TestDialplans_OnRealAsterisk(t *testing.T) {
 func playAnsweredAt(number, extension string) func(*testing.T, *stage) {
 	return func(t *testing.T, w *stage) {
 		agent := w.agent(t, extension, sip.Behaviour{})
-		call := dial(t, w.outside(t, sip.Behaviour{}), number, sip.CallOptions{CallerNumber: customer})
-		other := arrives(t, agent)
-		hears(t, other, 500)
+		call := siptest.Dial(t, w.outside(t, sip.Behaviour{}), number, sip.CallOptions{CallerNumber: customer})
+		other := siptest.Arrives(t, agent)
+		siptest.Hears(t, other, 500)
 		ends(t, call, other)
 	}
 }
@@ -238,20 +239,20 @@ func playAnsweredAt(number, extension string) func(*testing.T, *stage) {
 func playKeyAt(number, key, extension string) func(*testing.T, *stage) {
 	return func(t *testing.T, w *stage) {
 		agent := w.agent(t, extension, sip.Behaviour{})
-		call := dial(t, w.outside(t, sip.Behaviour{}), number, sip.CallOptions{CallerNumber: customer})
-		talks(t, call)
-		press(t, call, key)
-		other := arrives(t, agent)
-		hears(t, other, 500)
+		call := siptest.Dial(t, w.outside(t, sip.Behaviour{}), number, sip.CallOptions{CallerNumber: customer})
+		siptest.Talks(t, call)
+		siptest.Press(t, call, key)
+		other := siptest.Arrives(t, agent)
+		siptest.Hears(t, other, 500)
 		ends(t, call, other)
 	}
 }
 
 func playIVRAt(number string) func(*testing.T, *stage) {
 	return func(t *testing.T, w *stage) {
-		call := dial(t, w.outside(t, sip.Behaviour{}), number, sip.CallOptions{CallerNumber: customer})
+		call := siptest.Dial(t, w.outside(t, sip.Behaviour{}), number, sip.CallOptions{CallerNumber: customer})
 		w.channel(t, "PJSIP/trunk", func(c channel) bool { return c.Dialplan.App == "BackGround" })
-		leave(t, call)
+		siptest.Leave(t, call)
 	}
 }
 
@@ -259,15 +260,15 @@ func playIVRAt(number string) func(*testing.T, *stage) {
 func playTransferredAt(number, extension, to, other string) func(*testing.T, *stage) {
 	return func(t *testing.T, w *stage) {
 		agent, colleague := w.agent(t, extension, sip.Behaviour{}), w.agent(t, other, sip.Behaviour{})
-		call := dial(t, w.outside(t, sip.Behaviour{}), number, sip.CallOptions{CallerNumber: customer})
-		first := arrives(t, agent)
-		hears(t, first, 500)
-		if err := first.Transfer(within(t), to); err != nil {
+		call := siptest.Dial(t, w.outside(t, sip.Behaviour{}), number, sip.CallOptions{CallerNumber: customer})
+		first := siptest.Arrives(t, agent)
+		siptest.Hears(t, first, 500)
+		if err := first.Transfer(siptest.Within(t), to); err != nil {
 			t.Fatal(err)
 		}
-		over(t, first)
-		second := arrives(t, colleague)
-		hears(t, second, 500)
+		siptest.Over(t, first)
+		second := siptest.Arrives(t, colleague)
+		siptest.Hears(t, second, 500)
 		ends(t, call, second)
 	}
 }
@@ -276,9 +277,9 @@ func playTransferredAt(number, extension, to, other string) func(*testing.T, *st
 func playBetween(from, number, to string) func(*testing.T, *stage) {
 	return func(t *testing.T, w *stage) {
 		caller, called := w.agent(t, from, sip.Behaviour{}), w.agent(t, to, sip.Behaviour{})
-		call := dial(t, caller, number, sip.CallOptions{})
-		other := arrives(t, called)
-		hears(t, other, 700)
+		call := siptest.Dial(t, caller, number, sip.CallOptions{})
+		other := siptest.Arrives(t, called)
+		siptest.Hears(t, other, 700)
 		ends(t, call, other)
 	}
 }
@@ -287,8 +288,8 @@ func playBetween(from, number, to string) func(*testing.T, *stage) {
 func playRungAndLeft(from, number, to string) func(*testing.T, *stage) {
 	return func(t *testing.T, w *stage) {
 		caller, called := w.agent(t, from, sip.Behaviour{}), w.agent(t, to, sip.Behaviour{Ignore: true})
-		call := dial(t, caller, number, sip.CallOptions{})
-		other := arrives(t, called)
+		call := siptest.Dial(t, caller, number, sip.CallOptions{})
+		other := siptest.Arrives(t, called)
 		ends(t, call, other)
 	}
 }
@@ -297,9 +298,9 @@ func playRungAndLeft(from, number, to string) func(*testing.T, *stage) {
 func playOutside(from, number string) func(*testing.T, *stage) {
 	return func(t *testing.T, w *stage) {
 		outside, agent := w.outside(t, sip.Behaviour{}), w.agent(t, from, sip.Behaviour{})
-		call := dial(t, agent, number, sip.CallOptions{})
-		far := arrives(t, outside)
-		hears(t, call, 500)
+		call := siptest.Dial(t, agent, number, sip.CallOptions{})
+		far := siptest.Arrives(t, outside)
+		siptest.Hears(t, call, 500)
 		ends(t, call, far)
 	}
 }
@@ -309,9 +310,9 @@ func playFollowedOutside(number string) func(*testing.T, *stage) {
 	return func(t *testing.T, w *stage) {
 		outside := w.outside(t, sip.Behaviour{})
 		w.agent(t, "2003", sip.Behaviour{Ignore: true})
-		call := dial(t, outside, number, sip.CallOptions{CallerNumber: customer})
-		mobile := arrives(t, outside)
-		hears(t, mobile, 500)
+		call := siptest.Dial(t, outside, number, sip.CallOptions{CallerNumber: customer})
+		mobile := siptest.Arrives(t, outside)
+		siptest.Hears(t, mobile, 500)
 		ends(t, call, mobile)
 	}
 }
@@ -321,12 +322,12 @@ func playFollowedOutside(number string) func(*testing.T, *stage) {
 func playFollowedInside(t *testing.T, w *stage) {
 	outside := w.outside(t, sip.Behaviour{Ignore: true})
 	caller, desk := w.agent(t, "2001", sip.Behaviour{}), w.agent(t, "2003", sip.Behaviour{Ignore: true})
-	call := dial(t, caller, "2003", sip.CallOptions{})
-	other, mobile := arrives(t, desk), arrives(t, outside)
-	if err := other.Answer(within(t)); err != nil {
+	call := siptest.Dial(t, caller, "2003", sip.CallOptions{})
+	other, mobile := siptest.Arrives(t, desk), siptest.Arrives(t, outside)
+	if err := other.Answer(siptest.Within(t)); err != nil {
 		t.Fatal(err)
 	}
-	hears(t, other, 700)
-	over(t, mobile)
+	siptest.Hears(t, other, 700)
+	siptest.Over(t, mobile)
 	ends(t, call, other)
 }

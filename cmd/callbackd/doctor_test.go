@@ -12,6 +12,7 @@ import (
 	"callbackd/configs"
 	"callbackd/lab"
 	"callbackd/sip"
+	"callbackd/sip/siptest"
 )
 
 // found fails unless there is a finding of the level, part and text.
@@ -34,8 +35,8 @@ func TestDoctor_RealPBX(t *testing.T) {
 	found(t, findings, levelWarning, "pbx pbx1", "no call at present")
 	found(t, findings, levelWarning, "queues", "no call is stored yet")
 
-	call := dial(t, outside, "7001", sip.CallOptions{CallerNumber: customer})
-	arrives(t, agent)
+	call := siptest.Dial(t, outside, "7001", sip.CallOptions{CallerNumber: customer})
+	siptest.Arrives(t, agent)
 	findings = examine(t.Context(), w.cfg, nil)
 	for _, good := range []string{
 		"Asterisk 22.", "may also write", "connected as application callbackd", "channels tell", "trunk PJSIP/trunk is ", "recordings can be listed",
@@ -44,7 +45,7 @@ func TestDoctor_RealPBX(t *testing.T) {
 	}
 	found(t, findings, levelGood, "database", "answers")
 	found(t, findings, levelWarning, "pbx pbx1", "no channel event log")
-	leave(t, call)
+	siptest.Leave(t, call)
 	w.ended(t, 1)
 	findings = examine(t.Context(), w.cfg, map[string]string{"pbx1": w.pbx.Config})
 	if n := count(findings, levelFault); n != 0 {

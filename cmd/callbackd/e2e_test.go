@@ -11,6 +11,7 @@ import (
 	"callbackd/lab"
 	"callbackd/lab/labtest"
 	"callbackd/sip"
+	"callbackd/sip/siptest"
 )
 
 // fields are what a test says of a call; the others are not compared.
@@ -236,12 +237,12 @@ func (w *world) register(t *testing.T, requestID string, want int) {
 
 func playAnswered(t *testing.T, w *world) {
 	outside, agent := w.outside(t, sip.Behaviour{}), w.agent(t, "2001", sip.Behaviour{})
-	call := dial(t, outside, "0355550001", sip.CallOptions{CallerNumber: customer, CallerName: "田中"})
-	other := arrives(t, agent)
-	talks(t, other)
+	call := siptest.Dial(t, outside, "0355550001", sip.CallOptions{CallerNumber: customer, CallerName: "田中"})
+	other := siptest.Arrives(t, agent)
+	siptest.Talks(t, other)
 	w.activeIsStored(t)
-	leave(t, call)
-	over(t, other)
+	siptest.Leave(t, call)
+	siptest.Over(t, other)
 }
 
 // activeIsStored waits until a call is stored that is active and answered: a
@@ -260,26 +261,26 @@ func (w *world) activeIsStored(t *testing.T) {
 
 func playAbandoned(t *testing.T, w *world) {
 	outside, agent := w.outside(t, sip.Behaviour{}), w.agent(t, "2001", sip.Behaviour{Ignore: true})
-	call := dial(t, outside, "7001", sip.CallOptions{CallerNumber: customer})
-	other := arrives(t, agent)
-	leave(t, call)
-	over(t, other)
+	call := siptest.Dial(t, outside, "7001", sip.CallOptions{CallerNumber: customer})
+	other := siptest.Arrives(t, agent)
+	siptest.Leave(t, call)
+	siptest.Over(t, other)
 }
 
 func playTimedOutToRingGroup(t *testing.T, w *world) {
 	w.queueTimeout(t, "2")
 	outside := w.outside(t, sip.Behaviour{})
-	call := dial(t, outside, "7001", sip.CallOptions{CallerNumber: customer})
-	talks(t, call)
+	call := siptest.Dial(t, outside, "7001", sip.CallOptions{CallerNumber: customer})
+	siptest.Talks(t, call)
 	agent := w.agent(t, "2002", sip.Behaviour{Ignore: true})
-	over(t, arrives(t, agent)) // the queue gives up
-	other := arrives(t, agent)
-	if err := other.Answer(within(t)); err != nil {
+	siptest.Over(t, siptest.Arrives(t, agent)) // the queue gives up
+	other := siptest.Arrives(t, agent)
+	if err := other.Answer(siptest.Within(t)); err != nil {
 		t.Fatal(err)
 	}
-	hears(t, other, 500)
-	leave(t, call)
-	over(t, other)
+	siptest.Hears(t, other, 500)
+	siptest.Leave(t, call)
+	siptest.Over(t, other)
 }
 
 // queueTimeout sets for how long callers wait, for this test.
@@ -289,7 +290,7 @@ func (w *world) queueTimeout(t *testing.T, seconds string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := w.pbx.SetGlobal(within(t), "QUEUE_TIMEOUT", "30"); err != nil {
+		if err := w.pbx.SetGlobal(siptest.Within(t), "QUEUE_TIMEOUT", "30"); err != nil {
 			t.Log(err) // the test's context has ended
 		}
 	})
@@ -297,54 +298,54 @@ func (w *world) queueTimeout(t *testing.T, seconds string) {
 
 func playIVRThenQueue(t *testing.T, w *world) {
 	outside, agent := w.outside(t, sip.Behaviour{}), w.agent(t, "2001", sip.Behaviour{})
-	call := dial(t, outside, "7480", sip.CallOptions{CallerNumber: customer})
-	talks(t, call)
-	press(t, call, "1")
-	other := arrives(t, agent)
-	talks(t, other)
-	hears(t, other, 500)
-	leave(t, call)
-	over(t, other)
+	call := siptest.Dial(t, outside, "7480", sip.CallOptions{CallerNumber: customer})
+	siptest.Talks(t, call)
+	siptest.Press(t, call, "1")
+	other := siptest.Arrives(t, agent)
+	siptest.Talks(t, other)
+	siptest.Hears(t, other, 500)
+	siptest.Leave(t, call)
+	siptest.Over(t, other)
 }
 
 func playLocalMember(extension string) func(*testing.T, *world) {
 	return func(t *testing.T, w *world) {
 		outside, agent := w.outside(t, sip.Behaviour{}), w.agent(t, extension, sip.Behaviour{})
-		call := dial(t, outside, "7002", sip.CallOptions{CallerNumber: customer})
-		other := arrives(t, agent)
-		talks(t, other)
+		call := siptest.Dial(t, outside, "7002", sip.CallOptions{CallerNumber: customer})
+		other := siptest.Arrives(t, agent)
+		siptest.Talks(t, other)
 		// Sound goes through only once the Local channels have settled.
-		hears(t, other, 500)
-		leave(t, call)
-		over(t, other)
+		siptest.Hears(t, other, 500)
+		siptest.Leave(t, call)
+		siptest.Over(t, other)
 	}
 }
 
 func playInTheNameOf(t *testing.T, w *world) {
 	outside, agent := w.outside(t, sip.Behaviour{RingFor: 100 * time.Millisecond}), w.agent(t, "2001", sip.Behaviour{})
-	call := dial(t, agent, "*7001"+customer, sip.CallOptions{})
-	talks(t, call)
-	other := arrives(t, outside)
-	hears(t, call, 500)
-	leave(t, call)
-	over(t, other)
+	call := siptest.Dial(t, agent, "*7001"+customer, sip.CallOptions{})
+	siptest.Talks(t, call)
+	other := siptest.Arrives(t, outside)
+	siptest.Hears(t, call, 500)
+	siptest.Leave(t, call)
+	siptest.Over(t, other)
 }
 
 func playToTheOutside(t *testing.T, w *world) {
 	outside, agent := w.outside(t, sip.Behaviour{}), w.agent(t, "2001", sip.Behaviour{})
-	call := dial(t, agent, customer, sip.CallOptions{})
-	talks(t, call)
-	other := arrives(t, outside)
-	hears(t, call, 500)
-	leave(t, call)
-	over(t, other)
+	call := siptest.Dial(t, agent, customer, sip.CallOptions{})
+	siptest.Talks(t, call)
+	other := siptest.Arrives(t, outside)
+	siptest.Hears(t, call, 500)
+	siptest.Leave(t, call)
+	siptest.Over(t, other)
 }
 
 func playOutsideBusy(t *testing.T, w *world) {
 	w.outside(t, sip.Behaviour{Refuse: 486})
 	agent := w.agent(t, "2001", sip.Behaviour{})
-	call := dial(t, agent, customer, sip.CallOptions{})
-	if err := call.Answered(within(t)); !sip.IsBusy(err) {
+	call := siptest.Dial(t, agent, customer, sip.CallOptions{})
+	if err := call.Answered(siptest.Within(t)); !sip.IsBusy(err) {
 		t.Fatalf("the call was not busy: %v", err)
 	}
 }
@@ -353,136 +354,136 @@ func playOutsideBusy(t *testing.T, w *world) {
 func (w *world) connected(t *testing.T, number string) (call, agents *sip.Call) {
 	t.Helper()
 	outside, agent := w.outside(t, sip.Behaviour{}), w.agent(t, "2001", sip.Behaviour{})
-	call = dial(t, outside, number, sip.CallOptions{CallerNumber: customer})
-	agents = arrives(t, agent)
-	talks(t, agents)
-	hears(t, agents, 500)
+	call = siptest.Dial(t, outside, number, sip.CallOptions{CallerNumber: customer})
+	agents = siptest.Arrives(t, agent)
+	siptest.Talks(t, agents)
+	siptest.Hears(t, agents, 500)
 	return call, agents
 }
 
 func playQueueToPhone(t *testing.T, w *world) {
 	call, agents := w.connected(t, "7001")
 	colleague := w.agent(t, "2002", sip.Behaviour{})
-	if err := agents.Transfer(within(t), "2002"); err != nil {
+	if err := agents.Transfer(siptest.Within(t), "2002"); err != nil {
 		t.Fatal(err)
 	}
-	over(t, agents)
-	other := arrives(t, colleague)
-	talks(t, other)
-	hears(t, other, 500)
-	leave(t, call)
-	over(t, other)
+	siptest.Over(t, agents)
+	other := siptest.Arrives(t, colleague)
+	siptest.Talks(t, other)
+	siptest.Hears(t, other, 500)
+	siptest.Leave(t, call)
+	siptest.Over(t, other)
 }
 
 func playQueueToPhoneByCode(t *testing.T, w *world) {
 	call, agents := w.connected(t, "7001")
 	colleague := w.agent(t, "2002", sip.Behaviour{})
-	press(t, agents, "##2002")
-	other := arrives(t, colleague)
-	talks(t, other)
-	over(t, agents)
-	hears(t, other, 500)
-	leave(t, call)
-	over(t, other)
+	siptest.Press(t, agents, "##2002")
+	other := siptest.Arrives(t, colleague)
+	siptest.Talks(t, other)
+	siptest.Over(t, agents)
+	siptest.Hears(t, other, 500)
+	siptest.Leave(t, call)
+	siptest.Over(t, other)
 }
 
 func playPhoneToQueue(t *testing.T, w *world) {
 	outside, clerk := w.outside(t, sip.Behaviour{}), w.agent(t, "2002", sip.Behaviour{})
-	call := dial(t, outside, "2002", sip.CallOptions{CallerNumber: customer})
-	clerks := arrives(t, clerk)
-	talks(t, clerks)
-	hears(t, clerks, 500)                                                                       // a transfer before they are bridged is refused
+	call := siptest.Dial(t, outside, "2002", sip.CallOptions{CallerNumber: customer})
+	clerks := siptest.Arrives(t, clerk)
+	siptest.Talks(t, clerks)
+	siptest.Hears(t, clerks, 500)                                                               // a transfer before they are bridged is refused
 	if err := clerk.SetBehaviour(sip.Behaviour{Refuse: http.StatusNotAcceptable}); err != nil { // the queue rings it too
 		t.Fatal(err)
 	}
 	agent := w.agent(t, "2001", sip.Behaviour{})
-	if err := clerks.Transfer(within(t), "7001"); err != nil {
+	if err := clerks.Transfer(siptest.Within(t), "7001"); err != nil {
 		t.Fatal(err)
 	}
-	other := arrives(t, agent)
-	talks(t, other)
-	hears(t, other, 500)
-	leave(t, call)
-	over(t, other)
+	other := siptest.Arrives(t, agent)
+	siptest.Talks(t, other)
+	siptest.Hears(t, other, 500)
+	siptest.Leave(t, call)
+	siptest.Over(t, other)
 }
 
 func playAttendedToQueue(t *testing.T, w *world) {
 	outside, clerk := w.outside(t, sip.Behaviour{}), w.agent(t, "2003", sip.Behaviour{})
-	call := dial(t, outside, "2003", sip.CallOptions{CallerNumber: customer})
-	clerks := arrives(t, clerk)
-	talks(t, clerks)
+	call := siptest.Dial(t, outside, "2003", sip.CallOptions{CallerNumber: customer})
+	clerks := siptest.Arrives(t, clerk)
+	siptest.Talks(t, clerks)
 	agent := w.agent(t, "2001", sip.Behaviour{})
-	press(t, clerks, "*27001") // asks the agent first
-	other := arrives(t, agent)
-	talks(t, other)
-	hears(t, other, 700)
-	leave(t, clerks) // and leaves the caller with the agent
-	hears(t, other, 500)
-	leave(t, call)
-	over(t, other)
+	siptest.Press(t, clerks, "*27001") // asks the agent first
+	other := siptest.Arrives(t, agent)
+	siptest.Talks(t, other)
+	siptest.Hears(t, other, 700)
+	siptest.Leave(t, clerks) // and leaves the caller with the agent
+	siptest.Hears(t, other, 500)
+	siptest.Leave(t, call)
+	siptest.Over(t, other)
 }
 
 func playRingGroup(number string) func(*testing.T, *world) {
 	return func(t *testing.T, w *world) {
 		outside := w.outside(t, sip.Behaviour{})
 		agent, colleague := w.agent(t, "2001", sip.Behaviour{RingFor: 300 * time.Millisecond}), w.agent(t, "2002", sip.Behaviour{Ignore: true})
-		call := dial(t, outside, number, sip.CallOptions{CallerNumber: customer})
-		over(t, arrives(t, colleague))
-		other := arrives(t, agent)
-		talks(t, other)
-		hears(t, other, 500)
-		leave(t, call)
-		over(t, other)
+		call := siptest.Dial(t, outside, number, sip.CallOptions{CallerNumber: customer})
+		siptest.Over(t, siptest.Arrives(t, colleague))
+		other := siptest.Arrives(t, agent)
+		siptest.Talks(t, other)
+		siptest.Hears(t, other, 500)
+		siptest.Leave(t, call)
+		siptest.Over(t, other)
 	}
 }
 
 func playPhone(t *testing.T, w *world) {
 	outside, agent := w.outside(t, sip.Behaviour{}), w.agent(t, "2001", sip.Behaviour{})
-	call := dial(t, outside, "2001", sip.CallOptions{CallerNumber: customer})
-	other := arrives(t, agent)
-	talks(t, call)
-	hears(t, other, 500)
-	leave(t, other)
-	over(t, call)
+	call := siptest.Dial(t, outside, "2001", sip.CallOptions{CallerNumber: customer})
+	other := siptest.Arrives(t, agent)
+	siptest.Talks(t, call)
+	siptest.Hears(t, other, 500)
+	siptest.Leave(t, other)
+	siptest.Over(t, call)
 }
 
 func playInternal(t *testing.T, w *world) {
 	caller, callee := w.agent(t, "2001", sip.Behaviour{}), w.agent(t, "2002", sip.Behaviour{})
-	call := dial(t, caller, "2002", sip.CallOptions{})
-	other := arrives(t, callee)
-	talks(t, call)
-	hears(t, other, 700)
-	leave(t, call)
-	over(t, other)
+	call := siptest.Dial(t, caller, "2002", sip.CallOptions{})
+	other := siptest.Arrives(t, callee)
+	siptest.Talks(t, call)
+	siptest.Hears(t, other, 700)
+	siptest.Leave(t, call)
+	siptest.Over(t, other)
 }
 
 func playIVROnly(t *testing.T, w *world) {
-	call := dial(t, w.outside(t, sip.Behaviour{}), "7480", sip.CallOptions{CallerNumber: customer})
-	talks(t, call)
+	call := siptest.Dial(t, w.outside(t, sip.Behaviour{}), "7480", sip.CallOptions{CallerNumber: customer})
+	siptest.Talks(t, call)
 	labtest.Eventually(t, patience, func() error {
 		if call.Heard().Audio < 200*time.Millisecond {
 			return fmt.Errorf("the caller does not hear the IVR")
 		}
 		return nil
 	})
-	leave(t, call)
+	siptest.Leave(t, call)
 }
 
 func playWithheld(t *testing.T, w *world) {
 	outside, agent := w.outside(t, sip.Behaviour{}), w.agent(t, "2001", sip.Behaviour{})
-	call := dial(t, outside, "7001", sip.CallOptions{CallerNumber: customer, Withheld: true})
-	other := arrives(t, agent)
-	talks(t, other)
-	hears(t, other, 500)
-	leave(t, call)
-	over(t, other)
+	call := siptest.Dial(t, outside, "7001", sip.CallOptions{CallerNumber: customer, Withheld: true})
+	other := siptest.Arrives(t, agent)
+	siptest.Talks(t, other)
+	siptest.Hears(t, other, 500)
+	siptest.Leave(t, call)
+	siptest.Over(t, other)
 }
 
 func playNobodyAnswers(t *testing.T, w *world) {
 	w.queueTimeout(t, "1")
-	call := dial(t, w.outside(t, sip.Behaviour{}), "7002", sip.CallOptions{CallerNumber: customer})
-	talks(t, call)
+	call := siptest.Dial(t, w.outside(t, sip.Behaviour{}), "7002", sip.CallOptions{CallerNumber: customer})
+	siptest.Talks(t, call)
 	prompted(t, call, "welcome")
-	press(t, call, "*") // no callback
-	over(t, call)       // an announcement, and the PBX hangs up
+	siptest.Press(t, call, "*") // no callback
+	siptest.Over(t, call)       // an announcement, and the PBX hangs up
 }

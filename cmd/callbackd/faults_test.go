@@ -18,6 +18,7 @@ import (
 	"callbackd/lab"
 	"callbackd/lab/labtest"
 	"callbackd/sip"
+	"callbackd/sip/siptest"
 )
 
 const (
@@ -39,10 +40,10 @@ func TestFaults_AsteriskKilled(t *testing.T) {
 	outside := w.outside(t, sip.Behaviour{})
 	w.playQueueCall(t, outside, customer, w.agent(t, "2001", sip.Behaviour{}))
 	w.agent(t, "2002", sip.Behaviour{Ignore: true})
-	talks(t, dial(t, outside, "7001", sip.CallOptions{CallerNumber: secondCustomer})) // the queue answers, and nobody else
+	siptest.Talks(t, siptest.Dial(t, outside, "7001", sip.CallOptions{CallerNumber: secondCustomer})) // the queue answers, and nobody else
 	clerk := w.agent(t, "2004", sip.Behaviour{})
-	talks(t, dial(t, w.agent(t, "2003", sip.Behaviour{}), "2004", sip.CallOptions{}))
-	arrives(t, clerk)
+	siptest.Talks(t, siptest.Dial(t, w.agent(t, "2003", sip.Behaviour{}), "2004", sip.CallOptions{}))
+	siptest.Arrives(t, clerk)
 	w.activeCalls(t, 3, 2)
 
 	killed := time.Now()
@@ -71,17 +72,17 @@ func TestFaults_AsteriskKilled(t *testing.T) {
 	}
 
 	// The PBX may not know the phones that registered just before its end.
-	if err := clerk.Register(within(t)); err != nil {
+	if err := clerk.Register(siptest.Within(t)); err != nil {
 		t.Fatal(err)
 	}
 	// Unique ids are the second and a number that begins anew: within the same
 	// second the PBX would use those of before once more.
 	lasts(t, killed.Truncate(time.Second), time.Second)
-	call := dial(t, outside, "2004", sip.CallOptions{CallerNumber: customer})
-	arrives(t, clerk)
-	talks(t, call)
+	call := siptest.Dial(t, outside, "2004", sip.CallOptions{CallerNumber: customer})
+	siptest.Arrives(t, clerk)
+	siptest.Talks(t, call)
 	w.agrees(t, 2)
-	leave(t, call)
+	siptest.Leave(t, call)
 	w.compare(t, w.ended(t, 1), []fields{{"kind": "terminal", "agent": "PJSIP/2004", "outcome": "answered", "reason": "caller-hung-up"}})
 }
 
@@ -108,17 +109,17 @@ func TestFaults_LinkBroken(t *testing.T) {
 			outside := w.outside(t, sip.Behaviour{})
 			goesOn, agents := w.playQueueCall(t, outside, customer, w.agent(t, "2001", sip.Behaviour{}))
 			clerk := w.agent(t, "2004", sip.Behaviour{})
-			ends := dial(t, w.agent(t, "2003", sip.Behaviour{}), "2004", sip.CallOptions{})
-			clerks := arrives(t, clerk)
-			talks(t, ends)
+			ends := siptest.Dial(t, w.agent(t, "2003", sip.Behaviour{}), "2004", sip.CallOptions{})
+			clerks := siptest.Arrives(t, clerk)
+			siptest.Talks(t, ends)
 			w.activeCalls(t, 2, 2)
 
 			broken := time.Now()
 			mode.fail(l)
 			w.noticed(t, broken, "no connection to ARI")
 			w.openGap(t, broken, mode.why)
-			leave(t, ends)
-			over(t, clerks)
+			siptest.Leave(t, ends)
+			siptest.Over(t, clerks)
 			begins, colleagues := w.playQueueCall(t, outside, secondCustomer, w.agent(t, "2002", sip.Behaviour{}))
 			lasts(t, broken, outage)
 			healed := time.Now()
@@ -128,10 +129,10 @@ func TestFaults_LinkBroken(t *testing.T) {
 			w.closedGaps(t, healed, mode.why)
 			w.agrees(t, 4)
 
-			leave(t, goesOn)
-			over(t, agents)
-			leave(t, begins)
-			over(t, colleagues)
+			siptest.Leave(t, goesOn)
+			siptest.Over(t, agents)
+			siptest.Leave(t, begins)
+			siptest.Over(t, colleagues)
 			calls := w.ended(t, 3)
 			w.compare(t, calls, []fields{
 				{"kind": "call_center", "remote_number": customer, "agent": "PJSIP/2001", "outcome": "answered", "reason": "caller-hung-up"},
@@ -160,19 +161,19 @@ func TestFaults_DaemonRestarted(t *testing.T) {
 			outside := w.outside(t, sip.Behaviour{})
 			talking, agents := w.playQueueCall(t, outside, customer, w.agent(t, "2001", sip.Behaviour{}))
 			colleague := w.agent(t, "2002", sip.Behaviour{Ignore: true})
-			waiting := dial(t, outside, "7001", sip.CallOptions{CallerNumber: secondCustomer})
-			rings := arrives(t, colleague)
+			waiting := siptest.Dial(t, outside, "7001", sip.CallOptions{CallerNumber: secondCustomer})
+			rings := siptest.Arrives(t, colleague)
 			clerk := w.agent(t, "2004", sip.Behaviour{})
-			ends := dial(t, w.agent(t, "2003", sip.Behaviour{}), "2004", sip.CallOptions{})
-			clerks := arrives(t, clerk)
-			talks(t, ends)
+			ends := siptest.Dial(t, w.agent(t, "2003", sip.Behaviour{}), "2004", sip.CallOptions{})
+			clerks := siptest.Arrives(t, clerk)
+			siptest.Talks(t, ends)
 			w.activeCalls(t, 3, 2)
 			before := w.details(t)
 
 			stopped := time.Now()
 			w.stop()
-			leave(t, ends)
-			over(t, clerks)
+			siptest.Leave(t, ends)
+			siptest.Over(t, clerks)
 			started := time.Now()
 			w.start(t)
 			gap := w.closedGaps(t, started, "daemon-down")[0]
@@ -192,14 +193,14 @@ func TestFaults_DaemonRestarted(t *testing.T) {
 				}
 			}
 
-			if err := rings.Answer(within(t)); err != nil {
+			if err := rings.Answer(siptest.Within(t)); err != nil {
 				t.Fatal(err)
 			}
-			hears(t, rings, 500)
-			leave(t, talking)
-			over(t, agents)
-			leave(t, waiting)
-			over(t, rings)
+			siptest.Hears(t, rings, 500)
+			siptest.Leave(t, talking)
+			siptest.Over(t, agents)
+			siptest.Leave(t, waiting)
+			siptest.Over(t, rings)
 			w.compare(t, w.ended(t, 3), []fields{
 				{"kind": "call_center", "remote_number": customer, "agent": "PJSIP/2001", "outcome": "answered", "reason": "caller-hung-up"},
 				{"kind": "call_center", "remote_number": secondCustomer, "agent": "PJSIP/2002", "outcome": "answered", "reason": "caller-hung-up"},
@@ -267,10 +268,10 @@ func TestFaults_WrongPassword(t *testing.T) {
 // playQueueCall brings a customer to an agent by way of 7001.
 func (w *world) playQueueCall(t *testing.T, outside *sip.Phone, number string, agent *sip.Phone) (call, agents *sip.Call) {
 	t.Helper()
-	call = dial(t, outside, "7001", sip.CallOptions{CallerNumber: number})
-	agents = arrives(t, agent)
-	talks(t, agents)
-	hears(t, agents, 500)
+	call = siptest.Dial(t, outside, "7001", sip.CallOptions{CallerNumber: number})
+	agents = siptest.Arrives(t, agent)
+	siptest.Talks(t, agents)
+	siptest.Hears(t, agents, 500)
 	return call, agents
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"callbackd/lab"
 	"callbackd/sip"
+	"callbackd/sip/siptest"
 )
 
 // A call's business label, by the number dialled or by the dialplan, goes with
@@ -23,15 +24,15 @@ func TestLabels_OnCallsAndCallbacks(t *testing.T) {
 		{"none", "7002", "", nil},
 	}
 	for _, tt := range tests {
-		call := dial(t, outside, tt.number, sip.CallOptions{CallerNumber: customer})
+		call := siptest.Dial(t, outside, tt.number, sip.CallOptions{CallerNumber: customer})
 		if tt.key != "" {
-			talks(t, call)
-			press(t, call, tt.key)
+			siptest.Talks(t, call)
+			siptest.Press(t, call, tt.key)
 		}
-		other := arrives(t, agent)
-		talks(t, other)
-		leave(t, call)
-		over(t, other)
+		other := siptest.Arrives(t, agent)
+		siptest.Talks(t, other)
+		siptest.Leave(t, call)
+		siptest.Over(t, other)
 		stored := w.ended(t, 1)[0]
 		if got := stored["business_label"]; got != tt.want {
 			t.Errorf("%s: the call has label %v, want %v", tt.name, got, tt.want)

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -16,6 +17,7 @@ import (
 	"callbackd/lab"
 	"callbackd/lab/labtest"
 	"callbackd/sip"
+	"callbackd/sip/siptest"
 )
 
 // account makes a person with a phone.
@@ -113,7 +115,7 @@ func tells(t *testing.T, states <-chan string, want string) {
 			if state == want {
 				return
 			}
-		case <-within(t).Done():
+		case <-time.After(patience):
 			t.Fatalf("no event told that the node is %s", want)
 		}
 	}
@@ -134,41 +136,41 @@ func TestMonitor_FollowsCalls(t *testing.T) {
 	nodes := w.nodeEvents(t)
 	w.shows(t, "kato idle", "sato idle", "suzuki idle", "pbx1 connected")
 
-	call := dial(t, outside, "7001", sip.CallOptions{CallerNumber: customer})
-	satos, suzukis := arrives(t, sato), arrives(t, suzuki)
+	call := siptest.Dial(t, outside, "7001", sip.CallOptions{CallerNumber: customer})
+	satos, suzukis := siptest.Arrives(t, sato), siptest.Arrives(t, suzuki)
 	w.shows(t, "support: 1 waiting, 0 talking, 0 open", "kato idle", "sato ringing", "suzuki ringing", "pbx1 connected")
-	if err := satos.Answer(within(t)); err != nil {
+	if err := satos.Answer(siptest.Within(t)); err != nil {
 		t.Fatal(err)
 	}
-	over(t, suzukis)
-	hears(t, satos, 500)
+	siptest.Over(t, suzukis)
+	siptest.Hears(t, satos, 500)
 	w.shows(t, "support: 0 waiting, 1 talking, 0 open", "kato idle", "sato talking", "suzuki idle", "pbx1 connected")
 
-	if err := satos.Transfer(within(t), "7002"); err != nil {
+	if err := satos.Transfer(siptest.Within(t), "7002"); err != nil {
 		t.Fatal(err)
 	}
-	katos := arrives(t, kato)
+	katos := siptest.Arrives(t, kato)
 	w.shows(t, "sales: 1 waiting, 0 talking, 0 open", "kato ringing", "sato idle", "suzuki idle", "pbx1 connected")
-	if err := katos.Answer(within(t)); err != nil {
+	if err := katos.Answer(siptest.Within(t)); err != nil {
 		t.Fatal(err)
 	}
-	hears(t, katos, 500)
+	siptest.Hears(t, katos, 500)
 	w.shows(t, "sales: 0 waiting, 1 talking, 0 open", "kato talking", "sato idle", "suzuki idle", "pbx1 connected")
-	leave(t, call)
-	over(t, katos)
+	siptest.Leave(t, call)
+	siptest.Over(t, katos)
 	w.shows(t, "kato idle", "sato idle", "suzuki idle", "pbx1 connected")
 	ended := w.ended(t, 1)[0]
 	if status, body := w.call(t, http.MethodPost, "/calls/"+ended["request_id"].(string)+"/callback", nil); status != http.StatusCreated {
 		t.Fatalf("register: %d %v", status, body)
 	}
 
-	dialled := dial(t, sato, customer, sip.CallOptions{})
-	rings := arrives(t, outside)
+	dialled := siptest.Dial(t, sato, customer, sip.CallOptions{})
+	rings := siptest.Arrives(t, outside)
 	w.shows(t, "sales: 0 waiting, 0 talking, 1 open", "kato idle", "sato dialling", "suzuki idle", "pbx1 connected")
-	if err := rings.Answer(within(t)); err != nil {
+	if err := rings.Answer(siptest.Within(t)); err != nil {
 		t.Fatal(err)
 	}
-	talks(t, dialled)
+	siptest.Talks(t, dialled)
 	w.shows(t, "sales: 0 waiting, 0 talking, 1 open", "kato idle", "sato talking", "suzuki idle", "pbx1 connected")
 
 	if err := w.pbx.Kill(); err != nil {

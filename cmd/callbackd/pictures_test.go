@@ -16,6 +16,7 @@ import (
 	"callbackd/lab"
 	"callbackd/lab/labtest"
 	"callbackd/sip"
+	"callbackd/sip/siptest"
 	"callbackd/workspace"
 )
 
@@ -99,7 +100,7 @@ func (g *gallery) keepTalking(t *testing.T) {
 		t.Fatal(err)
 	}
 	caller, agent := g.w.outside(t, sip.Behaviour{}), g.w.agent(t, "2002", sip.Behaviour{})
-	dial(t, caller, "7001", sip.CallOptions{CallerNumber: seedNumber(1)})
-	talks(t, arrives(t, agent))
-	dial(t, caller, "7002", sip.CallOptions{CallerNumber: seedNumber(12)})
+	siptest.Dial(t, caller, "7001", sip.CallOptions{CallerNumber: seedNumber(1)})
+	siptest.Talks(t, siptest.Arrives(t, agent))
+	siptest.Dial(t, caller, "7002", sip.CallOptions{CallerNumber: seedNumber(12)})
 }

@@ -19,6 +19,7 @@ import (
 	"callbackd/lab/labtest"
 	"callbackd/recording"
 	"callbackd/sip"
+	"callbackd/sip/siptest"
 )
 
 // recordings waits until a call has so many recordings, all of them ready or
@@ -211,16 +212,16 @@ func recordedTransfer(t *testing.T, w *stage) {
 	call, agents := w.connected(t, "7001")
 	colleague := w.agent(t, "2003", sip.Behaviour{})
 	spoken(t, agents, 1500*time.Millisecond) // the names of the files have the second in them
-	if err := agents.Transfer(within(t), "7002"); err != nil {
+	if err := agents.Transfer(siptest.Within(t), "7002"); err != nil {
 		t.Fatal(err)
 	}
-	over(t, agents)
-	other := arrives(t, colleague)
-	hears(t, other, 500)
+	siptest.Over(t, agents)
+	other := siptest.Arrives(t, colleague)
+	siptest.Hears(t, other, 500)
 	// Each of the other: the customer still has in the ear what the first agent
 	// said last.
 	spoken(t, call, call.Heard().Audio+1500*time.Millisecond)
-	hears(t, call, 700)
+	siptest.Hears(t, call, 700)
 	spoken(t, other, other.Heard().Audio+1500*time.Millisecond)
 	ends(t, call, other)
 	requestID := w.ended(t, 1)[0]["request_id"].(string)
@@ -243,12 +244,12 @@ func recordedFormats(t *testing.T, w *stage) {
 	outside := w.outside(t, sip.Behaviour{})
 	var calls []*sip.Call
 	for i := range recordedAs {
-		call := dial(t, outside, fmt.Sprintf("810%d", i), sip.CallOptions{CallerNumber: customer})
-		talks(t, call)
+		call := siptest.Dial(t, outside, fmt.Sprintf("810%d", i), sip.CallOptions{CallerNumber: customer})
+		siptest.Talks(t, call)
 		calls = append(calls, call)
 	}
 	for _, call := range calls {
-		over(t, call)
+		siptest.Over(t, call)
 	}
 	for _, call := range w.ended(t, len(recordedAs)) {
 		r := w.recordings(t, call["request_id"].(string), 1)[0]
@@ -262,8 +263,8 @@ func recordedFormats(t *testing.T, w *stage) {
 
 func recordedByARI(t *testing.T, w *stage) {
 	w.anotherProgram(t, "program") // callbackd itself would hand the caller back
-	call := dial(t, w.outside(t, sip.Behaviour{}), "8200", sip.CallOptions{CallerNumber: customer})
-	talks(t, call)
+	call := siptest.Dial(t, w.outside(t, sip.Behaviour{}), "8200", sip.CallOptions{CallerNumber: customer})
+	siptest.Talks(t, call)
 	in := w.channel(t, "PJSIP/trunk", func(c channel) bool { return c.Dialplan.App == "Stasis" })
 	w.ari(t, http.MethodPost, "/channels/"+in.ID+"/record", url.Values{"name": {"ours/1"}, "format": {"wav"}}, nil)
 	labtest.Eventually(t, patience, func() error {
@@ -273,7 +274,7 @@ func recordedByARI(t *testing.T, w *stage) {
 		}
 		return err
 	})
-	leave(t, call)
+	siptest.Leave(t, call)
 	r := w.recordings(t, w.ended(t, 1)[0]["request_id"].(string), 1)[0]
 	if r.State != recording.StateReady || r.Name != "ours/1.wav" {
 		t.Fatalf("recording = %+v", r)

@@ -10,6 +10,7 @@ import (
 
 	"callbackd/lab/labtest"
 	"callbackd/sip"
+	"callbackd/sip/siptest"
 )
 
 func playConnected(number string) func(*testing.T, *stage) {
@@ -21,28 +22,28 @@ func playConnected(number string) func(*testing.T, *stage) {
 
 func playAbandonedAt(number string) func(*testing.T, *stage) {
 	return func(t *testing.T, w *stage) {
-		call := dial(t, w.outside(t, sip.Behaviour{}), number, sip.CallOptions{CallerNumber: customer})
+		call := siptest.Dial(t, w.outside(t, sip.Behaviour{}), number, sip.CallOptions{CallerNumber: customer})
 		w.channel(t, "PJSIP/trunk", func(c channel) bool { return c.Dialplan.App == "Queue" })
-		leave(t, call)
+		siptest.Leave(t, call)
 	}
 }
 
 func playHungUpBy(number string) func(*testing.T, *stage) {
 	return func(t *testing.T, w *stage) {
-		over(t, dial(t, w.outside(t, sip.Behaviour{}), number, sip.CallOptions{CallerNumber: customer}))
+		siptest.Over(t, siptest.Dial(t, w.outside(t, sip.Behaviour{}), number, sip.CallOptions{CallerNumber: customer}))
 	}
 }
 
 func playPickup(number string) func(*testing.T, *stage) {
 	return func(t *testing.T, w *stage) {
 		outside, agent, colleague := w.outside(t, sip.Behaviour{}), w.agent(t, "2001", sip.Behaviour{Ignore: true}), w.agent(t, "2003", sip.Behaviour{})
-		call := dial(t, outside, number, sip.CallOptions{CallerNumber: customer})
-		rings := arrives(t, agent)
+		call := siptest.Dial(t, outside, number, sip.CallOptions{CallerNumber: customer})
+		rings := siptest.Arrives(t, agent)
 		w.channel(t, "PJSIP/2001", func(c channel) bool { return c.State == "Ringing" })
-		picks := dial(t, colleague, "8004", sip.CallOptions{})
-		talks(t, picks)
-		over(t, rings)
-		hears(t, picks, 500)
+		picks := siptest.Dial(t, colleague, "8004", sip.CallOptions{})
+		siptest.Talks(t, picks)
+		siptest.Over(t, rings)
+		siptest.Hears(t, picks, 500)
 		w.joined(t)
 		ends(t, call, picks)
 	}
@@ -52,13 +53,13 @@ func playParked(t *testing.T, w *stage) {
 	call, agents := w.connected(t, "7001")
 	colleague := w.agent(t, "2002", sip.Behaviour{})
 	// The PBX sees to the transfer without telling how it went.
-	if err := agents.Transfer(within(t), "700"); err != nil {
+	if err := agents.Transfer(siptest.Within(t), "700"); err != nil {
 		t.Fatal(err)
 	}
-	over(t, agents)
-	fetches := dial(t, colleague, "701", sip.CallOptions{})
-	talks(t, fetches)
-	hears(t, fetches, 500)
+	siptest.Over(t, agents)
+	fetches := siptest.Dial(t, colleague, "701", sip.CallOptions{})
+	siptest.Talks(t, fetches)
+	siptest.Hears(t, fetches, 500)
 	w.joined(t)
 	ends(t, call, fetches)
 }
@@ -66,91 +67,91 @@ func playParked(t *testing.T, w *stage) {
 func playQueueToQueue(t *testing.T, w *stage) {
 	call, agents := w.connected(t, "7001")
 	colleague := w.agent(t, "2003", sip.Behaviour{})
-	if err := agents.Transfer(within(t), "7002"); err != nil {
+	if err := agents.Transfer(siptest.Within(t), "7002"); err != nil {
 		t.Fatal(err)
 	}
-	over(t, agents)
-	other := arrives(t, colleague)
-	hears(t, other, 500)
+	siptest.Over(t, agents)
+	other := siptest.Arrives(t, colleague)
+	siptest.Hears(t, other, 500)
 	ends(t, call, other)
 }
 
 func playCustomerTransfers(t *testing.T, w *stage) {
 	call, agents := w.connected(t, "7001")
 	var denied *sip.RefusedError
-	if err := call.Transfer(within(t), "2003"); !errors.As(err, &denied) {
+	if err := call.Transfer(siptest.Within(t), "2003"); !errors.As(err, &denied) {
 		t.Errorf("the customer's transfer: %v, want it refused", err)
 	}
-	press(t, call, "##2003")
-	hears(t, agents, 500)
+	siptest.Press(t, call, "##2003")
+	siptest.Hears(t, agents, 500)
 	ends(t, call, agents)
 }
 
 func playOutgoingToQueue(t *testing.T, w *stage) {
 	outside, agent, clerk := w.outside(t, sip.Behaviour{}), w.agent(t, "2001", sip.Behaviour{}), w.agent(t, "2003", sip.Behaviour{})
-	call := dial(t, clerk, customer, sip.CallOptions{})
-	talks(t, call)
-	far := arrives(t, outside)
-	hears(t, call, 500)
-	if err := call.Transfer(within(t), "7001"); err != nil {
+	call := siptest.Dial(t, clerk, customer, sip.CallOptions{})
+	siptest.Talks(t, call)
+	far := siptest.Arrives(t, outside)
+	siptest.Hears(t, call, 500)
+	if err := call.Transfer(siptest.Within(t), "7001"); err != nil {
 		t.Fatal(err)
 	}
-	other := arrives(t, agent)
-	hears(t, other, 500)
+	other := siptest.Arrives(t, agent)
+	siptest.Hears(t, other, 500)
 	ends(t, other, far)
 }
 
 func playBlondeToPhone(t *testing.T, w *stage) {
 	call, agents := w.connected(t, "7001")
 	colleague := w.agent(t, "2003", sip.Behaviour{Ignore: true})
-	press(t, agents, "*22003")
-	other := arrives(t, colleague)
+	siptest.Press(t, agents, "*22003")
+	other := siptest.Arrives(t, colleague)
 	w.together(t, "PJSIP/2001", "Local/2003") // before, the PBX gives the transfer up
-	leave(t, agents)
+	siptest.Leave(t, agents)
 	w.together(t, "PJSIP/trunk", "Local/2003")
-	if err := other.Answer(within(t)); err != nil {
+	if err := other.Answer(siptest.Within(t)); err != nil {
 		t.Fatal(err)
 	}
-	hears(t, other, 500)
+	siptest.Hears(t, other, 500)
 	ends(t, call, other)
 }
 
 func playBlondeToQueue(t *testing.T, w *stage) {
 	outside, clerk := w.outside(t, sip.Behaviour{}), w.agent(t, "2003", sip.Behaviour{})
-	call := dial(t, outside, "2003", sip.CallOptions{CallerNumber: customer})
-	clerks := arrives(t, clerk)
-	hears(t, clerks, 500)
+	call := siptest.Dial(t, outside, "2003", sip.CallOptions{CallerNumber: customer})
+	clerks := siptest.Arrives(t, clerk)
+	siptest.Hears(t, clerks, 500)
 	agent := w.agent(t, "2001", sip.Behaviour{Ignore: true})
-	press(t, clerks, "*27001")
-	other := arrives(t, agent)
+	siptest.Press(t, clerks, "*27001")
+	other := siptest.Arrives(t, agent)
 	w.together(t, "PJSIP/2003", "Local/7001")
-	leave(t, clerks)
+	siptest.Leave(t, clerks)
 	w.together(t, "PJSIP/trunk", "Local/7001")
-	if err := other.Answer(within(t)); err != nil {
+	if err := other.Answer(siptest.Within(t)); err != nil {
 		t.Fatal(err)
 	}
-	hears(t, other, 500)
+	siptest.Hears(t, other, 500)
 	ends(t, call, other)
 }
 
 func playBusyAndBack(t *testing.T, w *stage) {
 	call, agents := w.connected(t, "7001")
 	colleague := w.agent(t, "2003", sip.Behaviour{Refuse: http.StatusNotAcceptable})
-	press(t, agents, "*22003")
-	over(t, arrives(t, colleague))
-	hears(t, agents, 500)
+	siptest.Press(t, agents, "*22003")
+	siptest.Over(t, siptest.Arrives(t, colleague))
+	siptest.Hears(t, agents, 500)
 	ends(t, call, agents)
 }
 
 func playTwoAnswer(t *testing.T, w *stage) {
 	outside := w.outside(t, sip.Behaviour{})
 	first, second := w.agent(t, "2001", sip.Behaviour{Ignore: true}), w.agent(t, "2002", sip.Behaviour{Ignore: true})
-	call := dial(t, outside, "7001", sip.CallOptions{CallerNumber: customer})
-	rung := []*sip.Call{arrives(t, first), arrives(t, second)}
+	call := siptest.Dial(t, outside, "7001", sip.CallOptions{CallerNumber: customer})
+	rung := []*sip.Call{siptest.Arrives(t, first), siptest.Arrives(t, second)}
 	var answering sync.WaitGroup
 	for _, c := range rung {
 		// The one who is late may find the call gone.
-		answering.Go(func() { _ = c.Answer(within(t)) })
+		answering.Go(func() { _ = c.Answer(siptest.Within(t)) })
 	}
 	answering.Wait()
 	winner := ""
@@ -164,59 +165,59 @@ func playTwoAnswer(t *testing.T, w *stage) {
 		return errors.New("neither hears the caller")
 	})
 	w.agentIs(t, winner)
-	leave(t, call)
-	over(t, rung[0])
-	over(t, rung[1])
+	siptest.Leave(t, call)
+	siptest.Over(t, rung[0])
+	siptest.Over(t, rung[1])
 }
 
 func playRefusedAndRetried(t *testing.T, w *stage) {
 	outside, agent := w.outside(t, sip.Behaviour{}), w.agent(t, "2001", sip.Behaviour{Refuse: 486})
-	call := dial(t, outside, "7001", sip.CallOptions{CallerNumber: customer})
-	over(t, arrives(t, agent))
+	call := siptest.Dial(t, outside, "7001", sip.CallOptions{CallerNumber: customer})
+	siptest.Over(t, siptest.Arrives(t, agent))
 	for _, behaviour := range []sip.Behaviour{{Refuse: 480}, {}} {
 		if err := agent.SetBehaviour(behaviour); err != nil {
 			t.Fatal(err)
 		}
-		other := arrives(t, agent)
+		other := siptest.Arrives(t, agent)
 		if behaviour.Refuse == 0 {
-			hears(t, other, 500)
-			leave(t, call)
+			siptest.Hears(t, other, 500)
+			siptest.Leave(t, call)
 		}
-		over(t, other)
+		siptest.Over(t, other)
 	}
 }
 
 func playRefusedAndLeft(t *testing.T, w *stage) {
 	outside, agent := w.outside(t, sip.Behaviour{}), w.agent(t, "2001", sip.Behaviour{Refuse: 486})
-	call := dial(t, outside, "7001", sip.CallOptions{CallerNumber: customer})
-	over(t, arrives(t, agent))
-	leave(t, call)
+	call := siptest.Dial(t, outside, "7001", sip.CallOptions{CallerNumber: customer})
+	siptest.Over(t, siptest.Arrives(t, agent))
+	siptest.Leave(t, call)
 }
 
 func playLeftAsAnswered(t *testing.T, w *stage) {
 	outside, agent := w.outside(t, sip.Behaviour{}), w.agent(t, "2001", sip.Behaviour{Ignore: true})
-	call := dial(t, outside, "7001", sip.CallOptions{CallerNumber: customer})
-	other := arrives(t, agent)
+	call := siptest.Dial(t, outside, "7001", sip.CallOptions{CallerNumber: customer})
+	other := siptest.Arrives(t, agent)
 	var both sync.WaitGroup
-	both.Go(func() { _ = other.Answer(within(t)) }) // or finds the call gone
-	both.Go(func() { leave(t, call) })
+	both.Go(func() { _ = other.Answer(siptest.Within(t)) }) // or finds the call gone
+	both.Go(func() { siptest.Leave(t, call) })
 	both.Wait()
-	over(t, other)
+	siptest.Over(t, other)
 }
 
 func playRingGroupThenQueue(t *testing.T, w *stage) {
 	outside, agent := w.outside(t, sip.Behaviour{}), w.agent(t, "2001", sip.Behaviour{Ignore: true})
-	call := dial(t, outside, "8005", sip.CallOptions{CallerNumber: customer})
-	over(t, arrives(t, agent)) // the ring group gives up
-	other := arrives(t, agent)
+	call := siptest.Dial(t, outside, "8005", sip.CallOptions{CallerNumber: customer})
+	siptest.Over(t, siptest.Arrives(t, agent)) // the ring group gives up
+	other := siptest.Arrives(t, agent)
 	ends(t, call, other)
 }
 
 func playClickToCall(t *testing.T, w *stage) {
 	outside, agent := w.outside(t, sip.Behaviour{}), w.agent(t, "2001", sip.Behaviour{})
 	w.cli(t, "channel originate PJSIP/2001 extension "+customer+"@from-internal", "")
-	call, far := arrives(t, agent), arrives(t, outside)
-	hears(t, call, 500)
+	call, far := siptest.Arrives(t, agent), siptest.Arrives(t, outside)
+	siptest.Hears(t, call, 500)
 	ends(t, call, far)
 }
 
@@ -224,54 +225,54 @@ func playClickToCallBusy(t *testing.T, w *stage) {
 	w.outside(t, sip.Behaviour{Refuse: 486})
 	agent := w.agent(t, "2001", sip.Behaviour{})
 	w.cli(t, "channel originate PJSIP/2001 extension "+customer+"@from-internal", "")
-	over(t, arrives(t, agent))
+	siptest.Over(t, siptest.Arrives(t, agent))
 }
 
 func playDialler(t *testing.T, w *stage) {
 	outside := w.outside(t, sip.Behaviour{})
 	w.cli(t, "channel originate PJSIP/"+customer+"@trunk extension 7001@from-internal", "")
-	call := arrives(t, outside)
+	call := siptest.Arrives(t, outside)
 	w.channel(t, "PJSIP/trunk", func(c channel) bool { return c.Dialplan.App == "Queue" })
-	leave(t, call)
+	siptest.Leave(t, call)
 }
 
 func playLocalOriginated(t *testing.T, w *stage) {
 	agent := w.agent(t, "2001", sip.Behaviour{})
 	w.cli(t, "channel originate Local/7001@from-internal application Wait 60", "")
-	call := arrives(t, agent)
-	talks(t, call)
-	leave(t, call)
+	call := siptest.Arrives(t, agent)
+	siptest.Talks(t, call)
+	siptest.Leave(t, call)
 }
 
 func playTwoAtOnce(t *testing.T, w *stage) {
 	outside, agent := w.outside(t, sip.Behaviour{}), w.agent(t, "2001", sip.Behaviour{})
-	first := dial(t, outside, "2001", sip.CallOptions{CallerNumber: customer})
-	firsts := arrives(t, agent)
-	hears(t, firsts, 500)
-	second := dial(t, outside, "2001", sip.CallOptions{CallerNumber: customer})
-	seconds := arrives(t, agent)
-	hears(t, seconds, 500)
+	first := siptest.Dial(t, outside, "2001", sip.CallOptions{CallerNumber: customer})
+	firsts := siptest.Arrives(t, agent)
+	siptest.Hears(t, firsts, 500)
+	second := siptest.Dial(t, outside, "2001", sip.CallOptions{CallerNumber: customer})
+	seconds := siptest.Arrives(t, agent)
+	siptest.Hears(t, seconds, 500)
 	ends(t, firsts, first)
 	ends(t, second, seconds)
 }
 
 func playTrunkToTrunk(t *testing.T, w *stage) {
 	outside := w.outside(t, sip.Behaviour{})
-	call := dial(t, outside, "8006", sip.CallOptions{CallerNumber: customer})
-	far := arrives(t, outside)
-	hears(t, far, 500)
+	call := siptest.Dial(t, outside, "8006", sip.CallOptions{CallerNumber: customer})
+	far := siptest.Arrives(t, outside)
+	siptest.Hears(t, far, 500)
 	ends(t, call, far)
 }
 
 func playBridgedIn(t *testing.T, w *stage) {
 	outside, caller, callee := w.outside(t, sip.Behaviour{}), w.agent(t, "2001", sip.Behaviour{}), w.agent(t, "2003", sip.Behaviour{})
-	call := dial(t, caller, "2003", sip.CallOptions{})
-	callees := arrives(t, callee)
-	hears(t, callees, 700)
+	call := siptest.Dial(t, caller, "2003", sip.CallOptions{})
+	callees := siptest.Arrives(t, callee)
+	siptest.Hears(t, callees, 700)
 	w.cli(t, "dialplan add extension 8020,1,Bridge("+w.channel(t, "PJSIP/2003", up).Name+") into stories replace", "8020")
-	customers := dial(t, outside, "8020", sip.CallOptions{CallerNumber: customer})
-	over(t, call)
-	hears(t, callees, 500)
+	customers := siptest.Dial(t, outside, "8020", sip.CallOptions{CallerNumber: customer})
+	siptest.Over(t, call)
+	siptest.Hears(t, callees, 500)
 	w.joined(t)
 	ends(t, customers, callees)
 }
@@ -281,17 +282,17 @@ func playBridgedIn(t *testing.T, w *stage) {
 func playRedirected(who string) func(*testing.T, *stage) {
 	return func(t *testing.T, w *stage) {
 		outside, clerk, agent := w.outside(t, sip.Behaviour{}), w.agent(t, "2003", sip.Behaviour{}), w.agent(t, "2001", sip.Behaviour{})
-		call := dial(t, outside, "2003", sip.CallOptions{CallerNumber: customer})
-		clerks := arrives(t, clerk)
-		hears(t, clerks, 500)
+		call := siptest.Dial(t, outside, "2003", sip.CallOptions{CallerNumber: customer})
+		clerks := siptest.Arrives(t, clerk)
+		siptest.Hears(t, clerks, 500)
 		w.cli(t, "channel redirect "+w.channel(t, who, up).Name+" from-internal,7001,1", "")
-		other := arrives(t, agent)
+		other := siptest.Arrives(t, agent)
 		stays, leaves, tone := call, clerks, 500.0
 		if who != "PJSIP/trunk" {
 			stays, leaves, tone = clerks, call, 700
 		}
-		over(t, leaves)
-		hears(t, other, tone)
+		siptest.Over(t, leaves)
+		siptest.Hears(t, other, tone)
 		ends(t, stays, other)
 	}
 }
@@ -302,24 +303,24 @@ func playRedirected(who string) func(*testing.T, *stage) {
 func playSecondLine(number, phone, second string) func(*testing.T, *stage) {
 	return func(t *testing.T, w *stage) {
 		outside, first := w.outside(t, sip.Behaviour{}), w.agent(t, phone, sip.Behaviour{})
-		call := dial(t, outside, number, sip.CallOptions{CallerNumber: customer})
-		customers := arrives(t, first)
-		hears(t, customers, 500)
+		call := siptest.Dial(t, outside, number, sip.CallOptions{CallerNumber: customer})
+		customers := siptest.Arrives(t, first)
+		siptest.Hears(t, customers, 500)
 		answering := "2001"
 		if second != "7001" {
 			answering = second
 		}
 		other := w.agent(t, answering, sip.Behaviour{})
-		asks := dial(t, first, second, sip.CallOptions{})
-		asked := arrives(t, other)
-		hears(t, asked, 700)
+		asks := siptest.Dial(t, first, second, sip.CallOptions{})
+		asked := siptest.Arrives(t, other)
+		siptest.Hears(t, asked, 700)
 		line := w.channel(t, "PJSIP/"+phone, up)
 		replaces := asks.ID() + ";to-tag=" + w.variable(t, line, "CHANNEL(pjsip,local_tag)") + ";from-tag=" + w.variable(t, line, "CHANNEL(pjsip,remote_tag)")
-		if err := customers.Transfer(within(t), "sip:"+second+"@"+w.pbx.SIP+"?Replaces="+url.QueryEscape(replaces)); err != nil {
+		if err := customers.Transfer(siptest.Within(t), "sip:"+second+"@"+w.pbx.SIP+"?Replaces="+url.QueryEscape(replaces)); err != nil {
 			t.Fatal(err)
 		}
-		over(t, asks)
-		hears(t, asked, 500)
+		siptest.Over(t, asks)
+		siptest.Hears(t, asked, 500)
 		w.joined(t)
 		ends(t, call, asked)
 	}
@@ -341,19 +342,19 @@ func playJoinedByARI(t *testing.T, w *stage) {
 	w.ari(t, http.MethodPost, "/channels", url.Values{
 		"endpoint": {"PJSIP/2001"}, "app": {program}, "channelId": {"zz-" + t.Name()},
 	}, nil)
-	agents := arrives(t, agent)
+	agents := siptest.Arrives(t, agent)
 	inStasis := func(c channel) bool { return up(c) && c.Dialplan.App == "Stasis" }
 	first := w.channel(t, "PJSIP/2001", inStasis)
-	call := dial(t, outside, "8010", sip.CallOptions{CallerNumber: customer})
+	call := siptest.Dial(t, outside, "8010", sip.CallOptions{CallerNumber: customer})
 	w.channel(t, "PJSIP/trunk", func(c channel) bool { return c.Dialplan.App == "Stasis" })
 	second := w.channel(t, "PJSIP/trunk", func(channel) bool { return true })
 	w.ari(t, http.MethodPost, "/channels/"+second.ID+"/answer", nil, nil)
 	var bridge struct{ ID string }
 	w.ari(t, http.MethodPost, "/bridges", url.Values{"type": {"mixing"}}, &bridge)
 	w.ari(t, http.MethodPost, "/bridges/"+bridge.ID+"/addChannel", url.Values{"channel": {first.ID + "," + second.ID}}, nil)
-	hears(t, agents, 500)
+	siptest.Hears(t, agents, 500)
 	w.joined(t)
-	leave(t, call)
-	leave(t, agents)
+	siptest.Leave(t, call)
+	siptest.Leave(t, agents)
 	w.ari(t, http.MethodDelete, "/bridges/"+bridge.ID, nil, nil)
 }

@@ -16,6 +16,7 @@ import (
 	"callbackd/ari"
 	"callbackd/lab/labtest"
 	"callbackd/sip"
+	"callbackd/sip/siptest"
 )
 
 // storyExtensions are what some stories need beside the published dialplan.
@@ -73,7 +74,7 @@ func (w *world) anotherProgram(t *testing.T, application string) {
 		}
 		client.Close()
 	})
-	if _, err := stream.Next(within(t)); err != nil {
+	if _, err := stream.Next(siptest.Within(t)); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -81,7 +82,7 @@ func (w *world) anotherProgram(t *testing.T, application string) {
 // cli runs a command of Asterisk, whose answer must contain want.
 func (w *world) cli(t *testing.T, command, want string) {
 	t.Helper()
-	out, err := w.pbx.CLI(within(t), command)
+	out, err := w.pbx.CLI(siptest.Within(t), command)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -199,8 +200,8 @@ func (w *world) agentIs(t *testing.T, endpoint string) {
 // ends hangs a call up and waits for the other side's end.
 func ends(t *testing.T, call, other *sip.Call) {
 	t.Helper()
-	leave(t, call)
-	over(t, other)
+	siptest.Leave(t, call)
+	siptest.Over(t, other)
 }
 
 // stage is a world whose trunk stays open from story to story: on a busy
@@ -244,8 +245,8 @@ func (w *stage) outside(t *testing.T, behaviour sip.Behaviour) *sip.Phone {
 func (w *stage) connected(t *testing.T, number string) (call, agents *sip.Call) {
 	t.Helper()
 	agent := w.agent(t, "2001", sip.Behaviour{})
-	call = dial(t, w.outside(t, sip.Behaviour{}), number, sip.CallOptions{CallerNumber: customer})
-	agents = arrives(t, agent)
-	hears(t, agents, 500)
+	call = siptest.Dial(t, w.outside(t, sip.Behaviour{}), number, sip.CallOptions{CallerNumber: customer})
+	agents = siptest.Arrives(t, agent)
+	siptest.Hears(t, agents, 500)
 	return call, agents
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"callbackd/sip"
+	"callbackd/sip/siptest"
 )
 
 // storm has thirty people call all kinds of numbers and hang up whenever they
@@ -31,13 +32,13 @@ func (w *stage) storm(t *testing.T) {
 	for i := range callers {
 		caller := fmt.Sprintf("03%08d", i)
 		dialled[caller] = numbers[i%len(numbers)]
-		call := dial(t, outside, dialled[caller], sip.CallOptions{CallerNumber: caller})
+		call := siptest.Dial(t, outside, dialled[caller], sip.CallOptions{CallerNumber: caller})
 		patient := time.Duration(chance.IntN(2000)) * time.Millisecond
 		calling.Go(func() {
 			select { // hanging up at any moment is what this is about
 			case <-call.Done():
 			case <-time.After(patient):
-				leave(t, call)
+				siptest.Leave(t, call)
 			}
 		})
 	}
@@ -68,9 +69,12 @@ func (w *stage) ringing(t *testing.T, agents map[string]*sip.Phone) ringing {
 	t.Helper()
 	rung := ringing{}
 	for endpoint, phone := range agents {
-		hangUpFor(t, phone)
+		// A PBX with so much to do may pass over the request to unregister.
+		if err := phone.Close(); err != nil {
+			t.Log(err)
+		}
 		for call := range phone.Incoming() {
-			over(t, call)
+			siptest.Over(t, call)
 			if rung[call.CallerNumber()] == nil {
 				rung[call.CallerNumber()] = map[string]*sip.Call{}
 			}

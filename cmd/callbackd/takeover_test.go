@@ -21,6 +21,7 @@ import (
 	"callbackd/lab/labtest"
 	"callbackd/postgres"
 	"callbackd/sip"
+	"callbackd/sip/siptest"
 )
 
 // takeover is within what time another daemon must follow a node.
@@ -56,9 +57,9 @@ func TestTakeover(t *testing.T) {
 	ends(t, goesOn, agents)
 	w.takesOver(t, stopped, "a paused daemon")
 	clerk := w.agent(t, "2004", sip.Behaviour{})
-	next := dial(t, w.agent(t, "2003", sip.Behaviour{}), "2004", sip.CallOptions{})
-	clerks := arrives(t, clerk)
-	talks(t, next)
+	next := siptest.Dial(t, w.agent(t, "2003", sip.Behaviour{}), "2004", sip.CallOptions{})
+	clerks := siptest.Arrives(t, clerk)
+	siptest.Talks(t, next)
 	watcher.activeCalls(t, 1, 1)
 	w.storesWhat(t, watcher)
 	before := w.stored(t)

@@ -264,110 +264,13 @@ func (w *world) ended(t *testing.T, n int) []map[string]any {
 // agent opens a registered phone, which queues ring.
 func (w *world) agent(t *testing.T, extension string, behaviour sip.Behaviour) *sip.Phone {
 	t.Helper()
-	phone := openPhone(t, sip.PhoneOptions{
-		Username: extension, Password: w.pbx.PhonePassword, Server: w.pbx.SIP, Behaviour: behaviour, Sound: sip.Tone(700),
-	})
-	if err := phone.Register(within(t)); err != nil {
-		t.Fatal(err)
-	}
-	labtest.Rings(t, w.pbx, extension)
-	return phone
+	return labtest.Agent(t, w.pbx, extension, sip.PhoneOptions{Behaviour: behaviour, Sound: sip.Tone(700)})
 }
 
 // outside opens the far end of the trunk.
 func (w *world) outside(t *testing.T, behaviour sip.Behaviour) *sip.Phone {
 	t.Helper()
-	return openPhone(t, sip.PhoneOptions{
-		Username: "outside", Server: w.pbx.SIP, Listen: w.pbx.Trunk, Behaviour: behaviour, Sound: sip.Tone(500),
-		Headers: map[string]string{lab.TrunkHeader: lab.TrunkHeaderValue},
-	})
-}
-
-func openPhone(t *testing.T, options sip.PhoneOptions) *sip.Phone {
-	t.Helper()
-	phone, err := sip.OpenPhone(t.Context(), options)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { hangUpFor(t, phone) })
-	return phone
-}
-
-// hangUpFor closes a phone for good. An Asterisk that has too much to do passes
-// over requests to unregister, which is no fault of what a test is about.
-func hangUpFor(t *testing.T, phone *sip.Phone) {
-	t.Helper()
-	if err := phone.Close(); err != nil {
-		t.Log(err)
-	}
-}
-
-func dial(t *testing.T, phone *sip.Phone, number string, options sip.CallOptions) *sip.Call {
-	t.Helper()
-	call, err := phone.Call(t.Context(), number, options)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return call
-}
-
-func arrives(t *testing.T, phone *sip.Phone) *sip.Call {
-	t.Helper()
-	select {
-	case call := <-phone.Incoming():
-		return call
-	case <-within(t).Done():
-		t.Fatal("no call reached the phone")
-		return nil
-	}
-}
-
-func talks(t *testing.T, call *sip.Call) {
-	t.Helper()
-	if err := call.Answered(within(t)); err != nil {
-		t.Fatalf("call was not answered: %v", err)
-	}
-}
-
-func hears(t *testing.T, call *sip.Call, hertz float64) {
-	t.Helper()
-	labtest.Eventually(t, patience, func() error {
-		if level := call.ToneLevel(hertz); level < 0.5 {
-			return fmt.Errorf("%v Hz is heard at %.2f only: nobody is connected", hertz, level)
-		}
-		return nil
-	})
-}
-
-func press(t *testing.T, call *sip.Call, keys string) {
-	t.Helper()
-	// A transfer's last key may end the call before it is let go of.
-	if err := call.SendDTMF(within(t), keys); err != nil && !errors.Is(err, sip.ErrEnded) {
-		t.Fatal(err)
-	}
-}
-
-func leave(t *testing.T, call *sip.Call) {
-	t.Helper()
-	if err := call.Hangup(within(t)); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func over(t *testing.T, call *sip.Call) {
-	t.Helper()
-	select {
-	case <-call.Done():
-	case <-within(t).Done():
-		t.Fatal("call did not end")
-	}
-}
-
-func within(t *testing.T) context.Context {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	t.Cleanup(cancel)
-	return ctx
+	return labtest.Outside(t, w.pbx, sip.PhoneOptions{Behaviour: behaviour, Sound: sip.Tone(500)})
 }
 
 // testWriter writes log lines to the test's log.

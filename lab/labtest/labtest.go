@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"regexp"
 	"sync"
 	"testing"
 	"time"
@@ -118,30 +117,6 @@ func Asterisk(t testing.TB, options lab.AsteriskOptions) *lab.Asterisk {
 		}
 	})
 	return a
-}
-
-// rung matches the states of a phone that a queue rings, or rings already.
-var rung = regexp.MustCompile(`\((Not in use|Ringing)\)`)
-
-// Rings waits until each queue of the PBX rings the phone of an extension that
-// has just registered. Queues hear a moment later, by events, that a phone is
-// there and that its last call is over; calls that come earlier go where calls
-// go that nobody takes.
-func Rings(t testing.TB, pbx *lab.Asterisk, extension string) {
-	t.Helper()
-	member := regexp.MustCompile(`(?m)^.*PJSIP/` + regexp.QuoteMeta(extension) + `\b.*$`)
-	Eventually(t, 30*time.Second, func() error {
-		queues, err := pbx.CLI(t.Context(), "queue show")
-		if err != nil {
-			return err
-		}
-		for _, line := range member.FindAllString(queues, -1) {
-			if !rung.MatchString(line) {
-				return fmt.Errorf("a queue does not ring the phone yet: %s", line)
-			}
-		}
-		return nil
-	})
 }
 
 // Eventually waits until check returns nil. When it does not within the time,
