@@ -3,12 +3,14 @@ package ari_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"sync"
 	"testing"
 	"time"
 
 	"callbackd/ari"
 	"callbackd/ari/aritest"
+	"callbackd/lab/labtest"
 )
 
 // following is a stream on a fake PBX, and what a test does with both.
@@ -123,14 +125,15 @@ func (f *following) expectEvent() {
 	}
 }
 
-// until polls until the condition holds.
+// until waits until the condition holds.
 func until(t *testing.T, what string, condition func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(patience); !condition(); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("waited in vain: %s", what)
+	labtest.Eventually(t, patience, func() error {
+		if !condition() {
+			return errors.New("waited in vain: " + what)
 		}
-	}
+		return nil
+	})
 }
 
 func channelCreated(id ari.ChannelID) aritest.Event {
