@@ -102,22 +102,38 @@ func (c *Calls) saveRows(ctx context.Context, rows []callRow, refused *callcente
 	}
 }
 
-// saveBatch saves rows, given as a JSON array too, in one transaction.
+// saveBatch saves rows, given as a JSON array too, in one transaction. It asks
+// the database once for all of it, unless recordings must be looked for: people
+// wait for what happens to be shown, and each answer that must be waited for
+// takes as long as half a commit.
 func (c *Calls) saveBatch(ctx context.Context, rows []callRow, batch []byte) error {
+	ids := make([]string, len(rows))
+	recorded, ended := false, false
+	for i := range rows {
+		ids[i] = rows[i].RequestID
+		if len(rows[i].Recordings) > 0 {
+			recorded = true
+			ended = ended || rows[i].EndedAt != nil
+		}
+	}
+	statements := []statement{upsertCalls(batch)}
+	if recorded {
+		statements = append(statements, expectRecordings(ids))
+	}
+	if phones, any := savePhones(rows); any {
+		statements = append(statements, phones)
+	}
+	if !ended {
+		return c.writeAtOnce(ctx, statements, logCalls(ids))
+	}
 	return c.write(ctx, func(tx pgx.Tx) error {
-		changed, err := upsertCalls(ctx, tx, batch)
-		if err != nil || len(changed) == 0 {
+		if err := execAll(ctx, tx, statements); err != nil {
 			return err
 		}
-		if slices.ContainsFunc(rows, func(r callRow) bool { return len(r.Recordings) > 0 }) {
-			if err := c.expectRecordings(ctx, tx, changed); err != nil {
-				return err
-			}
-		}
-		if err := savePhones(ctx, tx, rows); err != nil {
+		if err := c.findRecordings(ctx, tx, ids); err != nil {
 			return err
 		}
-		return logCalls(ctx, tx, changed)
+		return execAll(ctx, tx, []statement{logCalls(ids)})
 	})
 }
 
@@ -139,12 +155,12 @@ func newCallRows(calls []callcenter.Call) []callRow {
 	return last
 }
 
-// upsertCalls inserts or replaces rows, given as a JSON array, and returns
-// the request IDs of those that were new or differed.
-func upsertCalls(ctx context.Context, tx pgx.Tx, batch []byte) ([]string, error) {
-	rows, err := tx.Query(ctx, `
-		INSERT INTO calls AS c (`+callColumns+`)
-		SELECT `+callColumns+`
+// upsertCalls inserts or replaces rows, given as a JSON array, that are new or
+// differ.
+func upsertCalls(batch []byte) statement {
+	return statement{"save calls", `
+		INSERT INTO calls AS c (` + callColumns + `)
+		SELECT ` + callColumns + `
 		FROM json_to_recordset(@batch::json) AS r (
 			request_id text, node text, linked_id text, kind text, direction text,
 			call_center text, call_centers text[], business_label text,
@@ -183,16 +199,11 @@ func upsertCalls(ctx context.Context, tx pgx.Tx, batch []byte) ([]string, error)
 				excluded.recordings, excluded.legs, excluded.merged_into, excluded.last_event_at)
 		OR (c.kind, c.call_center, c.call_centers, c.receipt)
 			IS DISTINCT FROM (excluded.kind, excluded.call_center, excluded.call_centers, excluded.receipt)
-			AND NOT (c.kind = 'call_center' AND excluded.kind <> 'call_center')
-		RETURNING request_id`, pgx.StrictNamedArgs{"batch": string(batch)})
-	if err != nil {
-		return nil, err
-	}
-	return pgx.CollectRows(rows, pgx.RowTo[string])
+			AND NOT (c.kind = 'call_center' AND excluded.kind <> 'call_center')`, pgx.StrictNamedArgs{"batch": string(batch)}}
 }
 
-// savePhones notes when the phones of accounts left calls.
-func savePhones(ctx context.Context, tx pgx.Tx, rows []callRow) error {
+// savePhones notes when the phones of accounts left calls, if any did.
+func savePhones(rows []callRow) (save statement, any bool) {
 	var endpoints []string
 	var times []time.Time
 	for i := range rows {
@@ -200,12 +211,9 @@ func savePhones(ctx context.Context, tx pgx.Tx, rows []callRow) error {
 			endpoints, times = append(endpoints, endpoint), append(times, at)
 		}
 	}
-	if len(endpoints) == 0 {
-		return nil
-	}
 	// In one order, so that two nodes that share phones do not wait for each
 	// other in a circle.
-	_, err := tx.Exec(ctx, `
+	return statement{"save when phones were free", `
 		INSERT INTO phones AS p (endpoint, freed_at)
 		SELECT endpoint, max(freed_at)
 		FROM unnest(@endpoints::text[], @times::timestamptz[]) AS f (endpoint, freed_at)
@@ -214,38 +222,30 @@ func savePhones(ctx context.Context, tx pgx.Tx, rows []callRow) error {
 		GROUP BY endpoint
 		ORDER BY endpoint
 		ON CONFLICT (endpoint) DO UPDATE SET freed_at = excluded.freed_at
-		WHERE p.freed_at < excluded.freed_at`, pgx.StrictNamedArgs{"endpoints": endpoints, "times": times})
-	if err != nil {
-		return fmt.Errorf("save when phones were free: %w", err)
-	}
-	return nil
+		WHERE p.freed_at < excluded.freed_at`, pgx.StrictNamedArgs{"endpoints": endpoints, "times": times}}, len(endpoints) > 0
 }
 
-// logCalls writes an entry of the change log for each call. It must be the
-// transaction's last statement: from here on all other writers wait.
+// logCalls writes an entry of the change log for each of the calls that the
+// transaction has written. It must be its last statement: from here on all other
+// writers wait.
 //
 // A call that visits another call center shows its callback there, which a
 // trigger has written in this transaction: readers of that call center are
 // told of the callback too.
-func logCalls(ctx context.Context, tx pgx.Tx, requestIDs []string) error {
-	_, err := tx.Exec(ctx, `
+func logCalls(requestIDs []string) statement {
+	return statement{"log changes", `
 		INSERT INTO changes (kind, request_id, callback_id, call_centers)
 		SELECT kind, request_id, callback_id, call_centers
 		FROM (
 			SELECT 'call' AS kind, request_id, NULL::bigint AS callback_id, call_centers, last_event_at
 			FROM calls
-			WHERE request_id = ANY (@request_ids)
+			WHERE request_id = ANY (@request_ids) AND xmin = pg_current_xact_id()::xid
 			UNION ALL
 			SELECT 'callback', b.request_id, b.id, b.call_centers, c.last_event_at
 			FROM callbacks b JOIN calls c USING (request_id)
-			-- Rows that this transaction wrote.
 			WHERE b.request_id = ANY (@request_ids) AND b.xmin = pg_current_xact_id()::xid
 		) AS changed
-		ORDER BY last_event_at, request_id, kind`, pgx.StrictNamedArgs{"request_ids": requestIDs})
-	if err != nil {
-		return fmt.Errorf("log changes: %w", err)
-	}
-	return nil
+		ORDER BY last_event_at, request_id, kind`, pgx.StrictNamedArgs{"request_ids": requestIDs}}
 }
 
 // Get returns a call, or callcenter.ErrNotFound.

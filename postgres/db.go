@@ -142,6 +142,41 @@ type querier interface {
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 }
 
+// batcher is what the pool and a transaction have in common for execAll.
+type batcher interface {
+	SendBatch(ctx context.Context, batch *pgx.Batch) pgx.BatchResults
+}
+
+// statement is an SQL statement whose result is not looked at.
+type statement struct {
+	doing string // for its error
+	sql   string
+	args  pgx.StrictNamedArgs
+}
+
+// execAll runs statements, all or none of them: the server gets them together,
+// and answers when it has done them. They are a transaction, unless they are
+// part of one.
+func execAll(ctx context.Context, q batcher, statements []statement) error {
+	var batch pgx.Batch
+	for _, s := range statements {
+		batch.Queue(s.sql, s.args)
+	}
+	results := q.SendBatch(ctx, &batch)
+	var failed error
+	for _, s := range statements {
+		if _, err := results.Exec(); err != nil {
+			failed = fmt.Errorf("%s: %w", s.doing, err)
+			break
+		}
+	}
+	// What has not failed before can fail when it is committed.
+	if err := results.Close(); failed == nil {
+		failed = err
+	}
+	return failed
+}
+
 // collect runs a query and returns its rows as structs, whose db tags must
 // name exactly the columns.
 func collect[T any](ctx context.Context, q querier, sql string, args pgx.StrictNamedArgs) ([]T, error) {

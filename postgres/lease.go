@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"callbackd/callcenter"
 )
@@ -105,20 +106,26 @@ func (l *Lease) Calls() *Calls {
 	return calls
 }
 
-// hold makes sure that the lease outlasts the transaction, or returns
-// callcenter.ErrSuperseded.
-func (l *Lease) hold(ctx context.Context, tx pgx.Tx) error {
-	// The lock is shared, for one daemon writes in several transactions at
-	// once; taking over and renewing wait for it.
-	_, err := scalar[string](ctx, tx, `
-		SELECT set_config('idle_in_transaction_session_timeout', @pause, true)
-		FROM leases
-		WHERE node = @node AND term = @term
-		FOR SHARE`, pgx.StrictNamedArgs{"node": l.node, "term": l.term.Load(), "pause": fmt.Sprintf("%dms", leasePause.Milliseconds())})
-	if errors.Is(err, pgx.ErrNoRows) {
+// superseded is the SQLSTATE of hold_lease where another daemon has taken a node
+// over.
+const superseded = "LE001"
+
+// asSuperseded makes callcenter.ErrSuperseded of hold_lease's error.
+func asSuperseded(err error) error {
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok && e.Code == superseded {
 		return callcenter.ErrSuperseded
 	}
 	return err
+}
+
+// hold makes sure that the lease outlasts the transaction, or returns
+// callcenter.ErrSuperseded.
+func (l *Lease) hold(ctx context.Context, tx pgx.Tx) error {
+	_, err := tx.Exec(ctx, `
+		SELECT set_config('idle_in_transaction_session_timeout', @pause, true)
+		FROM hold_lease(@node, @term)`,
+		pgx.StrictNamedArgs{"node": l.node, "term": l.term.Load(), "pause": fmt.Sprintf("%dms", leasePause.Milliseconds())})
+	return asSuperseded(err)
 }
 
 // write runs a transaction in which c may write: for a store without a lease
@@ -134,10 +141,22 @@ func (c *Calls) write(ctx context.Context, do func(pgx.Tx) error) error {
 	})
 }
 
+// writeAtOnce is write for statements that need not wait for each other's
+// answers: they go to the server together, which commits when it has done the
+// last one. So it waits for nothing with locks taken. The lease is held when the
+// statements have arrived that may be long, and before the last, which makes
+// others wait.
+func (c *Calls) writeAtOnce(ctx context.Context, statements []statement, last statement) error {
+	if c.lease != nil {
+		statements = append(statements, statement{
+			"hold the lease", `SELECT hold_lease(@node, @term)`,
+			pgx.StrictNamedArgs{"node": c.lease.node, "term": c.lease.term.Load()},
+		})
+	}
+	return asSuperseded(execAll(ctx, c.db.pool, append(statements, last)))
+}
+
 // exec is write for one statement.
 func (c *Calls) exec(ctx context.Context, sql string, args pgx.StrictNamedArgs) error {
-	return c.write(ctx, func(tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, sql, args)
-		return err
-	})
+	return c.writeAtOnce(ctx, nil, statement{"write", sql, args})
 }

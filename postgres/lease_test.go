@@ -106,6 +106,9 @@ func TestLease_Fences(t *testing.T) {
 		"SaveCalls": func(c *postgres.Calls, ctx context.Context) error {
 			return c.SaveCalls(ctx, []callcenter.Call{newCall(1)})
 		},
+		"SaveCalls with a recording to find": func(c *postgres.Calls, ctx context.Context) error {
+			return c.SaveCalls(ctx, []callcenter.Call{ended(newCall(2))})
+		},
 		"SaveGap":    func(c *postgres.Calls, ctx context.Context) error { return c.SaveGap(ctx, gap) },
 		"SaveRepair": func(c *postgres.Calls, ctx context.Context) error { return c.SaveRepair(ctx, gap) },
 		"SaveProven": func(c *postgres.Calls, ctx context.Context) error { return c.SaveProven(ctx, "pbx1", start) },

@@ -176,33 +176,32 @@ func (s *Recordings) Expect(ctx context.Context, e recording.Expected) (recordin
 	return recording.ID(id), nil
 }
 
-// expectRecordings stores the recordings that calls name, and has those of
-// ended calls looked for.
-func (c *Calls) expectRecordings(ctx context.Context, tx pgx.Tx, requestIDs []string) error {
+// expectRecordings stores the recordings that those of the calls name that the
+// transaction has written.
+func expectRecordings(requestIDs []string) statement {
+	return statement{"expect recordings", `
+		INSERT INTO recordings (request_id, node, name)
+		SELECT DISTINCT c.request_id, c.node, named.name
+		FROM calls c CROSS JOIN LATERAL unnest(c.recordings) AS named (name)
+		WHERE c.request_id = ANY (@request_ids) AND c.xmin = pg_current_xact_id()::xid
+		  AND octet_length(named.name) BETWEEN 1 AND @longest
+		  -- Not left to the conflict alone: each would use up an ID.
+		  AND NOT EXISTS (SELECT FROM recordings r WHERE r.request_id = c.request_id AND r.name = named.name)
+		ORDER BY c.request_id, named.name
+		ON CONFLICT DO NOTHING`, pgx.StrictNamedArgs{"request_ids": requestIDs, "longest": maxRecordingName}}
+}
+
+// findRecordings has the recordings looked for of those of the calls that have
+// ended and that the transaction has written.
+func (c *Calls) findRecordings(ctx context.Context, tx pgx.Tx, requestIDs []string) error {
 	rows, err := collect[awaited](ctx, tx, `
-		WITH added AS (
-			INSERT INTO recordings (request_id, node, name)
-			SELECT DISTINCT c.request_id, c.node, named.name
-			FROM calls c CROSS JOIN LATERAL unnest(c.recordings) AS named (name)
-			WHERE c.request_id = ANY (@request_ids)
-			  AND octet_length(named.name) BETWEEN 1 AND @longest
-			  -- Not left to the conflict alone: each would use up an ID.
-			  AND NOT EXISTS (SELECT FROM recordings r WHERE r.request_id = c.request_id AND r.name = named.name)
-			ORDER BY c.request_id, named.name
-			ON CONFLICT DO NOTHING
-			RETURNING id, node, request_id, state
-		)
 		SELECT r.id, r.node
-		FROM (
-			SELECT id, node, request_id, state FROM added
-			UNION
-			SELECT id, node, request_id, state FROM recordings WHERE request_id = ANY (@request_ids)
-		) AS r
-		JOIN calls c USING (request_id)
-		WHERE c.state = 'ended' AND r.state IN ('expected', 'growing')
-		ORDER BY r.id`, pgx.StrictNamedArgs{"request_ids": requestIDs, "longest": maxRecordingName})
+		FROM recordings r JOIN calls c USING (request_id)
+		WHERE c.request_id = ANY (@request_ids) AND c.xmin = pg_current_xact_id()::xid
+		  AND c.state = 'ended' AND r.state IN ('expected', 'growing')
+		ORDER BY r.id`, pgx.StrictNamedArgs{"request_ids": requestIDs})
 	if err != nil {
-		return fmt.Errorf("expect recordings: %w", err)
+		return fmt.Errorf("find recordings: %w", err)
 	}
 	return c.db.jobs.ingest(ctx, tx, rows)
 }
