@@ -130,8 +130,9 @@ type Follower struct {
 	storeErrAt time.Time
 
 	// room is signalled when pending has become smaller, work when there is
-	// something to store.
-	room, work chan struct{}
+	// something to store, and ended when that is a call that has ended, of which
+	// nothing more is to be expected.
+	room, work, ended chan struct{}
 	// closed is signalled when a gap that has ended is stored; repairErr is why
 	// none can be repaired, repairErrAt since when, and unsettled how many wait.
 	closed      chan struct{}
@@ -174,7 +175,7 @@ func NewFollower(o FollowerOptions) (*Follower, error) {
 	return &Follower{
 		o: o, log: o.Logger.With(slog.String("node", o.Node)), tracker: tracker,
 		pending: map[RequestID]Call{}, followedAt: time.Now(),
-		room: make(chan struct{}, 1), work: make(chan struct{}, 1), closed: make(chan struct{}, 1),
+		room: make(chan struct{}, 1), work: make(chan struct{}, 1), ended: make(chan struct{}, 1), closed: make(chan struct{}, 1),
 		asked: map[ari.ChannelID]time.Time{}, consumed: make(chan struct{}),
 		handover: newHandover(), caughtUp: map[time.Time]time.Time{},
 	}, nil
@@ -312,6 +313,12 @@ func (f *Follower) collect() {
 			f.order = append(f.order, c.RequestID)
 		}
 		f.pending[c.RequestID] = c
+		if c.State == StateEnded {
+			select {
+			case f.ended <- struct{}{}:
+			default: // signalled already
+			}
+		}
 	}
 	if len(f.order) > 0 {
 		f.wake()

@@ -20,7 +20,9 @@ func (f *Follower) write(ctx context.Context) error {
 	defer tick.Stop()
 	// took is how long it took last time. Changes wait for others as long as that:
 	// briefly for a database that is quick, and with as many others as coalesce
-	// lets together for one that has much to do.
+	// lets together for one that has much to do. Asterisk tells of one step of a
+	// call by dozens of events, within some milliseconds; the end of a call comes
+	// last, so it waits for nothing.
 	took := coalesce
 	for ctx.Err() == nil {
 		proof := false
@@ -30,8 +32,7 @@ func (f *Follower) write(ctx context.Context) error {
 		case <-tick.C:
 			proof = true
 		case <-f.work:
-			// Asterisk's bursts become one transaction.
-			pause(ctx, min(took, coalesce))
+			f.gather(ctx, min(took, coalesce))
 		}
 		began := time.Now()
 		if err := f.flush(ctx, proof); err != nil {
@@ -54,6 +55,17 @@ func (f *Follower) write(ctx context.Context) error {
 		return fmt.Errorf("%d calls could not be stored: %w", n, f.storeErr)
 	}
 	return nil
+}
+
+// gather waits, or less when ctx or a call ends.
+func (f *Follower) gather(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-f.ended:
+	case <-t.C:
+	}
 }
 
 // pause waits, or less when ctx ends.
