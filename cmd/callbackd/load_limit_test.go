@@ -33,11 +33,8 @@ func (l *loadWorld) capture(t *testing.T, calls int) [][]any {
 	l.flood(t, calls)
 	conn := l.connect(t)
 	defer conn.Close(t.Context()) //nolint:errcheck // it only asked
-	var columns []string
-	for column := range strings.SplitSeq(callColumns, ",") {
-		columns = append(columns, strings.TrimSpace(column)+"::text")
-	}
-	rows, err := conn.Query(t.Context(), "SELECT "+strings.Join(columns, ", ")+" FROM versions ORDER BY n")
+	_, columns := writeCall("")
+	rows, err := conn.Query(t.Context(), "SELECT "+strings.Join(columns, "::text, ")+"::text FROM versions ORDER BY n")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,6 +46,18 @@ func (l *loadWorld) capture(t *testing.T, calls int) [][]any {
 	return versions
 }
 
+// writeCall returns the statement that writes a call's values of callColumns to a
+// table, and the columns' names.
+func writeCall(table string) (statement string, names []string) {
+	var values, updates []string
+	for i, name := range strings.FieldsFunc(callColumns, func(r rune) bool { return strings.ContainsRune(", \n\t", r) }) {
+		names, values = append(names, name), append(values, fmt.Sprintf("$%d", i+1))
+		updates = append(updates, name+" = excluded."+name)
+	}
+	return "INSERT INTO " + table + " (" + strings.Join(names, ", ") + ") VALUES (" + strings.Join(values, ", ") + `)
+		ON CONFLICT (request_id) DO UPDATE SET stored_at = now(), ` + strings.Join(updates, ", "), names
+}
+
 // limit writes versions of calls, each with its entry in the change log, into the
 // same tables by plain batches, one transaction each, and returns how many a
 // second it came to.
@@ -56,13 +65,7 @@ func (l *loadWorld) limit(t *testing.T, versions [][]any, size int) (rate float6
 	t.Helper()
 	conn := l.connect(t)
 	defer conn.Close(t.Context()) //nolint:errcheck // it was for this
-	var names, values, updates []string
-	for i, name := range strings.FieldsFunc(callColumns, func(r rune) bool { return strings.ContainsRune(", \n\t", r) }) {
-		names, values = append(names, name), append(values, fmt.Sprintf("$%d", i+1))
-		updates = append(updates, name+" = excluded."+name)
-	}
-	insert := "INSERT INTO calls (" + strings.Join(names, ", ") + ") VALUES (" + strings.Join(values, ", ") + `)
-		ON CONFLICT (request_id) DO UPDATE SET stored_at = now(), ` + strings.Join(updates, ", ")
+	insert, _ := writeCall("calls")
 	l.limits++ // each time as other calls
 	began := time.Now()
 	for some := range slices.Chunk(versions, size) {

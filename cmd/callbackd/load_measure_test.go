@@ -27,9 +27,10 @@ type loadResult struct {
 	took         time.Duration
 	cpu          time.Duration // of the daemon
 	// row and stream are how long after Asterisk's timestamp the ends of calls were
-	// committed, and read from the stream; commit is what one row takes to be
-	// committed meanwhile.
-	row, stream, commit delays
+	// committed, and read from the stream. Meanwhile bare is what it takes to commit
+	// a timestamp in a table of nothing else, and commit a call's row with its entry
+	// in a log, in tables like those of the daemon.
+	row, stream, bare, commit delays
 	// late is how late the fake PBX sent at most.
 	late time.Duration
 	gaps int
@@ -120,7 +121,8 @@ func (l *loadWorld) measure(t *testing.T, rate int, calling func(began time.Time
 	r.took = time.Since(began)
 	to := l.usage(t)
 	r.cpu, r.events, r.rows = to.cpu-from.cpu, to.events-from.events, l.rows(t)-rows
-	r.stream, r.commit, r.row = l.ends.since(began), probe(), l.rowDelays(t, began)
+	r.stream, r.row = l.ends.since(began), l.rowDelays(t, began)
+	r.bare, r.commit = probe()
 	l.query(t, "SELECT count(*) FROM gaps", &r.gaps)
 	return r
 }
@@ -194,14 +196,14 @@ func (l *loadWorld) rowDelays(t *testing.T, after time.Time) (all delays) {
 func loadTable(results []loadResult) string {
 	var text strings.Builder
 	w := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "calls/s\tcalls\tgaps\tevents/s\trows/s\trows a call\tevents/s of a core\tCPU a call\trow p50\tp99\tstream p50\tp99\tcommit p50\tp99\tp99 in commits\tsent late")
+	fmt.Fprintln(w, "calls/s\tcalls\tgaps\tevents/s\trows/s\trows a call\tevents/s of a core\tCPU a call\trow p50\tp99\tstream p50\tp99\tbare commit p50\tp99\tcommit p50\tp99\tp99 in commits\tsent late")
 	for i := range results {
 		r := &results[i]
 		of := func(n int) float64 { return float64(n) / r.took.Seconds() }
-		fmt.Fprintf(w, "%d\t%d\t%d\t%.0f\t%.0f\t%.1f\t%.0f\t%v\t%v\t%v\t%v\t%v\t%v\t%v\t%.1f\t%v\n", r.rate, r.calls, r.gaps, of(r.events), of(r.rows),
+		fmt.Fprintf(w, "%d\t%d\t%d\t%.0f\t%.0f\t%.1f\t%.0f\t%v\t%v\t%v\t%v\t%v\t%v\t%v\t%v\t%v\t%.1f\t%v\n", r.rate, r.calls, r.gaps, of(r.events), of(r.rows),
 			float64(r.rows)/float64(r.calls), float64(r.events)/r.cpu.Seconds(), tenths(r.cpu/time.Duration(r.calls)),
 			tenths(r.row.at(50)), tenths(r.row.at(99)), tenths(r.stream.at(50)), tenths(r.stream.at(99)),
-			tenths(r.commit.at(50)), tenths(r.commit.at(99)), r.stream.at(99).Seconds()/r.commit.at(99).Seconds(), tenths(r.late))
+			tenths(r.bare.at(50)), tenths(r.bare.at(99)), tenths(r.commit.at(50)), tenths(r.commit.at(99)), r.stream.at(99).Seconds()/r.commit.at(99).Seconds(), tenths(r.late))
 	}
 	w.Flush()
 	return text.String()
@@ -226,26 +228,52 @@ func (l *loadWorld) collect(t *testing.T) {
 	})
 }
 
-// probeCommits commits one row again and again, in a transaction that does
-// nothing else, until it is asked how long each took.
-func (l *loadWorld) probeCommits(t *testing.T) func() delays {
+// probe is what probeCommits writes to.
+const probe = `
+	CREATE TABLE IF NOT EXISTS probe (at timestamptz);
+	CREATE TABLE IF NOT EXISTS probe_calls (LIKE calls INCLUDING ALL);
+	CREATE TABLE IF NOT EXISTS probe_changes (LIKE changes INCLUDING ALL)`
+
+// probeCommits commits twenty times a second one row in a transaction that does
+// nothing else, in turns a timestamp and a call that has ended, until it is asked
+// how long each took.
+func (l *loadWorld) probeCommits(t *testing.T) func() (bare, call delays) {
 	t.Helper()
 	conn := l.connect(t)
+	if _, err := conn.Exec(t.Context(), probe); err != nil {
+		t.Fatal(err)
+	}
 	ctx, stop := context.WithCancel(t.Context())
-	var took delays
+	var bare, call delays
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // it was for this
-		if _, err := conn.Exec(ctx, "CREATE TABLE IF NOT EXISTS probe (at timestamptz)"); err != nil {
-			return
-		}
-		tick := time.NewTicker(50 * time.Millisecond)
-		defer tick.Stop()
-		for ctx.Err() == nil {
+		timed := func(into *delays, batch *pgx.Batch) {
 			began := time.Now()
-			if _, err := conn.Exec(ctx, "INSERT INTO probe VALUES (now())"); err == nil {
-				took = append(took, time.Since(began))
+			if err := conn.SendBatch(ctx, batch).Close(); err == nil {
+				*into = append(*into, time.Since(began))
+			}
+		}
+		insert, _ := writeCall("probe_calls")
+		tick := time.NewTicker(25 * time.Millisecond)
+		defer tick.Stop()
+		var ended []any
+		for n := 0; ctx.Err() == nil; n++ {
+			var batch pgx.Batch
+			if ended == nil {
+				ended = anyEnded(ctx, conn)
+			}
+			if n%2 == 0 || ended == nil {
+				batch.Queue("INSERT INTO probe VALUES (now())")
+				timed(&bare, &batch)
+			} else {
+				l.probes++
+				row := slices.Clone(ended)
+				row[0], row[2] = fmt.Sprintf("probe-%d", l.probes), fmt.Sprintf("probe-%d", l.probes)
+				batch.Queue(insert, row...)
+				batch.Queue("INSERT INTO probe_changes (kind, request_id, call_centers) VALUES ('call', $1, $2)", row[0], row[6])
+				timed(&call, &batch)
 			}
 			select {
 			case <-ctx.Done():
@@ -253,9 +281,24 @@ func (l *loadWorld) probeCommits(t *testing.T) func() delays {
 			}
 		}
 	}()
-	return func() delays {
+	return func() (delays, delays) {
 		stop()
 		<-done
-		return took
+		return bare, call
 	}
+}
+
+// anyEnded returns a call that has ended, as values of callColumns, or nil when
+// there is none yet.
+func anyEnded(ctx context.Context, conn *pgx.Conn) []any {
+	_, columns := writeCall("")
+	rows, err := conn.Query(ctx, "SELECT "+strings.Join(columns, "::text, ")+"::text FROM calls WHERE state = 'ended' LIMIT 1")
+	if err != nil {
+		return nil
+	}
+	values, err := pgx.CollectExactlyOneRow(rows, func(row pgx.CollectableRow) ([]any, error) { return row.Values() })
+	if err != nil {
+		return nil
+	}
+	return values
 }

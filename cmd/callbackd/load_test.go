@@ -24,8 +24,9 @@ type loadWorld struct {
 	fake  *aritest.Server
 	trace *aritest.Trace
 	ends  *endings
-	// calls is how many were made so far, limits how often the limit was measured.
-	calls, limits int
+	// calls is how many were made so far, limits how often the limit was measured,
+	// and probes how many calls were written beside it.
+	calls, limits, probes int
 }
 
 func newLoadWorld(t *testing.T) *loadWorld {
