@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
@@ -28,8 +29,12 @@ type decoder struct {
 // library counts the lines of a comment that ends in CR LF twice.
 var lineEnds = strings.NewReplacer("\r\n", "\n", "\r", "\n")
 
+// byteOrderMark is what some editors write before a text, unseen.
+const byteOrderMark = "\ufeff"
+
 func newDecoder(data []byte) *decoder {
-	text := lineEnds.Replace(string(data))
+	// Editors on Windows begin a file with a mark that says it is UTF-8.
+	text := lineEnds.Replace(strings.TrimPrefix(string(data), byteOrderMark))
 	return &decoder{
 		data: []byte(text),
 		faults: &faults{
@@ -44,6 +49,12 @@ func newDecoder(data []byte) *decoder {
 // parse returns the root of the document, or nil after reporting why there is
 // none.
 func (d *decoder) parse() ast.Node {
+	for i, line := range d.lines {
+		if !utf8.ValidString(line) {
+			d.add(place{i + 1, 1}, "", "is not UTF-8: save the file in that encoding")
+			return nil
+		}
+	}
 	// Duplicate keys are looked for here, since the parser would stop at one.
 	file, err := parser.ParseBytes(d.data, 0, parser.AllowDuplicateMapKey())
 	if err != nil {

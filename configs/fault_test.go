@@ -57,7 +57,8 @@ func TestParse_LineEnds(t *testing.T) {
 	unix := append([]byte("# a comment\n\n"), data...)
 	_, want := Parse(unix, Source{Path: "c.yaml"})
 	for _, end := range []string{"\r\n", "\r"} {
-		_, got := Parse(bytes.ReplaceAll(unix, []byte("\n"), []byte(end)), Source{Path: "c.yaml"})
+		windows := append([]byte("\ufeff"), bytes.ReplaceAll(unix, []byte("\n"), []byte(end))...)
+		_, got := Parse(windows, Source{Path: "c.yaml"})
 		if diff := cmp.Diff(fmt.Sprint(want), fmt.Sprint(got)); diff != "" {
 			t.Errorf("faults with lines that end in %q (-want +got):\n%s", end, diff)
 		}
@@ -76,6 +77,9 @@ func TestParse_Fault(t *testing.T) {
 		{"empty", "# nothing\n", "1:1: the file is empty"},
 		{"not YAML", "pbx:\n  - name: [pbx1\nregion: JP\n", "not YAML"},
 		{"tab", "listen:\n\tapi: ':1'\n", "2:1: not YAML"},
+		{"Shift JIS", node + "# \x83\x54\x83\x7c\n", "2:1: is not UTF-8"},
+		{"UTF-16", "\xff\xfer\x00e\x00", "1:1: is not UTF-8"},
+		{"full-width extension", node + "terminals: [{extension: ７００１}]\n", "has the character '７'"},
 		{"a list", "- a\n", "1:1: is a list, must be keys with values"},
 		{"two documents", node + "---\n" + node, "3:1: a second YAML document"},
 		{"no node", "region: JP\n", "1:1: pbx: no PBX to follow"},

@@ -135,6 +135,7 @@ func TestParse_Secrets(t *testing.T) {
 	write("credentials/password", "the credential\n")
 	credentials := map[string]string{"CREDENTIALS_DIRECTORY": filepath.Join(folder, "credentials")}
 	write("other", "no credential")
+	write("marked", "\ufefffrom Windows\r\n")
 	write("url", "postgres://callbackd:x@db/callbackd\n")
 	fromEnv := map[string]string{"CALLBACKD_PBX_TOKYO_1_PASSWORD": "from the environment"}
 	tests := []struct {
@@ -145,6 +146,7 @@ func TestParse_Secrets(t *testing.T) {
 		{"literal", fmt.Sprintf(minimal, "password: literal"), nil, "literal"},
 		{"number", fmt.Sprintf(minimal, "password: 0012"), nil, "0012"},
 		{"file", fmt.Sprintf(minimal, "password_file: password"), nil, "from the file "},
+		{"file with a byte order mark", fmt.Sprintf(minimal, "password_file: marked"), nil, "from Windows"},
 		{"absolute file", fmt.Sprintf(minimal, "password_file: "+filepath.Join(folder, "password")), nil, "from the file "},
 		{"environment before literal", fmt.Sprintf(minimal, "password: literal"), fromEnv, "from the environment"},
 		{"environment before file", fmt.Sprintf(minimal, "password_file: none"), fromEnv, "from the environment"},

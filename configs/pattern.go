@@ -56,7 +56,7 @@ func ParsePattern(text string) (Pattern, error) {
 	if text == "" {
 		return Pattern{}, errors.New("is empty")
 	}
-	for _, c := range []byte(text) {
+	for _, c := range text {
 		switch {
 		case c <= ' ' || c >= 127:
 			return Pattern{}, fmt.Errorf("has the character %q: only visible ASCII characters can be dialled", c)

@@ -105,7 +105,7 @@ func (v *validator) secret(secret *Secret, s secretPlace) {
 }
 
 // readSecret returns what the file at path holds, without line ends at its
-// end, which editors add and no password has.
+// end and a byte order mark, which editors add and no password has.
 func readSecret(path string) (string, error) {
 	// Much more than a secret is a wrong path, /dev/zero at worst.
 	const longest = 64 << 10
@@ -117,7 +117,7 @@ func readSecret(path string) (string, error) {
 	if err = errors.Join(err, f.Close()); err != nil {
 		return "", fmt.Errorf("the secret's file cannot be read: %w", err)
 	}
-	text := strings.TrimRight(string(data), "\r\n")
+	text := strings.TrimRight(strings.TrimPrefix(string(data), byteOrderMark), "\r\n")
 	switch {
 	case len(data) > longest:
 		return "", fmt.Errorf("the file %s is larger than %d bytes: a secret is one line", quote(path), longest)
