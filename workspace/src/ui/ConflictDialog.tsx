@@ -11,6 +11,9 @@ export interface Conflict {
   at: string;
 }
 
+/** Short texts that are not to be broken for want of room: Japanese breaks anywhere. */
+const whole = { whiteSpace: "nowrap" } as const;
+
 /**
  * The dialog for 409 `stale`: nothing was changed, because somebody else was quicker. It says who changed what and
  * offers to reload; children may say what becomes of what the user typed.
@@ -44,7 +47,9 @@ export function ConflictDialog({
           <Table withTableBorder>
             <Table.Thead>
               <Table.Tr>
-                <Table.Th scope="col">{t("conflict.what")}</Table.Th>
+                <Table.Th scope="col" style={whole}>
+                  {t("conflict.what")}
+                </Table.Th>
                 <Table.Th scope="col">{t("conflict.from")}</Table.Th>
                 <Table.Th scope="col">{t("conflict.to")}</Table.Th>
                 <Table.Th scope="col">{t("conflict.by")}</Table.Th>
@@ -54,10 +59,10 @@ export function ConflictDialog({
             <Table.Tbody>
               {conflicts.map((c) => (
                 <Table.Tr key={`${c.what} ${c.at}`}>
-                  <Table.Td>{c.what}</Table.Td>
+                  <Table.Td style={whole}>{c.what}</Table.Td>
                   <Table.Td>{c.from}</Table.Td>
                   <Table.Td>{c.to}</Table.Td>
-                  <Table.Td>{c.by}</Table.Td>
+                  <Table.Td style={whole}>{c.by}</Table.Td>
                   <Table.Td>{c.at}</Table.Td>
                 </Table.Tr>
               ))}

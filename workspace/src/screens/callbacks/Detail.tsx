@@ -5,6 +5,7 @@ import { useTranslation } from "react-i18next";
 import { Link } from "wouter";
 import type { CallbackDetail } from "../../api/types";
 import { callAddress } from "../../app/addresses";
+import { askedByCaller } from "../../callbacks/asked";
 import { CallbackConflict, type Conflict } from "../../callbacks/CallbackConflict";
 import { useCallback } from "../../callbacks/change";
 import { Recordings } from "../../player/Recordings";
@@ -169,7 +170,7 @@ function Origin({ callback }: { callback: CallbackDetail }) {
       <Field label={t("field.registered_by")}>
         <Text size="sm">{people.who(callback.registered_by)}</Text>
       </Field>
-      {callback.origin === "automatic" && (
+      {askedByCaller(callback) && (
         <Field label={t("field.requests")}>
           <Text size="sm">
             {t("callbacks:detail.requests", {

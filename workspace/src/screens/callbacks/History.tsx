@@ -1,4 +1,4 @@
-import { Stack, Text, Timeline, Title } from "@mantine/core";
+import { Spoiler, Stack, Text, Timeline, Title } from "@mantine/core";
 import { useTranslation } from "react-i18next";
 import type { HistoryEntry } from "../../api/types";
 import { useHistory } from "../../callbacks/change";
@@ -50,12 +50,21 @@ function Heading({ entry }: { entry: HistoryEntry }) {
 }
 
 function Changes({ entry }: { entry: HistoryEntry }) {
+  const { t } = useTranslation("callbacks");
   const texts = useFieldTexts();
   // What a callback began with is no change.
   if (entry.action === "register") return null;
   return entry.changes.map((c) => (
-    <Text key={c.field} size="sm" c="dimmed" style={{ overflowWrap: "anywhere" }} lineClamp={4}>
-      {texts.label(c.field)}: {texts.value(c.field, c.from)} → {texts.value(c.field, c.to)}
-    </Text>
+    <Spoiler
+      key={c.field}
+      maxHeight={88}
+      showLabel={t("detail.wholeMemo")}
+      hideLabel={t("detail.lessMemo")}
+      styles={{ control: { fontSize: "var(--mantine-font-size-sm)" } }}
+    >
+      <Text size="sm" c="dimmed" style={{ overflowWrap: "anywhere" }}>
+        {texts.label(c.field)}: {texts.value(c.field, c.from)} → {texts.value(c.field, c.to)}
+      </Text>
+    </Spoiler>
   ));
 }
