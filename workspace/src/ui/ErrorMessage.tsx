@@ -7,6 +7,8 @@ import { NoAnswerError, ProblemError } from "../api/problem";
 /** Says what went wrong in a sentence for people: the server's own where it has one. */
 export function errorText(error: unknown, t: TFunction<"common">): string {
   if (error instanceof ProblemError) {
+    // The server speaks of tokens, and what it says stays on the page after its user has logged in again.
+    if (error.problem.code === "unauthorized") return t("error.session");
     if (error.problem.detail === "") return t("error.unexpected");
     return error.problem.detail;
   }
