@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"slices"
-	"strings"
 	"time"
 
 	"callbackd/ari"
@@ -231,21 +230,11 @@ func (f *Follower) logStored(ctx context.Context, batch []Call) {
 	for i := range batch {
 		c := &batch[i]
 		f.log.LogAttrs(ctx, slog.LevelDebug, "a call is stored",
-			slog.String("request_id", string(c.RequestID)), slog.String("linked_id", brief(c.LinkedID)),
+			slog.String("request_id", string(c.RequestID)), slog.String("linked_id", c.LinkedID),
 			slog.String("kind", string(c.Kind)), slog.String("state", string(c.State)),
-			slog.String("remote_number", brief(c.RemoteNumber)), slog.String("local_number", brief(c.LocalNumber)),
-			slog.String("agent", brief(c.Agent)), slog.String("outcome", string(c.Outcome.Result)))
+			slog.String("remote_number", c.RemoteNumber), slog.String("local_number", c.LocalNumber),
+			slog.String("agent", c.Agent), slog.String("outcome", string(c.Outcome.Result)))
 	}
-}
-
-// brief is as much of a text as a line of the log has: who calls may be
-// kilobytes.
-func brief(text string) string {
-	const longest = 100
-	if len(text) > longest {
-		text = strings.ToValidUTF8(text[:longest], "") + "…"
-	}
-	return text
 }
 
 // putBack returns what could not be stored to what waits, unless a call has

@@ -38,13 +38,10 @@ func (f *logFlags) over(cfg configs.Log) configs.Log {
 }
 
 // newLogger returns a logger of the format that is asked for, which names no
-// phone number unless that is asked for. What it writes is up to level, which
-// may change.
+// phone number unless that is asked for, and cuts long texts. What it writes is
+// up to level, which may change.
 func newLogger(w io.Writer, cfg configs.Log, level slog.Leveler) *slog.Logger {
-	o := &slog.HandlerOptions{Level: level}
-	if cfg.Numbers != configs.LogFull {
-		o.ReplaceAttr = maskAttr
-	}
+	o := &slog.HandlerOptions{Level: level, ReplaceAttr: logAttr(cfg.Numbers != configs.LogFull)}
 	if cfg.Format == configs.LogJSON {
 		return slog.New(slog.NewJSONHandler(w, o))
 	}

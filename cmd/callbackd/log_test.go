@@ -13,6 +13,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/pflag"
@@ -69,6 +70,35 @@ func TestLogger_Numbers(t *testing.T) {
 		for _, kept := range []string{string(id), "1767225600.17", "7001", "PJSIP/********78", "**-****-**78", "INFO"} {
 			if !strings.Contains(masked, kept) {
 				t.Errorf("%s: no %s is left in: %s", format, kept, masked)
+			}
+		}
+	}
+}
+
+// Whoever makes up a long text does not fill the log with it; what is cut is
+// whole characters, says so, and has no part of a number at its end.
+func TestLogger_LongTexts(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct{ text, want string }{
+		"as long as may be": {strings.Repeat("x", maxLogText), strings.Repeat("x", maxLogText)},
+		"one more":          {strings.Repeat("x", maxLogText+1), strings.Repeat("x", maxLogText) + "… (257 bytes)"},
+		"wide":              {strings.Repeat("長", 100), strings.Repeat("長", 85) + "… (300 bytes)"},
+		"number at the end": {strings.Repeat("x", maxLogText-5) + "03-1234-5678", strings.Repeat("x", maxLogText-5) + "… (263 bytes)"},
+		"broken":            {strings.Repeat("\x80", 300), strings.Repeat("\x80", 252) + "… (300 bytes)"},
+	} {
+		if begin, end := shortened(test.text, maxLogText); begin+end != test.want {
+			t.Errorf("%s: %q, want %q", name, begin+end, test.want)
+		}
+	}
+	for _, format := range []configs.LogFormat{configs.LogText, configs.LogJSON} {
+		for _, numbers := range []configs.LogNumbers{configs.LogMasked, configs.LogFull} {
+			var out bytes.Buffer
+			long := strings.Repeat("9長", 20_000)
+			log := newLogger(&out, configs.Log{Format: format, Numbers: numbers}, slog.LevelInfo).With(slog.String("with", long))
+			log.WithGroup("of").Error(long, slog.String("msg", long), slog.Any("err", fmt.Errorf("store: %w", errors.New(long))),
+				slog.Any("all", []string{long, long}), slog.Group("in", slog.String("stack", strings.Repeat("a", 5000))))
+			if n := out.Len(); n > 9_000 || !utf8.Valid(out.Bytes()) || strings.Count(out.String(), "… (") != 5 || !strings.Contains(out.String(), "… (80000 bytes)") {
+				t.Errorf("%s, %s: a line of %d bytes: %s", format, numbers, n, &out)
 			}
 		}
 	}

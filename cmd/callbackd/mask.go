@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // outsideNumber matches what may be somebody's number, as it is dialled or as
@@ -32,22 +33,61 @@ func maskNumbers(text string) string {
 	})
 }
 
-// maskAttr is what a log handler replaces each attribute by, and the text of
-// each line: whatever a line says, and whichever part of the program or library
-// says it, it names no number.
-func maskAttr(_ []string, a slog.Attr) slog.Attr {
-	if a.Value.Kind() == slog.KindString {
-		a.Value = slog.StringValue(maskNumbers(a.Value.String()))
+// What a line of the log has of one text at most, in bytes, whoever made it up:
+// a caller, a phone, another program. Errors name what they wrap.
+const (
+	maxLogText  = 256
+	maxLogError = 1 << 10
+	maxLogStack = 8 << 10
+)
+
+// logAttr returns what a log handler replaces each attribute by, and the text
+// of each line: whatever a line says, and whichever part of the program or
+// library says it, it is short, and names no number if these are to be masked.
+func logAttr(masked bool) func([]string, slog.Attr) slog.Attr {
+	tidy := func(text string, longest int) string {
+		text, end := shortened(text, longest)
+		if masked {
+			text = maskNumbers(text)
+		}
+		return text + end
+	}
+	return func(groups []string, a slog.Attr) slog.Attr {
+		if a.Value.Kind() == slog.KindString {
+			longest := maxLogText
+			switch {
+			case a.Key == slog.MessageKey && len(groups) == 0:
+				longest = maxLogError
+			case a.Key == "stack":
+				longest = maxLogStack
+			}
+			a.Value = slog.StringValue(tidy(a.Value.String(), longest))
+			return a
+		}
+		if _, isLevel := a.Value.Any().(slog.Level); isLevel || a.Value.Kind() != slog.KindAny {
+			return a
+		}
+		// Errors and all else that is no plain value, as a text; a value that is
+		// short and holds no number stays what it is.
+		text := fmt.Sprintf("%+v", a.Value.Any())
+		if tidied := tidy(text, maxLogError); tidied != text {
+			a.Value = slog.StringValue(tidied)
+		}
 		return a
 	}
-	if _, isLevel := a.Value.Any().(slog.Level); isLevel || a.Value.Kind() != slog.KindAny {
-		return a
+}
+
+// shortened returns as much of a text as is logged, and what says that there
+// was more. It ends with a whole character, and with no digit: what is left of
+// a number that is cut could not be told to be one, and masked.
+func shortened(text string, longest int) (begin, end string) {
+	if len(text) <= longest {
+		return text, ""
 	}
-	// Errors and all else that is no plain value, as a text; a value that holds
-	// no number stays what it is.
-	text := fmt.Sprintf("%+v", a.Value.Any())
-	if masked := maskNumbers(text); masked != text {
-		a.Value = slog.StringValue(masked)
+	cut := longest
+	for cut > longest-utf8.UTFMax && !utf8.RuneStart(text[cut]) {
+		cut--
 	}
-	return a
+	begin = strings.TrimRightFunc(text[:cut], func(r rune) bool { return unicode.IsDigit(r) || strings.ContainsRune("-()", r) })
+	return begin, fmt.Sprintf("… (%d bytes)", len(text))
 }
