@@ -187,7 +187,7 @@ func (d *daemon) Run(ctx context.Context) error {
 	for _, n := range d.nodes {
 		g.Go(func() error { return n.recorded(ctx) })
 	}
-	g.Go(func() error { return d.endLeftNodes(ctx) })
+	g.Go(func() error { return d.newLeftNodes().run(ctx) })
 	g.Go(func() error { return d.db.Watch(ctx) })
 	g.Go(func() error { return d.abandoned.Run(ctx) })
 	g.Go(func() error { return d.feed.Run(ctx) })
