@@ -26,6 +26,9 @@ type Account struct {
 	// empty for none. No two enabled accounts have the same one.
 	Endpoint string
 	Enabled  bool
+	// HasPassword is false of who came from another system and was given no
+	// password here.
+	HasPassword bool
 	// Version counts the changes of what stands above, from 1. A change names
 	// the version that it was made from.
 	Version   int
@@ -41,7 +44,7 @@ type Account struct {
 func (a *Account) Principal() Principal {
 	p := Principal{
 		Kind: KindAccount, Name: a.Name, Role: a.Role, CallCenters: a.CallCenters,
-		AccountID: a.ID, DisplayName: a.DisplayName, Endpoint: a.Endpoint,
+		AccountID: a.ID, DisplayName: a.DisplayName, Endpoint: a.Endpoint, HasPassword: a.HasPassword,
 	}
 	switch {
 	case a.Role == RoleAdmin:

@@ -37,7 +37,7 @@ func TestTokens_VerifyActing(t *testing.T) {
 	}
 	want := accounts.Principal{
 		Kind: accounts.KindAccount, Name: "sato", Role: accounts.RoleAgent, CallCenters: []string{"support"},
-		AccountID: sato.ID, DisplayName: "sato", TokenID: 1, TokenName: "crm",
+		AccountID: sato.ID, DisplayName: "sato", HasPassword: true, TokenID: 1, TokenName: "crm",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("principal (-want +got):\n%s", diff)

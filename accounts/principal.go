@@ -48,6 +48,8 @@ type Principal struct {
 	DisplayName string
 	// Endpoint is the account's phone, such as PJSIP/2001; empty for none.
 	Endpoint string
+	// HasPassword says that the account has a password here.
+	HasPassword bool
 	// SessionID is the session in which an account asks; 0 for none.
 	SessionID SessionID
 	// TokenID is the token that was presented; 0 for none.

@@ -42,7 +42,7 @@ func TestService_Create(t *testing.T) {
 	}
 	want := accounts.Account{
 		ID: 1, Name: "sato@example.jp", DisplayName: "sato@example.jp", Role: accounts.RoleSupervisor, CallCenters: []string{},
-		Enabled: true, Version: 1, Generation: 1, CreatedAt: w.now(),
+		Enabled: true, HasPassword: true, Version: 1, Generation: 1, CreatedAt: w.now(),
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("account (-want +got):\n%s", diff)

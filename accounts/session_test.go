@@ -38,7 +38,7 @@ func TestSessions_Principal(t *testing.T) {
 	}
 	want := accounts.Principal{
 		Kind: accounts.KindAccount, Name: "sato", Role: accounts.RoleAgent, CallCenters: []string{"sales", "support"},
-		AccountID: account.ID, DisplayName: "佐藤", Endpoint: "PJSIP/2001", SessionID: got.SessionID,
+		AccountID: account.ID, DisplayName: "佐藤", Endpoint: "PJSIP/2001", HasPassword: true, SessionID: got.SessionID,
 	}
 	if diff := cmp.Diff(want, got); diff != "" || got.SessionID == 0 {
 		t.Errorf("principal, session %d (-want +got):\n%s", got.SessionID, diff)

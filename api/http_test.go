@@ -140,7 +140,7 @@ func TestMe_ShowsTheCaller(t *testing.T) {
 	want := map[string]any{
 		"kind": "token", "name": "token-of-agent-0", "token": "token-of-agent-0", "role": "agent",
 		"call_centers": []any{"support", "sales"}, "language": "en",
-		"account_id": nil, "display_name": nil, "endpoint": nil,
+		"account_id": nil, "display_name": nil, "endpoint": nil, "has_password": false,
 	}
 	if diff := cmp.Diff(want, limited); diff != "" {
 		t.Errorf("me (-want +got):\n%s", diff)

@@ -111,7 +111,7 @@ func meOf(ctx context.Context, p accounts.Principal) Me {
 	me := Me{
 		Kind: string(p.Kind), Name: p.Name, DisplayName: orNull(p.DisplayName), Role: Role(p.Role),
 		CallCenters: p.CallCenters, Endpoint: orNull(p.Endpoint), Token: orNull(p.TokenName),
-		Language: string(languageFrom(ctx)),
+		HasPassword: p.HasPassword, Language: string(languageFrom(ctx)),
 	}
 	if p.AccountID != 0 {
 		id := int64(p.AccountID)

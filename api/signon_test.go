@@ -175,6 +175,9 @@ func TestSignOn(t *testing.T) {
 		t.Errorf("logged in as %+v", me)
 	}
 	problem(t, w.tryLogin("tanaka", "at the provider", nil), http.StatusUnauthorized, "login_failed")
+	if me.HasPassword {
+		t.Error("who came from elsewhere is said to have a password here")
+	}
 
 	// The same person by another name, and of other groups.
 	w.put("1", "tanaka.hanako", "leaders", "agents", "canteen")
@@ -187,6 +190,18 @@ func TestSignOn(t *testing.T) {
 		t.Error("the session goes on under the token of the one before")
 	}
 	problem(t, w.do(request{path: "/me", cookie: first}), http.StatusUnauthorized, "unauthorized")
+
+	if err := w.accounts.SetPassword(t.Context(), accounts.Operator(), accounts.AccountID(*me.AccountID), "an administrator's"); err != nil {
+		t.Fatal(err)
+	}
+	if got := decode[api.Me](t, w.tryLogin("tanaka", "an administrator's", nil), http.StatusOK); !got.HasPassword {
+		t.Error("who was given a password is said to have none")
+	}
+	w.logIn(b, "tanaka.hanako", "")
+	second, again = w.me(b)
+	if !again.HasPassword {
+		t.Error("the password is forgotten when its owner comes from elsewhere")
+	}
 
 	out := w.do(request{method: http.MethodDelete, path: "/session", cookie: second})
 	to, err := url.Parse(out.header.Get("X-Callbackd-Logout"))

@@ -22,7 +22,7 @@ func (db *DB) Accounts() *Accounts { return &Accounts{db: db} }
 
 // accountColumns are the columns of an accountRow.
 const accountColumns = `id, name, display_name, role, call_centers, coalesce(endpoint, '') AS endpoint,
-	enabled, generation, version, created_at`
+	enabled, has_password, generation, version, created_at`
 
 type accountRow struct {
 	ID          int64     `db:"id"`
@@ -32,6 +32,7 @@ type accountRow struct {
 	CallCenters []string  `db:"call_centers"`
 	Endpoint    string    `db:"endpoint"`
 	Enabled     bool      `db:"enabled"`
+	HasPassword bool      `db:"has_password"`
 	Generation  int64     `db:"generation"`
 	Version     int       `db:"version"`
 	CreatedAt   time.Time `db:"created_at"`
@@ -41,7 +42,7 @@ func (r *accountRow) account() accounts.Account {
 	return accounts.Account{
 		ID: accounts.AccountID(r.ID), Name: r.Name, DisplayName: r.DisplayName, Role: accounts.Role(r.Role),
 		CallCenters: r.CallCenters, Endpoint: r.Endpoint, Enabled: r.Enabled,
-		Generation: r.Generation, Version: r.Version, CreatedAt: r.CreatedAt,
+		HasPassword: r.HasPassword, Generation: r.Generation, Version: r.Version, CreatedAt: r.CreatedAt,
 	}
 }
 
@@ -64,16 +65,16 @@ func oneAccount(ctx context.Context, q querier, sql string, args pgx.StrictNamed
 
 // CreateAccount implements accounts.Store.
 func (a *Accounts) CreateAccount(ctx context.Context, account accounts.NewAccount, passwordHash string, at time.Time) (accounts.Account, error) {
-	return createAccount(ctx, a.db.pool, account, passwordHash, at)
+	return createAccount(ctx, a.db.pool, account, passwordHash, true, at)
 }
 
-func createAccount(ctx context.Context, q querier, account accounts.NewAccount, passwordHash string, at time.Time) (accounts.Account, error) {
+func createAccount(ctx context.Context, q querier, account accounts.NewAccount, passwordHash string, hasPassword bool, at time.Time) (accounts.Account, error) {
 	return oneAccount(ctx, q, `
-		INSERT INTO accounts (name, display_name, role, call_centers, endpoint, password_hash, created_at)
-		VALUES (@name, @display_name, @role, @call_centers, nullif(@endpoint, ''), @password_hash, @at)
+		INSERT INTO accounts (name, display_name, role, call_centers, endpoint, password_hash, has_password, created_at)
+		VALUES (@name, @display_name, @role, @call_centers, nullif(@endpoint, ''), @password_hash, @has_password, @at)
 		RETURNING `+accountColumns, pgx.StrictNamedArgs{
 		"name": account.Name, "display_name": account.DisplayName, "role": account.Role,
-		"call_centers": account.CallCenters, "endpoint": account.Endpoint, "password_hash": passwordHash, "at": at,
+		"call_centers": account.CallCenters, "endpoint": account.Endpoint, "password_hash": passwordHash, "has_password": hasPassword, "at": at,
 	})
 }
 
@@ -204,7 +205,7 @@ func (a *Accounts) SetPasswordHash(ctx context.Context, id accounts.AccountID, o
 	var account accounts.Account
 	err := pgx.BeginFunc(ctx, a.db.pool, func(tx pgx.Tx) (err error) {
 		account, err = oneAccount(ctx, tx, `
-			UPDATE accounts SET password_hash = @hash, generation = generation + 1
+			UPDATE accounts SET password_hash = @hash, has_password = true, generation = generation + 1
 			WHERE id = @id AND (@old = '' OR password_hash = @old)
 			RETURNING `+accountColumns, pgx.StrictNamedArgs{"id": int64(id), "old": old, "hash": hash})
 		if err != nil {

@@ -21,7 +21,7 @@ func (a *Accounts) AccountByIdentity(ctx context.Context, issuer, subject string
 func (a *Accounts) CreateFederated(ctx context.Context, issuer, subject string, account accounts.NewAccount, passwordHash string, at time.Time) (accounts.Account, error) {
 	var created accounts.Account
 	err := pgx.BeginFunc(ctx, a.db.pool, func(tx pgx.Tx) (err error) {
-		if created, err = createAccount(ctx, tx, account, passwordHash, at); err != nil {
+		if created, err = createAccount(ctx, tx, account, passwordHash, false, at); err != nil {
 			return err
 		}
 		return link(ctx, tx, created.ID, issuer, subject, at)

@@ -1291,6 +1291,11 @@ type Me struct {
 	// Endpoint The account's phone.
 	Endpoint *string `json:"endpoint"`
 
+	// HasPassword Whether the account has a password here, which its person changes with
+	// `PATCH /me`. Who came by single sign-on has none until an administrator
+	// sets one; neither has a token that acts for nobody.
+	HasPassword bool `json:"has_password"`
+
 	// Kind `account`: a person, or a token that acts for one.
 	Kind string `json:"kind"`
 

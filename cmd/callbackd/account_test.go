@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"net/netip"
 	"os"
@@ -98,6 +99,32 @@ func TestAccount(t *testing.T) {
 		t.Error("an enabled account cannot log in")
 	}
 	want(exitFailure, "", "", "no provider is configured", "link", "sato", "--subject", "1")
+	provider := withProvider(t, config)
+	want(exitFailure, "", "", "account not found", "link", "suzuki", "--subject", "1", "--config", provider)
+	want(exitFailure, "", "", "subject: must be", "link", "sato", "--subject", "", "--config", provider)
+	want(exitOK, "", "", `Account "sato" is linked.`, "link", "sato", "--subject", "1", "--config", provider)
+	want(exitFailure, "", "", "identity is taken", "link", "sato", "--subject", "2", "--config", provider)
+	linked, err := service.AuthenticateElsewhere(t.Context(), netip.IPv6Loopback(), func(context.Context) (accounts.Identity, error) {
+		return accounts.Identity{Issuer: "https://login.test", Subject: "1", Name: "sato.h", Role: accounts.RoleAgent}, nil
+	})
+	if err != nil || linked.Name != "sato" || !linked.HasPassword {
+		t.Errorf("whose account was linked logs in as %+v, %v", linked, err)
+	}
+	if _, ok := login("sato", first); !ok {
+		t.Error("the password of a linked account is not valid any more")
+	}
 	want(exitFailure, "", "", "last enabled administrator", "disable", "admin")
 	want(exitFailure, "", "", "last enabled administrator", "set", "admin", "--role", "agent")
+}
+
+// withProvider returns a copy of a configuration with which people log in
+// elsewhere.
+func withProvider(t *testing.T, config string) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "callbackd.yaml")
+	writeFile(t, file, readFile(t, config)+`
+oidc: {issuer: 'https://login.test', client_id: callbackd, client_secret: secret, name: Office,
+  public_url: 'https://callbackd.test', roles: {agent: [agents]}}
+`, 0o600)
+	return file
 }

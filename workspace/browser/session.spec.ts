@@ -63,7 +63,14 @@ test("people log in with the accounts of another system, and log out there", asy
   await logIn(page, "honda");
   await expect(page.getByRole("heading", { level: 1, name: "折り返し呼一覧" })).toBeVisible();
   await expect(page).toHaveURL(/\/callbacks\?sort=id$/);
-  await page.getByRole("button", { name: /真理子 本田.*のメニュー/ }).click();
+  const menu = page.getByRole("button", { name: /真理子 本田.*のメニュー/ });
+  await menu.click();
+  await page.getByRole("menuitem", { name: "アカウント設定" }).click();
+  const settings = page.getByRole("dialog", { name: "アカウント設定" });
+  await expect(settings.getByRole("heading", { name: "ブラウザ通知" })).toBeVisible();
+  await expect(settings.getByRole("heading", { name: "パスワードの変更" })).toHaveCount(0);
+  await settings.getByRole("button", { name: "閉じる" }).click();
+  await menu.click();
   await page.getByRole("menuitem", { name: "ログアウト", exact: true }).click();
   await expect(page.getByLabel("ログイン名")).toBeVisible();
   await page.screenshot({ path: "artefacts/login-single-sign-on.png" });

@@ -7,7 +7,7 @@ import { PasswordForm } from "../session/PasswordForm";
 import { useMe } from "../session/session";
 import { languageNames, schemes } from "../ui/switches";
 
-/** What a person sets for themselves: language and colours of this browser, its notifications, and their password. */
+/** What a person sets for themselves: language and colours of this browser, its notifications, and their password where they have one. */
 export default function Settings({ onClose }: { onClose: () => void }) {
   const { t } = useTranslation();
   const me = useMe();
@@ -47,9 +47,11 @@ export default function Settings({ onClose }: { onClose: () => void }) {
               <NotificationState />
             </Part>
           </Stack>
-          <Part title={t("password.title")}>
-            <PasswordForm onDone={onClose} />
-          </Part>
+          {me.has_password && (
+            <Part title={t("password.title")}>
+              <PasswordForm onDone={onClose} />
+            </Part>
+          )}
         </SimpleGrid>
       </Stack>
     </Modal>
