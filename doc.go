@@ -6,6 +6,7 @@
 // way: when it is down, people still talk.
 //
 //	cmd/callbackd   the program: one file a subcommand, and the wiring
+//	demo            everything, private and throw-away, with phones that call
 //	api             HTTP: the contract, authentication, the stream of events
 //	postgres        the stores behind all of them
 //	callbacks       callbacks: the rules and the service

@@ -2,55 +2,18 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"io"
 	"log/slog"
-	"net"
-	"os"
-	"os/signal"
-	"path/filepath"
-	"sync"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sync/errgroup"
 
-	"callbackd/accounts"
 	"callbackd/api"
 	"callbackd/configs"
-	"callbackd/lab"
-	"callbackd/postgres"
+	"callbackd/demo"
 )
-
-const (
-	// demoQueueTimeout is how many seconds callers wait in a queue of the demo:
-	// few, so that one sees what happens when nobody answers.
-	demoQueueTimeout = "8"
-	// readyPatience bounds the time from the start of the parts until the
-	// daemon says that it is ready.
-	readyPatience = 30 * time.Second
-	// settlePatience bounds the time that the daemon gets at the end to store
-	// the calls that were hung up last.
-	settlePatience = 5 * time.Second
-)
-
-// demoOptions are the flags of demo.
-type demoOptions struct {
-	// apiAddress and opsAddress are host:port; empty: the usual port if it is
-	// free, any other if not.
-	apiAddress, opsAddress string
-	// length is how long the demo goes on once it is ready; 0: until asked.
-	length time.Duration
-	json   bool
-	seed   uint64
-	// every is the time between two calls, and talk how long people talk.
-	every, talk time.Duration
-}
 
 func newDemoCommand(*options) *cobra.Command {
-	var o demoOptions
+	o := demo.Options{Serve: openDemoDaemon}
 	command := &cobra.Command{
 		Use:   "demo",
 		Short: "Run everything, private and throw-away, with phones that call",
@@ -67,314 +30,32 @@ func newDemoCommand(*options) *cobra.Command {
 			switch {
 			case cmd.Flags().Changed("config"):
 				return usageErrorf("demo runs on the published sample configuration and takes no --config")
-			case o.length < 0 || o.every <= 0 || o.talk <= 0:
+			case o.Length < 0 || o.Every <= 0 || o.Talk <= 0:
 				return usageErrorf("--for, --every and --talk: a time must not be negative, and only --for may be 0")
 			}
-			return runDemo(cmd.Context(), o, cmd.OutOrStdout(), cmd.ErrOrStderr())
+			o.Out, o.Err = cmd.OutOrStdout(), cmd.ErrOrStderr()
+			return demo.Run(cmd.Context(), o)
 		},
 	}
 	flags := command.Flags()
-	flags.StringVar(&o.apiAddress, "api", "", "`address` of the API (default 127.0.0.1:8080, or a free port when that one is taken)")
-	flags.StringVar(&o.opsAddress, "ops", "", "`address` for operators (default 127.0.0.1:9090, or a free port when that one is taken)")
-	flags.DurationVar(&o.length, "for", 0, "`duration` after which it ends by itself, such as 30s (default never)")
-	flags.BoolVar(&o.json, "json", false, "print where to look as one line of JSON, and everything else on standard error")
-	flags.Uint64Var(&o.seed, "seed", 1, "`number` that chooses who calls when, and how long")
-	flags.DurationVar(&o.every, "every", 3*time.Second, "`duration` between two calls, at least")
-	flags.DurationVar(&o.talk, "talk", 5*time.Second, "`duration` that people talk, about")
+	flags.StringVar(&o.API, "api", "", "`address` of the API (default 127.0.0.1:8080, or a free port when that one is taken)")
+	flags.StringVar(&o.Ops, "ops", "", "`address` for operators (default 127.0.0.1:9090, or a free port when that one is taken)")
+	flags.DurationVar(&o.Length, "for", 0, "`duration` after which it ends by itself, such as 30s (default never)")
+	flags.BoolVar(&o.JSON, "json", false, "print where to look as one line of JSON, and everything else on standard error")
+	flags.Uint64Var(&o.Seed, "seed", 1, "`number` that chooses who calls when, and how long")
+	flags.DurationVar(&o.Every, "every", 3*time.Second, "`duration` between two calls, at least")
+	flags.DurationVar(&o.Talk, "talk", 5*time.Second, "`duration` that people talk, about")
 	return command
 }
 
-// demo is what a running demo consists of.
-type demo struct {
-	options demoOptions
-	// log tells what happens in the demo; the daemon's own is quieter.
-	log, quiet *slog.Logger
-	begun      time.Time
-
-	pbx    *lab.Asterisk
-	server *lab.Postgres
-	office *lab.Office
-	daemon *daemon
-	clerk  *clerk
-	// daemonEnded gets what Run returned.
-	daemonEnded chan error
-	// adminToken sees everything, agentToken only the call center demoDesk.
-	adminToken, agentToken string
-
-	undo []step
-}
-
-// step is something to undo at the end, and what it is called.
-type step struct {
-	name string
-	do   func() error
-}
-
-// demoDesk is the call center that the demo's agent token is limited to.
-const demoDesk = "support"
-
-// runDemo starts everything, waits for the end and stops everything.
-func runDemo(ctx context.Context, o demoOptions, stdout, stderr io.Writer) (err error) {
-	ctx, stop := endWithTerminal(ctx)
-	defer stop()
-	d := &demo{
-		options: o, begun: time.Now(), daemonEnded: make(chan error, 1),
-		log:   slog.New(slog.NewTextHandler(stderr, nil)),
-		quiet: slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
-	}
-	defer func() { err = errors.Join(err, d.stop()) }()
-	if err := d.start(ctx); err != nil {
-		if ctx.Err() != nil {
-			// Whatever the error says, this is why.
-			d.log.Info("asked to end before everything was ready")
-			return nil
-		}
-		return err
-	}
-	text := stdout
-	if o.json {
-		text = stderr
-		err = d.places().writeJSON(stdout)
-	} else {
-		err = d.places().write(stdout, time.Since(d.begun))
-	}
-	if err != nil {
-		return fmt.Errorf("print where to look: %w", err)
-	}
-	ready := time.Now()
-	if err := d.play(ctx); err != nil {
-		return err
-	}
-	return d.summarise(ctx, text, time.Since(ready))
-}
-
-// endWithTerminal returns a context that also ends when the terminal is closed.
-// And it makes writing to a reader who is gone, as after `| head`, an error:
-// by default it would end the program on the spot, with all files left.
-func endWithTerminal(ctx context.Context) (context.Context, context.CancelFunc) {
-	broken := make(chan os.Signal, 1)
-	signal.Notify(broken, syscall.SIGPIPE)
-	end := func() { signal.Stop(broken) }
-	if !signal.Ignored(syscall.SIGHUP) { // as under nohup
-		var stop context.CancelFunc
-		ctx, stop = signal.NotifyContext(ctx, syscall.SIGHUP)
-		return ctx, func() { stop(); end() }
-	}
-	return ctx, end
-}
-
-// start starts all parts and returns when they are ready.
-func (d *demo) start(ctx context.Context) error {
-	url, err := d.startLab(ctx)
-	if err != nil {
-		return err
-	}
-	if err := d.startDaemon(ctx, url); err != nil {
-		return err
-	}
-	d.office, err = lab.OpenOffice(ctx, d.pbx, lab.OfficeOptions{
-		Seed: d.options.seed, Every: d.options.every, Talk: d.options.talk, Log: d.log,
-	})
-	if err != nil {
-		return err
-	}
-	d.later("close the phones", d.office.Close)
-	return d.waitUntilReady(ctx)
-}
-
-// startLab starts PostgreSQL and Asterisk, and returns the address of a
-// database with our tables.
-func (d *demo) startLab(ctx context.Context) (url string, err error) {
-	starting, ctx := errgroup.WithContext(ctx)
-	starting.Go(func() (err error) {
-		if d.server, err = lab.StartPostgres(ctx, lab.PostgresOptions{Log: d.log}); err != nil {
-			return err
-		}
-		if url, err = d.server.Database(ctx); err != nil {
-			return err
-		}
-		return postgres.Migrate(ctx, url)
-	})
-	starting.Go(func() (err error) {
-		d.pbx, err = lab.StartAsterisk(ctx, lab.AsteriskOptions{
-			Globals: map[string]string{"QUEUE_TIMEOUT": demoQueueTimeout}, Log: d.log,
-		})
-		return err
-	})
-	err = starting.Wait()
-	if d.server != nil {
-		d.later("stop PostgreSQL", d.server.Stop)
-	}
-	if d.pbx != nil {
-		d.later("stop Asterisk", d.pbx.Stop)
-	}
-	return url, err
-}
-
-// startDaemon opens callbackd, lets it run, and makes its tokens and accounts.
-func (d *demo) startDaemon(ctx context.Context, url string) (err error) {
-	cfg, err := d.config(ctx, url)
-	if err != nil {
-		return err
-	}
-	if d.daemon, err = openDaemon(ctx, cfg, d.quiet, demoVisitors()...); err != nil {
-		return err
-	}
-	// Not ctx: the daemon must see and store how the last calls end.
-	running, stop := context.WithCancel(context.WithoutCancel(ctx))
-	go func() { d.daemonEnded <- d.daemon.Run(running) }()
-	d.later("stop callbackd", func() error {
-		stop()
-		return <-d.daemonEnded
-	})
-	tokens := accounts.NewTokens(d.daemon.db.Tokens(), nil)
-	d.adminToken, _, err = tokens.Create(ctx, accounts.NewToken{Name: "demo-admin", Role: accounts.RoleAdmin, MayActFor: true})
-	if err != nil {
-		return err
-	}
-	d.agentToken, _, err = tokens.Create(ctx, accounts.NewToken{
-		Name: "demo-agent", Role: accounts.RoleAgent, CallCenters: []string{demoDesk},
-	})
-	if err != nil {
-		return err
-	}
-	return d.people(ctx)
-}
-
-// config is the published example, for the private parts.
-func (d *demo) config(ctx context.Context, url string) (*configs.Config, error) {
-	// The real environment may hold somebody's real database.
-	environment := map[string]string{"CALLBACKD_DATABASE_URL": url, "CALLBACKD_PBX_PBX1_PASSWORD": d.pbx.Password}
-	cfg, err := configs.Parse(configs.Example, configs.Source{
-		Path: "callbackd.yaml",
-		LookupEnv: func(name string) (string, bool) {
-			value, ok := environment[name]
-			return value, ok
-		},
-	})
+// openDemoDaemon opens the daemon of a demo, the same that serve runs.
+func openDemoDaemon(ctx context.Context, cfg *configs.Config, log *slog.Logger, visitors ...api.DemoAccount) (*demo.Daemon, error) {
+	d, err := openDaemon(ctx, cfg, log, visitors...)
 	if err != nil {
 		return nil, err
 	}
-	cfg.Listen.API = addressOr(ctx, d.options.apiAddress, "127.0.0.1:8080")
-	cfg.Listen.Ops = addressOr(ctx, d.options.opsAddress, "127.0.0.1:9090")
-	// The demo speaks plain HTTP, over which browsers drop the usual cookie.
-	cfg.Listen.PlainCookies = true
-	cfg.PBX[0].ARI.URL = d.pbx.ARI
-	cfg.PBX[0].Recordings.Directory = d.pbx.Recordings
-	cfg.Recordings.Copies = filepath.Join(filepath.Dir(d.pbx.Recordings), "copies")
-	return cfg, nil
-}
-
-// addressOr is the address that was asked for, or else the usual one, or any
-// when somebody listens there.
-func addressOr(ctx context.Context, asked, usual string) string {
-	if asked != "" {
-		return asked
-	}
-	var config net.ListenConfig
-	l, err := config.Listen(ctx, "tcp", usual)
-	if err != nil {
-		return "127.0.0.1:0"
-	}
-	l.Close() //nolint:errcheck // nobody has connected
-	return usual
-}
-
-// waitUntilReady waits until the daemon's own checks say so.
-func (d *demo) waitUntilReady(ctx context.Context) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, readyPatience, fmt.Errorf("callbackd is not ready after %s", readyPatience))
-	defer cancel()
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		ready := true
-		for _, check := range d.daemon.ready(ctx) {
-			ready = ready && check.OK
-		}
-		if ready {
-			return nil
-		}
-		select {
-		case <-tick.C:
-		case err := <-d.daemonEnded:
-			return d.endedByItself(err)
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-	}
-}
-
-// play lets people call, and a clerk register callbacks, until the demo is to
-// end or a part of it did. All calls are hung up and stored when it returns.
-func (d *demo) play(ctx context.Context) error {
-	d.clerk = newClerk(d)
-	registering, stopClerk := context.WithCancel(context.WithoutCancel(ctx))
-	defer stopClerk()
-	calling, stopCalling := context.WithCancel(ctx)
-	if d.options.length > 0 {
-		calling, stopCalling = context.WithTimeout(ctx, d.options.length)
-	}
-	defer stopCalling()
-	var people sync.WaitGroup
-	people.Go(func() { d.office.Run(calling) })
-	people.Go(func() { d.clerk.run(registering) })
-
-	var broken error
-	select {
-	case err := <-d.daemonEnded:
-		broken = d.endedByItself(err)
-	case <-d.pbx.Done():
-		broken = errors.New("the PBX of the demo ended by itself")
-	case <-calling.Done():
-	}
-	stopCalling()
-	err := errors.Join(broken, d.office.Close())
-	if err == nil {
-		d.settle(registering)
-	}
-	stopClerk()
-	people.Wait()
-	return err
-}
-
-// settle waits until no call goes on any more, as far as callbackd knows.
-func (d *demo) settle(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, settlePatience)
-	defer cancel()
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		var active api.CallList
-		err := d.get(ctx, "/calls?active=true&page_size=1", &active)
-		if err == nil && len(active.Items) == 0 {
-			return
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			d.log.Warn("calls are still going on", slog.Any("err", err))
-			return
-		}
-	}
-}
-
-// endedByItself is the error of a daemon that was not asked to end.
-func (d *demo) endedByItself(err error) error {
-	d.daemonEnded <- nil // for who waits for its end
-	return errors.Join(errors.New("callbackd ended by itself"), err)
-}
-
-// later has something undone at the end, before what was begun earlier.
-func (d *demo) later(name string, do func() error) { d.undo = append(d.undo, step{name, do}) }
-
-// stop undoes everything. Each step is bounded in time by itself.
-func (d *demo) stop() error {
-	var errs []error
-	for i := len(d.undo) - 1; i >= 0; i-- {
-		if err := d.undo[i].do(); err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", d.undo[i].name, err))
-		}
-	}
-	d.undo = nil
-	return errors.Join(errs...)
+	return &demo.Daemon{
+		DB: d.db, API: d.api.Addr(), Ops: d.ops.Addr(), Metrics: d.registry,
+		HasCallCenter: d.hasCallCenter, Ready: d.ready, Run: d.Run,
+	}, nil
 }

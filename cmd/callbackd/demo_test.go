@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -23,6 +22,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"callbackd/api"
+	"callbackd/demo"
 	"callbackd/lab/labtest"
 	"callbackd/sip"
 	"callbackd/sip/siptest"
@@ -59,7 +59,7 @@ func TestDemo_Places(t *testing.T) {
 	if took > demoReadyWithin {
 		t.Errorf("ready after %s, want at most %s", took, demoReadyWithin)
 	}
-	var places demoPlaces
+	var places demo.Places
 	if err := json.Unmarshal(line, &places); err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +85,7 @@ func TestDemo_Places(t *testing.T) {
 }
 
 // shows waits until calls and a callback show at the places.
-func shows(t *testing.T, places demoPlaces) {
+func shows(t *testing.T, places demo.Places) {
 	t.Helper()
 	get := func(url, token string, into any) error {
 		status, body, err := request(t.Context(), http.MethodGet, url, token, nil)
@@ -121,7 +121,7 @@ func shows(t *testing.T, places demoPlaces) {
 	if err := get(base+"/me", places.AgentToken, &me); err != nil {
 		t.Error(err)
 	}
-	if diff := cmp.Diff([]string{demoDesk}, me.CallCenters); diff != "" {
+	if diff := cmp.Diff([]string{demo.Desk}, me.CallCenters); diff != "" {
 		t.Errorf("call centers of the agent's token (-want +got):\n%s", diff)
 	}
 	if err := get(places.Ops+"/readyz", "", nil); err != nil {
@@ -134,7 +134,7 @@ func shows(t *testing.T, places demoPlaces) {
 }
 
 // logsIn uses each account as a browser would.
-func logsIn(t *testing.T, places demoPlaces) {
+func logsIn(t *testing.T, places demo.Places) {
 	t.Helper()
 	for _, account := range places.Accounts {
 		credentials := strings.NewReader(fmt.Sprintf(`{"name": %q, "password": %q}`, account.Name, places.Password))
@@ -157,7 +157,7 @@ func logsIn(t *testing.T, places demoPlaces) {
 
 // isWorkedOn waits for a callback that an agent has claimed and written about,
 // of a caller whose name is in the phone book.
-func isWorkedOn(t *testing.T, places demoPlaces) {
+func isWorkedOn(t *testing.T, places demo.Places) {
 	t.Helper()
 	labtest.Eventually(t, patience, func() error {
 		status, body, err := request(t.Context(), http.MethodGet, places.API+"/api/v1/callbacks?page_size=200", places.Token, nil)
@@ -178,7 +178,7 @@ func isWorkedOn(t *testing.T, places demoPlaces) {
 }
 
 // callFromOutside calls the IVR as one more customer.
-func callFromOutside(t *testing.T, places demoPlaces) {
+func callFromOutside(t *testing.T, places demo.Places) {
 	t.Helper()
 	name, value, _ := strings.Cut(places.TrunkHeader, ": ")
 	phone := siptest.Open(t, sip.PhoneOptions{Username: "visitor", Server: places.SIP, Headers: map[string]string{name: value}})
@@ -381,70 +381,5 @@ func TestDemo_Usage(t *testing.T) {
 		if code, stdout, stderr := execute(t, args...); code != exitUsage || stdout != "" {
 			t.Errorf("callbackd %q: exit code %d, stdout %q, stderr %q; want %d and nothing", args, code, stdout, stderr, exitUsage)
 		}
-	}
-}
-
-func TestAddressOr(t *testing.T) {
-	t.Parallel()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	taken := l.Addr().String()
-	if got, want := addressOr(t.Context(), "", taken), "127.0.0.1:0"; got != want {
-		t.Errorf("instead of a taken address: %s, want %s", got, want)
-	}
-	if got := addressOr(t.Context(), taken, "127.0.0.1:0"); got != taken {
-		t.Errorf("for an address that was asked for: %s, want %s", got, taken)
-	}
-}
-
-func TestDemoSummary_Write(t *testing.T) {
-	t.Parallel()
-	seconds := 5.25
-	s := demoSummary{
-		calls: map[callSort]int{
-			{api.KindCallCenter, api.DirectionInbound, "answered"}: 3,
-			{api.KindIVR, api.DirectionInbound, "abandoned"}:       1,
-		},
-		registered: map[string]float64{"manual": 2},
-		refused:    map[string]float64{"not_call_center_call ivr": 1, "callback_exists": 1},
-		recordings: map[string]float64{"ready": 3, "missing header_only": 1, "missing absent": 0},
-		pbxEvents:  1234,
-		received:   map[string]int{"call": 12},
-		gaps:       []api.Gap{{Node: "pbx1", Why: "connection-lost", GapSeconds: &seconds}, {Node: "pbx1", Why: "starting"}},
-	}
-	var got strings.Builder
-	if err := s.write(&got, 30*time.Second, 7); err != nil {
-		t.Fatal(err)
-	}
-	want := `
-In 30s, with seed 7:
-
-CALLS         DIRECTION             OUTCOME          NUMBER
-call_center   inbound               answered         3
-ivr           inbound               abandoned        1
-all                                                  4
-
-CALLBACKS     REASON                KIND             NUMBER
-registered    manual                                 2
-refused       callback_exists                        1
-refused       not_call_center_call  ivr              1
-
-RECORDINGS    CAUSE                                  NUMBER
-missing       header_only                            1
-ready                                                3
-
-EVENTS        OF                                     NUMBER
-from the PBX  all types                              1234
-from the API  call                                   12
-
-GAPS          NODE                  WHY              SECONDS
-              pbx1                  connection-lost  5.2
-              pbx1                  starting         lasts
-`
-	if diff := cmp.Diff(want, got.String()); diff != "" {
-		t.Errorf("summary (-want +got):\n%s", diff)
 	}
 }

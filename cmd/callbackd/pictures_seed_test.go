@@ -17,6 +17,7 @@ import (
 	"callbackd/ari"
 	"callbackd/callbacks"
 	"callbackd/callcenter"
+	"callbackd/demo"
 	"callbackd/phonebook"
 	"callbackd/postgres"
 )
@@ -108,7 +109,7 @@ func (s *seeded) people(ctx context.Context, db *postgres.DB, conn *pgx.Conn, ha
 	service := accounts.NewService(accounts.Options{
 		Store: db.Accounts(), HasCallCenter: hasCallCenter, Cost: accounts.Cost{Passes: 1, Memory: 1024, Threads: 1},
 	})
-	for _, a := range demoAccounts() {
+	for _, a := range demo.Accounts() {
 		_, err := service.Create(ctx, accounts.Operator(), accounts.NewAccount{
 			Name: a.Name, DisplayName: a.DisplayName, Role: a.Role, CallCenters: a.CallCenters, Endpoint: a.Endpoint, Password: officePassword,
 		})

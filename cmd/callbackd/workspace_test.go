@@ -21,6 +21,7 @@ import (
 	"callbackd/ari"
 	"callbackd/callcenter"
 	"callbackd/configs"
+	"callbackd/demo"
 	"callbackd/lab"
 	"callbackd/lab/provider"
 	"callbackd/postgres"
@@ -107,7 +108,7 @@ func newOffice(t *testing.T) *office {
 	o.signsOn()
 	o.w.start(t)
 	service := accounts.NewService(accounts.Options{Store: o.w.daemon.db.Accounts(), HasCallCenter: o.w.daemon.hasCallCenter})
-	for _, a := range demoAccounts() {
+	for _, a := range demo.Accounts() {
 		_, err := service.Create(t.Context(), accounts.Operator(), accounts.NewAccount{
 			Name: a.Name, DisplayName: a.DisplayName, Role: a.Role, CallCenters: a.CallCenters, Endpoint: a.Endpoint, Password: officePassword,
 		})

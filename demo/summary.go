@@ -1,4 +1,4 @@
-package main
+package demo
 
 import (
 	"cmp"
@@ -14,8 +14,8 @@ import (
 	"callbackd/api"
 )
 
-// demoSummary is what came of a demo, counted.
-type demoSummary struct {
+// summary is what came of a demo, counted.
+type summary struct {
 	calls      map[callSort]int
 	registered map[string]float64 // by origin
 	refused    map[string]float64 // by reason and kind
@@ -35,7 +35,7 @@ type callSort struct {
 // summarise counts and writes a table. It does so also when the demo was
 // asked to end.
 func (d *demo) summarise(ctx context.Context, w io.Writer, took time.Duration) error {
-	s := demoSummary{received: d.clerk.received}
+	s := summary{received: d.clerk.received}
 	var err error
 	ctx = context.WithoutCancel(ctx)
 	if s.calls, err = d.countCalls(ctx); err != nil {
@@ -62,7 +62,7 @@ func (d *demo) summarise(ctx context.Context, w io.Writer, took time.Duration) e
 	for _, n := range events {
 		s.pbxEvents += n
 	}
-	return s.write(w, took, d.options.seed)
+	return s.write(w, took, d.options.Seed)
 }
 
 // countCalls reads all calls and counts them.
@@ -94,7 +94,7 @@ func (d *demo) countCalls(ctx context.Context) (map[callSort]int, error) {
 // metric returns the values of a counter as /metrics shows it, added up by the
 // values of the labels.
 func (d *demo) metric(name string, labels ...string) (map[string]float64, error) {
-	families, err := d.daemon.registry.Gather()
+	families, err := d.daemon.Metrics.Gather()
 	if err != nil {
 		return nil, fmt.Errorf("read the metrics: %w", err)
 	}
@@ -117,7 +117,7 @@ func (d *demo) metric(name string, labels ...string) (map[string]float64, error)
 }
 
 // write writes the summary as a table.
-func (s demoSummary) write(w io.Writer, took time.Duration, seed uint64) error {
+func (s summary) write(w io.Writer, took time.Duration, seed uint64) error {
 	var text strings.Builder
 	fmt.Fprintf(&text, "\nIn %s, with seed %d:\n\n", took.Round(time.Second/10), seed)
 	table := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)

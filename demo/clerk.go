@@ -1,4 +1,4 @@
-package main
+package demo
 
 import (
 	"bufio"
@@ -57,7 +57,7 @@ type work struct {
 
 func newClerk(d *demo) *clerk {
 	return &clerk{
-		demo: d, rng: rand.New(rand.NewPCG(d.options.seed, 1)),
+		demo: d, rng: rand.New(rand.NewPCG(d.options.Seed, 1)),
 		received: map[string]int{}, handled: map[string]bool{}, seen: map[int64]bool{},
 	}
 }
@@ -154,7 +154,7 @@ func (c *clerk) decide(ctx context.Context, data string) {
 // faults: metrics and summary show them.
 func (c *clerk) register(ctx context.Context, call *api.Call) {
 	token := c.demo.adminToken
-	if call.CallCenter != nil && *call.CallCenter == demoDesk {
+	if call.CallCenter != nil && *call.CallCenter == Desk {
 		token = c.demo.agentToken
 	}
 	ctx, cancel := context.WithTimeout(ctx, requestPatience)
@@ -165,8 +165,8 @@ func (c *clerk) register(ctx context.Context, call *api.Call) {
 	}
 }
 
-// demoMemos are what agents write down.
-var demoMemos = []string{
+// memos are what agents write down.
+var memos = []string{
 	"担当者不在のため、戻り次第折り返し。",
 	"見積書の件。午後3時以降を希望。",
 	"契約内容の確認後に折り返し。本人確認済み。",
@@ -198,7 +198,7 @@ func (c *clerk) tend(ctx context.Context, callback *api.Callback) {
 // agentOf is one of the agents of a call center, or "" when it has none.
 func (c *clerk) agentOf(callCenter string) string {
 	var names []string
-	for _, a := range demoAccounts() {
+	for _, a := range Accounts() {
 		if a.Role == accounts.RoleAgent && slices.Contains(a.CallCenters, callCenter) {
 			names = append(names, a.Name)
 		}
@@ -216,7 +216,7 @@ func (c *clerk) claim(ctx context.Context, callback *api.Callback, agent string)
 	if err := c.demo.change(ctx, http.MethodPost, path+"/claim", c.demo.adminToken, agent, claim, &now); err != nil || now.ID == 0 {
 		return err // or a visitor was quicker
 	}
-	memo := demoMemos[c.rng.IntN(len(demoMemos))]
+	memo := memos[c.rng.IntN(len(memos))]
 	patch := map[string]any{"version": now.Version, "memo": memo}
 	if err := c.demo.change(ctx, http.MethodPatch, path, c.demo.adminToken, agent, patch, nil); err != nil {
 		return err

@@ -1,4 +1,4 @@
-package main
+package demo
 
 import (
 	"encoding/json"
@@ -12,9 +12,9 @@ import (
 	"callbackd/lab"
 )
 
-// demoPlaces is where to look in a demo, and how to get in. The JSON names are
+// Places is where to look in a demo, and how to get in. The JSON names are
 // fixed: scripts read them.
-type demoPlaces struct {
+type Places struct {
 	// API and Ops are the URLs of the two listeners, without a path.
 	API string `json:"api"`
 	Ops string `json:"ops"`
@@ -23,9 +23,9 @@ type demoPlaces struct {
 	Token      string `json:"token"`
 	AgentToken string `json:"agent_token"`
 	// Accounts can log in, all with Password.
-	Accounts []demoAccount `json:"accounts"`
-	Password string        `json:"password"`
-	ARI      demoARI       `json:"ari"`
+	Accounts []Account `json:"accounts"`
+	Password string    `json:"password"`
+	ARI      ARI       `json:"ari"`
 	// SIP is the host:port of the PBX, by UDP. A call with TrunkHeader comes
 	// from outside; phones register with PhonePassword.
 	SIP           string `json:"sip"`
@@ -33,24 +33,24 @@ type demoPlaces struct {
 	PhonePassword string `json:"phone_password"`
 }
 
-type demoARI struct {
+type ARI struct {
 	URL      string `json:"url"`
 	Username string `json:"username"`
 	Password string `json:"password"`
 }
 
-func (d *demo) places() demoPlaces {
-	return demoPlaces{
-		API: urlOf(d.daemon.api), Ops: urlOf(d.daemon.ops), Token: d.adminToken, AgentToken: d.agentToken,
-		Accounts: demoAccounts(), Password: demoPassword,
-		ARI: demoARI{URL: d.pbx.ARI, Username: d.pbx.Username, Password: d.pbx.Password},
+func (d *demo) places() Places {
+	return Places{
+		API: urlOf(d.daemon.API), Ops: urlOf(d.daemon.Ops), Token: d.adminToken, AgentToken: d.agentToken,
+		Accounts: Accounts(), Password: password,
+		ARI: ARI{URL: d.pbx.ARI, Username: d.pbx.Username, Password: d.pbx.Password},
 		SIP: d.pbx.SIP, TrunkHeader: lab.TrunkHeader + ": " + lab.TrunkHeaderValue, PhonePassword: d.pbx.PhonePassword,
 	}
 }
 
-// urlOf is the address of a listener as seen from this machine.
-func urlOf(l net.Listener) string {
-	host, port, err := net.SplitHostPort(l.Addr().String())
+// urlOf is the URL of a listener as seen from this machine.
+func urlOf(address net.Addr) string {
+	host, port, err := net.SplitHostPort(address.String())
 	if ip := net.ParseIP(host); err == nil && ip != nil && ip.IsUnspecified() {
 		host = "127.0.0.1"
 	}
@@ -58,10 +58,10 @@ func urlOf(l net.Listener) string {
 }
 
 // writeJSON writes one line.
-func (p demoPlaces) writeJSON(w io.Writer) error { return json.NewEncoder(w).Encode(p) }
+func (p Places) writeJSON(w io.Writer) error { return json.NewEncoder(w).Encode(p) }
 
 // write writes it for people, with commands to paste.
-func (p demoPlaces) write(w io.Writer, took time.Duration) error {
+func (p Places) write(w io.Writer, took time.Duration) error {
 	var text strings.Builder
 	fmt.Fprintf(&text, "\ncallbackd is ready, after %.1f s. All of this is private and gone when it ends (Ctrl-C).\n\n", took.Seconds())
 	table := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
@@ -69,7 +69,7 @@ func (p demoPlaces) write(w io.Writer, took time.Duration) error {
 	fmt.Fprintf(table, "  API\t%s/api/v1\tdescribed at /api/v1/openapi.yaml\n", p.API)
 	fmt.Fprintf(table, "  operations\t%s\t/metrics /healthz /readyz\n", p.Ops)
 	fmt.Fprintf(table, "  token\t%s\tadmin: sees everything\n", p.Token)
-	fmt.Fprintf(table, "  token\t%s\tagent: sees call center %s only\n", p.AgentToken, demoDesk)
+	fmt.Fprintf(table, "  token\t%s\tagent: sees call center %s only\n", p.AgentToken, Desk)
 	for _, a := range p.Accounts {
 		fmt.Fprintf(table, "  account\t%s\t%s %s; password %s\n", a.Name, a.Role, a.DisplayName, p.Password)
 	}
