@@ -17,6 +17,7 @@ import (
 	"callbackd/ari"
 	"callbackd/ari/journal"
 	"callbackd/callcenter"
+	"callbackd/callcenter/replay"
 	"callbackd/configs"
 )
 
@@ -53,9 +54,9 @@ func readJournal(cfg *configs.Config, call *callcenter.Call) *storyJournal {
 	if err != nil || !node.Journal.Enabled() {
 		return nil
 	}
-	from, to := call.StartedAt.Add(-clockMargin), time.Time{}
+	from, to := call.StartedAt.Add(-replay.ClockMargin), time.Time{}
 	if call.EndedAt != nil {
-		to = call.EndedAt.Add(clockMargin)
+		to = call.EndedAt.Add(replay.ClockMargin)
 	}
 	j := &storyJournal{Events: []storyEvent{}, Gaps: []storyGap{}}
 	names := namesOf(call)
@@ -106,7 +107,7 @@ func mentions(raw []byte, names [][]byte) bool {
 }
 
 func (j *storyJournal) addGap(g *journal.Gap, call *callcenter.Call) {
-	if incomplete(call, []journal.Gap{*g}) == "" {
+	if replay.Incomplete(call, []journal.Gap{*g}) == "" {
 		return
 	}
 	told := storyGap{From: g.From, Why: g.Why}

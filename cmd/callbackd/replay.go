@@ -6,11 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"callbackd/callcenter"
+	"callbackd/callcenter/replay"
 	"callbackd/configs"
 )
 
@@ -89,29 +91,28 @@ func (o *replayOptions) run(c *cobra.Command, opts *options, args []string) erro
 	if o.diff {
 		return o.compare(c, cfg, r)
 	}
-	return printCalls(c.OutOrStdout(), r.calls(), r.gaps, o.mask)
+	return printCalls(c.OutOrStdout(), r, o.mask)
 }
 
 // replay runs the events as often as is asked for.
-func (o *replayOptions) replay(ctx context.Context, sources []eventSource, node string, plan *callcenter.Plan, from, to time.Time, said io.Writer) (*replayer, error) {
-	var r *replayer
+func (o *replayOptions) replay(ctx context.Context, sources []replay.Source, node string, plan *callcenter.Plan, from, to time.Time, said io.Writer) (*replay.Replayer, error) {
+	var r *replay.Replayer
 	events := 0
 	begin := time.Now()
 	for range o.repeat {
 		var err error
-		if r, err = newReplayer(node, plan, from, to); err != nil {
+		if r, err = replay.New(node, plan, from, to); err != nil {
 			return nil, err
 		}
 		for _, source := range sources {
-			if err := r.run(ctx, source); err != nil {
+			if err := r.Read(ctx, source); err != nil {
 				return nil, err
 			}
 		}
-		r.take()
-		events += r.events
+		events += r.Events()
 	}
-	if r.broken > 0 {
-		fmt.Fprintf(said, "%d lines of the journal are no events\n", r.broken)
+	if broken := r.Broken(); broken > 0 {
+		fmt.Fprintf(said, "%d lines of the journal are no events\n", broken)
 	}
 	if o.stats {
 		seconds := time.Since(begin).Seconds()
@@ -142,14 +143,14 @@ func (o *replayOptions) interval(zone *time.Location) (from, to time.Time, err e
 }
 
 // openSources returns where events are read from.
-func openSources(args []string, pbx *configs.PBX, from time.Time, stdin io.Reader) ([]eventSource, error) {
+func openSources(args []string, pbx *configs.PBX, from time.Time, stdin io.Reader) ([]replay.Source, error) {
 	if len(args) == 0 {
 		if !pbx.Journal.Enabled() {
 			return nil, usageErrorf("name a trace or a journal: pbx %s of the configuration keeps none", pbx.Name)
 		}
 		args = []string{pbx.Journal.Directory}
 	}
-	var sources []eventSource
+	var sources []replay.Source
 	for _, path := range args {
 		source, err := openSource(path, pbx.Name, from, stdin)
 		if err != nil {
@@ -158,6 +159,26 @@ func openSources(args []string, pbx *configs.PBX, from time.Time, stdin io.Reade
 		sources = append(sources, source)
 	}
 	return sources, nil
+}
+
+// openSource opens a trace or the journal of a node.
+func openSource(path, node string, from time.Time, stdin io.Reader) (replay.Source, error) {
+	if path == "-" {
+		return replay.Trace(path, stdin)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return replay.Source{}, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return replay.Source{}, err
+	}
+	if info.IsDir() {
+		return replay.Journal(journalFolder(path, node), from), nil
+	}
+	return replay.Trace(path, f)
 }
 
 // codedError is an error with an exit code of its own.

@@ -7,13 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"callbackd/callcenter"
+	"callbackd/callcenter/replay"
 	"callbackd/configs"
 	"callbackd/postgres"
 )
@@ -26,8 +26,8 @@ type callDiff struct {
 	RequestID callcenter.RequestID `json:"request_id"`
 	StartedAt time.Time            `json:"started_at"`
 	// What is one of the words below.
-	What   string      `json:"what"`
-	Fields []fieldDiff `json:"fields,omitempty"`
+	What   string              `json:"what"`
+	Fields []replay.Difference `json:"fields,omitempty"`
 }
 
 const (
@@ -35,13 +35,6 @@ const (
 	diffNotStored  = "not_stored" // the events make a call that is not stored
 	diffOnlyStored = "only_stored"
 )
-
-// fieldDiff is what is different of a call. Empty means none.
-type fieldDiff struct {
-	Field    string `json:"field"`
-	Stored   string `json:"stored"`
-	Replayed string `json:"replayed"`
-}
 
 // comparison counts, and writes what differs.
 type comparison struct {
@@ -52,7 +45,7 @@ type comparison struct {
 }
 
 // compare prints what the stored calls are and the replayed are not.
-func (o *replayOptions) compare(c *cobra.Command, cfg *configs.Config, r *replayer) error {
+func (o *replayOptions) compare(c *cobra.Command, cfg *configs.Config, r *replay.Replayer) error {
 	if cfg.Database.URL.IsZero() {
 		return errNoDatabase
 	}
@@ -63,7 +56,7 @@ func (o *replayOptions) compare(c *cobra.Command, cfg *configs.Config, r *replay
 	}
 	defer db.Close()
 	k := &comparison{o: o, out: bufio.NewWriter(c.OutOrStdout()), calls: db.Calls()}
-	for calls := range slices.Chunk(r.calls(), compareAtOnce) {
+	for calls := range slices.Chunk(r.Calls(), compareAtOnce) {
 		if err := k.withStored(ctx, calls, r); err != nil {
 			return err
 		}
@@ -89,9 +82,9 @@ func (o *replayOptions) compare(c *cobra.Command, cfg *configs.Config, r *replay
 }
 
 // withStored compares replayed calls with the stored ones.
-func (k *comparison) withStored(ctx context.Context, calls []callcenter.Call, r *replayer) error {
+func (k *comparison) withStored(ctx context.Context, calls []callcenter.Call, r *replay.Replayer) error {
 	calls = slices.DeleteFunc(calls, func(c callcenter.Call) bool {
-		out := c.State == callcenter.StateActive || incomplete(&c, r.gaps) != ""
+		out := c.State == callcenter.StateActive || r.Incomplete(&c) != ""
 		if out {
 			k.left++
 		}
@@ -113,7 +106,7 @@ func (k *comparison) withStored(ctx context.Context, calls []callcenter.Call, r 
 		now, before := &calls[i], stored[calls[i].RequestID]
 		d := callDiff{RequestID: now.RequestID, StartedAt: now.StartedAt, What: diffNotStored}
 		if before != nil {
-			d.What, d.Fields = diffChanged, fieldDiffs(before, now)
+			d.What, d.Fields = diffChanged, replay.Compare(before, now)
 			if len(d.Fields) == 0 {
 				k.same++
 				continue
@@ -128,14 +121,9 @@ func (k *comparison) withStored(ctx context.Context, calls []callcenter.Call, r 
 
 // onlyStored looks for stored calls of which all events should be there, and
 // are not.
-func (k *comparison) onlyStored(ctx context.Context, node string, r *replayer) error {
-	filter := callcenter.CallFilter{From: r.from, To: r.to, Limit: compareAtOnce, Active: new(false)}
-	if filter.To.IsZero() {
-		filter.To = r.clock
-	}
-	if filter.From.IsZero() {
-		filter.From = r.first
-	}
+func (k *comparison) onlyStored(ctx context.Context, node string, r *replay.Replayer) error {
+	from, to := r.Interval()
+	filter := callcenter.CallFilter{From: from, To: to, Limit: compareAtOnce, Active: new(false)}
 	for {
 		calls, next, err := k.calls.List(ctx, filter)
 		if err != nil {
@@ -143,7 +131,7 @@ func (k *comparison) onlyStored(ctx context.Context, node string, r *replayer) e
 		}
 		for i := range calls {
 			c := &calls[i]
-			if _, replayed := r.latest[c.RequestID]; replayed || c.Node != node || incomplete(c, r.gaps) != "" {
+			if r.Has(c.RequestID) || c.Node != node || r.Incomplete(c) != "" {
 				continue
 			}
 			if err := k.write(callDiff{RequestID: c.RequestID, StartedAt: c.StartedAt, What: diffOnlyStored}); err != nil {
@@ -187,56 +175,4 @@ func orDash(s string) string {
 		return "-"
 	}
 	return s
-}
-
-// fieldDiffs compares what people and other systems are told of a call.
-func fieldDiffs(before, now *callcenter.Call) []fieldDiff {
-	var diffs []fieldDiff
-	was, is := comparedFields(before), comparedFields(now)
-	for i := range was {
-		if was[i].value != is[i].value {
-			diffs = append(diffs, fieldDiff{was[i].name, was[i].value, is[i].value})
-		}
-	}
-	return diffs
-}
-
-type comparedField struct{ name, value string }
-
-// comparedFields are those of a call that are compared, by the names that the
-// API has for them. The rule is the one by which the call has its kind.
-func comparedFields(c *callcenter.Call) []comparedField {
-	when := func(at *time.Time) string {
-		if at == nil {
-			return ""
-		}
-		return at.UTC().Format("2006-01-02T15:04:05.000Z")
-	}
-	return []comparedField{
-		{"kind", string(c.Kind)},
-		{"callback_allowed", strconv.FormatBool(c.CallbackAllowed())},
-		{"rule", string(decidingRule(c))},
-		{"call_center", c.CallCenter},
-		{"call_centers", strings.Join(c.CallCenters, " ")},
-		{"business_label", c.BusinessLabel},
-		{"direction", string(c.Direction)},
-		{"remote_number", c.RemoteNumber},
-		{"local_number", c.LocalNumber},
-		{"agent", c.Agent},
-		{"started_at", when(&c.StartedAt)},
-		{"answered_at", when(c.AnsweredAt)},
-		{"ended_at", when(c.EndedAt)},
-		{"outcome", string(c.Outcome.Result)},
-		{"reason", c.Outcome.Reason},
-	}
-}
-
-// decidingRule is the strongest rule that speaks for the call's kind.
-func decidingRule(c *callcenter.Call) callcenter.Rule {
-	for _, rule := range callcenter.Rules {
-		if slices.ContainsFunc(c.Receipt, func(s callcenter.Signal) bool { return s.Rule == rule && s.Kind == c.Kind }) {
-			return rule
-		}
-	}
-	return ""
 }

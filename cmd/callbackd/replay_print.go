@@ -6,8 +6,8 @@ import (
 	"io"
 	"time"
 
-	"callbackd/ari/journal"
 	"callbackd/callcenter"
+	"callbackd/callcenter/replay"
 )
 
 // replayedCall is a call as the subcommands print it.
@@ -64,13 +64,14 @@ func newReplayedCall(c *callcenter.Call) replayedCall {
 	}
 }
 
-func printCalls(w io.Writer, calls []callcenter.Call, gaps []journal.Gap, mask bool) error {
+func printCalls(w io.Writer, r *replay.Replayer, mask bool) error {
 	out := bufio.NewWriter(w)
 	enc := json.NewEncoder(out)
 	enc.SetEscapeHTML(false)
+	calls := r.Calls()
 	for i := range calls {
 		c := &calls[i]
-		why := incomplete(c, gaps)
+		why := r.Incomplete(c)
 		if mask {
 			maskCall(c)
 		}
