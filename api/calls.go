@@ -6,7 +6,10 @@ import (
 	"slices"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"callbackd/accounts"
+	"callbackd/callbacks"
 	"callbackd/callcenter"
 )
 
@@ -108,27 +111,33 @@ func (s *Server) callsOf(ctx context.Context, calls []callcenter.Call) ([]Call, 
 	if len(calls) == 0 {
 		return []Call{}, nil
 	}
-	gaps, err := s.options.Gaps.UnsettledGaps(ctx, "")
-	if err != nil {
-		return nil, err
-	}
 	items := make([]Call, len(calls))
 	var eligible []callcenter.RequestID
 	for i := range calls {
 		items[i] = callOf(&calls[i])
-		items[i].Unsettled = slices.ContainsFunc(gaps, func(g callcenter.Gap) bool { return g.Overlaps(&calls[i]) })
 		if calls[i].CallbackAllowed() {
 			eligible = append(eligible, calls[i].RequestID)
 		}
 	}
-	if len(eligible) == 0 {
-		return items, nil
+	var gaps []callcenter.Gap
+	var found map[callcenter.RequestID]callbacks.ID
+	// Both at the same time: all who follow the events wait for this.
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() (err error) {
+		gaps, err = s.options.Gaps.UnsettledGaps(ctx, "")
+		return err
+	})
+	if len(eligible) > 0 {
+		group.Go(func() (err error) {
+			found, err = s.options.Calls.CallbackOf(ctx, eligible)
+			return err
+		})
 	}
-	found, err := s.options.Calls.CallbackOf(ctx, eligible)
-	if err != nil {
+	if err := group.Wait(); err != nil {
 		return nil, err
 	}
 	for i := range items {
+		items[i].Unsettled = slices.ContainsFunc(gaps, func(g callcenter.Gap) bool { return g.Overlaps(&calls[i]) })
 		if id, ok := found[calls[i].RequestID]; ok {
 			number := int64(id)
 			items[i].CallbackID = &number

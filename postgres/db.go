@@ -187,6 +187,15 @@ func collect[T any](ctx context.Context, q querier, sql string, args pgx.StrictN
 	return pgx.CollectRows(rows, pgx.RowToStructByName[T])
 }
 
+// queue has a query run with a batch, and its rows put into structs as collect
+// does.
+func queue[T any](batch *pgx.Batch, into *[]T, sql string, args pgx.StrictNamedArgs) {
+	batch.Queue(sql, args).Query(func(rows pgx.Rows) (err error) {
+		*into, err = pgx.CollectRows(rows, pgx.RowToStructByName[T])
+		return err
+	})
+}
+
 // collectOne is collect for a query that gives one row, or pgx.ErrNoRows.
 func collectOne[T any](ctx context.Context, q querier, sql string, args pgx.StrictNamedArgs) (T, error) {
 	rows, err := q.Query(ctx, sql, args)

@@ -206,13 +206,26 @@ func (f *Feed) Changes(ctx context.Context, after int64, limit int) ([]callbacks
 		Node        optional  `db:"node"`
 		CallCenters []string  `db:"call_centers"`
 	}
-	rows, err := collect[changeRow](ctx, f.db.pool, `
+	var batch pgx.Batch
+	var rows []changeRow
+	var calls []callRow
+	args := pgx.StrictNamedArgs{"after": after, "limit": limit}
+	queue(&batch, &rows, `
 		SELECT number, changed_at, kind, request_id, callback_id, node, call_centers
 		FROM changes
 		WHERE number > @after
 		ORDER BY number
-		LIMIT @limit`, pgx.StrictNamedArgs{"after": after, "limit": limit})
-	if err != nil {
+		LIMIT @limit`, args)
+	// Most changes are of calls, so these are asked for together: people wait for
+	// each answer. What is committed in between is read too, and not missed.
+	queue(&batch, &calls, `
+		SELECT `+callColumns+`
+		FROM calls
+		WHERE request_id = ANY (ARRAY(
+			SELECT request_id
+			FROM (SELECT kind, request_id FROM changes WHERE number > @after ORDER BY number LIMIT @limit) AS change
+			WHERE kind = 'call'))`, args)
+	if err := f.db.pool.SendBatch(ctx, &batch).Close(); err != nil {
 		return nil, fmt.Errorf("read changes after %d: %w", after, err)
 	}
 	changes := make([]callbacks.Change, len(rows))
@@ -225,29 +238,28 @@ func (f *Feed) Changes(ctx context.Context, after int64, limit int) ([]callbacks
 			changes[i].CallbackID = callbacks.ID(*row.CallbackID)
 		}
 	}
-	if err := f.attach(ctx, changes); err != nil {
+	if err := f.attach(ctx, changes, calls); err != nil {
 		return nil, fmt.Errorf("read changes after %d: %w", after, err)
 	}
 	return changes, nil
 }
 
-// attach sets the records of changes.
-func (f *Feed) attach(ctx context.Context, changes []callbacks.Change) error {
-	var requestIDs, names []string
+// attach sets the records of changes, of which the calls were read.
+func (f *Feed) attach(ctx context.Context, changes []callbacks.Change, rows []callRow) error {
+	var names []string
 	var callbackIDs []int64
 	for _, change := range changes {
 		switch change.Kind {
 		case callbacks.ChangeCall:
-			requestIDs = append(requestIDs, string(change.RequestID))
 		case callbacks.ChangeCallback:
 			callbackIDs = append(callbackIDs, int64(change.CallbackID))
 		case callbacks.ChangeNode:
 			names = append(names, change.NodeName)
 		}
 	}
-	calls, err := f.calls(ctx, requestIDs)
-	if err != nil {
-		return err
+	calls := make(map[callcenter.RequestID]*callcenter.Call, len(rows))
+	for i := range rows {
+		calls[callcenter.RequestID(rows[i].RequestID)] = new(rows[i].call())
 	}
 	records, err := f.callbacks(ctx, callbackIDs)
 	if err != nil {
@@ -282,23 +294,6 @@ func (f *Feed) nodes(ctx context.Context, names []string) (map[string]*callcente
 	found := make(map[string]*callcenter.NodeStatus, len(rows))
 	for i := range rows {
 		found[rows[i].Node] = &rows[i]
-	}
-	return found, nil
-}
-
-func (f *Feed) calls(ctx context.Context, ids []string) (map[callcenter.RequestID]*callcenter.Call, error) {
-	if len(ids) == 0 {
-		return nil, nil
-	}
-	rows, err := collect[callRow](ctx, f.db.pool, `
-		SELECT `+callColumns+` FROM calls WHERE request_id = ANY (@ids)`, pgx.StrictNamedArgs{"ids": ids})
-	if err != nil {
-		return nil, err
-	}
-	found := make(map[callcenter.RequestID]*callcenter.Call, len(rows))
-	for i := range rows {
-		call := rows[i].call()
-		found[call.RequestID] = &call
 	}
 	return found, nil
 }

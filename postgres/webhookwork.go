@@ -173,8 +173,14 @@ func (s *Webhooks) Claim(ctx context.Context, id webhooks.ID, subject string, le
 
 // Record implements webhooks.WorkStore.
 func (s *Webhooks) Record(ctx context.Context, change callbacks.Change) (callbacks.Change, error) {
+	calls, err := collect[callRow](ctx, s.db.pool, `
+		SELECT `+callColumns+` FROM calls WHERE request_id = @request_id AND @kind = 'call'`,
+		pgx.StrictNamedArgs{"request_id": string(change.RequestID), "kind": string(change.Kind)})
 	changes := []callbacks.Change{change}
-	if err := (&Feed{db: s.db}).attach(ctx, changes); err != nil {
+	if err == nil {
+		err = (&Feed{db: s.db}).attach(ctx, changes, calls)
+	}
+	if err != nil {
 		return callbacks.Change{}, fmt.Errorf("read the record of change %d: %w", change.Number, err)
 	}
 	return changes[0], nil
