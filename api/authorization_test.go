@@ -196,6 +196,14 @@ func (w *walk) webhook() string {
 	return fmt.Sprintf("/webhooks/%d", created.ID)
 }
 
+// delivery is the path of a delivery of that webhook.
+func (w *walk) delivery() string {
+	w.t.Helper()
+	webhook := w.webhook()
+	ping := decode[api.WebhookDelivery](w.t, w.do(request{method: http.MethodPost, path: webhook + "/ping", token: w.admin}), http.StatusAccepted)
+	return fmt.Sprintf("%s/deliveries/%d", webhook, ping.ID)
+}
+
 func (w *walk) uniqueName() string {
 	w.entries++
 	return fmt.Sprintf("new-%d", w.entries)
@@ -335,10 +343,9 @@ var steps = []step{
 		return request{method: http.MethodPost, path: w.webhook() + "/ping"}
 	}, status: http.StatusAccepted},
 	{row: "`GET /webhooks/{id}/deliveries`", request: func(w *walk, _ holder) request { return request{path: w.webhook() + "/deliveries"} }},
+	{row: "`GET /webhooks/{id}/deliveries/{delivery_id}`", request: func(w *walk, _ holder) request { return request{path: w.delivery()} }},
 	{row: "`POST /webhooks/{id}/deliveries/{delivery_id}/replay`", request: func(w *walk, _ holder) request {
-		webhook := w.webhook()
-		ping := decode[api.WebhookDelivery](w.t, w.do(request{method: http.MethodPost, path: webhook + "/ping", token: w.admin}), http.StatusAccepted)
-		return request{method: http.MethodPost, path: fmt.Sprintf("%s/deliveries/%d/replay", webhook, ping.ID)}
+		return request{method: http.MethodPost, path: w.delivery() + "/replay"}
 	}, status: http.StatusAccepted},
 	{row: "`POST /webhooks/{id}/replay`", request: func(w *walk, _ holder) request {
 		return request{method: http.MethodPost, path: w.webhook() + "/replay", json: map[string]any{"since": start}}

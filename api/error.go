@@ -157,7 +157,8 @@ var problems = []problem{
 	{
 		code: "stale", status: http.StatusConflict,
 		is: func(err error) bool {
-			return isType[*callbacks.StaleError](err) || isType[*accounts.StaleError](err) || isType[*phonebook.StaleError](err)
+			return isType[*callbacks.StaleError](err) || isType[*accounts.StaleError](err) || isType[*phonebook.StaleError](err) ||
+				isType[*webhooks.StaleError](err)
 		},
 		ja:   "このレコードは既に更新されています。",
 		en:   "This record has been changed since.",

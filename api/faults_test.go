@@ -245,6 +245,10 @@ func (f faultyWebhooks) Deliveries(context.Context, accounts.Principal, webhooks
 	return nil, f.err
 }
 
+func (f faultyWebhooks) Delivery(context.Context, accounts.Principal, webhooks.ID, webhooks.DeliveryID) (webhooks.Delivery, error) {
+	return webhooks.Delivery{}, f.err
+}
+
 func (f faultyWebhooks) Replay(context.Context, accounts.Principal, webhooks.ID, webhooks.DeliveryID) (webhooks.Delivery, error) {
 	return webhooks.Delivery{}, f.err
 }

@@ -9,6 +9,7 @@ import (
 	"callbackd/callbacks"
 	"callbackd/phonebook"
 	"callbackd/recording"
+	"callbackd/webhooks"
 )
 
 // What follows fills in what a problem document tells beside its code.
@@ -62,6 +63,9 @@ func fillStale(p *Problem, err error, _ Language) {
 	}
 	if e, ok := errors.AsType[*staleEntry](err); ok {
 		p.PhonebookEntry = &e.current
+	}
+	if e, ok := errors.AsType[*webhooks.StaleError](err); ok {
+		p.Webhook = new(webhookOf(&e.Current))
 	}
 }
 

@@ -999,7 +999,10 @@ type CreatedWebhook struct {
 
 	// Kinds Of what kinds the changes are that are sent.
 	Kinds []EventKind `json:"kinds"`
-	Name  string      `json:"name"`
+
+	// LastTry How its last request ended; null when none did that is still listed.
+	LastTry *WebhookTry `json:"last_try"`
+	Name    string      `json:"name"`
 
 	// OldSecretUntil Until when requests are signed with the old secret, too; null when there is none.
 	OldSecretUntil *time.Time `json:"old_secret_until"`
@@ -1013,6 +1016,12 @@ type CreatedWebhook struct {
 	UpdatedAt time.Time    `json:"updated_at"`
 	UpdatedBy string       `json:"updated_by"`
 	URL       string       `json:"url"`
+
+	// Version Counts the changes that people made.
+	Version int `json:"version"`
+
+	// Waiting How many of its deliveries are `pending`; 1000 for so many or more.
+	Waiting int `json:"waiting"`
 }
 
 // DemoAccount An account of the throw-away demo, whose password is no secret.
@@ -1606,6 +1615,9 @@ type Problem struct {
 	// Title The HTTP status in words.
 	Title string      `json:"title"`
 	Type  ProblemType `json:"type"`
+
+	// Webhook With `stale` of a webhook: the record as it now is.
+	Webhook *Webhook `json:"webhook,omitempty"`
 }
 
 // ProblemType defines model for Problem.Type.
@@ -1859,7 +1871,10 @@ type Webhook struct {
 
 	// Kinds Of what kinds the changes are that are sent.
 	Kinds []EventKind `json:"kinds"`
-	Name  string      `json:"name"`
+
+	// LastTry How its last request ended; null when none did that is still listed.
+	LastTry *WebhookTry `json:"last_try"`
+	Name    string      `json:"name"`
 
 	// OldSecretUntil Until when requests are signed with the old secret, too; null when there is none.
 	OldSecretUntil *time.Time `json:"old_secret_until"`
@@ -1870,21 +1885,30 @@ type Webhook struct {
 	UpdatedAt time.Time    `json:"updated_at"`
 	UpdatedBy string       `json:"updated_by"`
 	URL       string       `json:"url"`
+
+	// Version Counts the changes that people made.
+	Version int `json:"version"`
+
+	// Waiting How many of its deliveries are `pending`; 1000 for so many or more.
+	Waiting int `json:"waiting"`
 }
 
 // WebhookChange defines model for WebhookChange.
 type WebhookChange struct {
 	Active *bool `json:"active,omitempty"`
 
-	// CallCenters There is no way back to all; make another webhook.
-	CallCenters []string      `json:"call_centers,omitempty"`
-	Kinds       *WebhookKinds `json:"kinds,omitempty"`
-	Name        *string       `json:"name,omitempty"`
+	// CallCenters Null for all.
+	CallCenters nullable.Nullable[[]string] `json:"call_centers,omitempty"`
+	Kinds       *WebhookKinds               `json:"kinds,omitempty"`
+	Name        *string                     `json:"name,omitempty"`
 
 	// URL `https://…`, without a user, a password and a fragment. `http://`, and
 	// addresses that are not of the public internet, only where the
 	// configuration allows them.
 	URL *WebhookURL `json:"url,omitempty"`
+
+	// Version The version that the change was made from.
+	Version *FromVersion `json:"version,omitempty"`
 }
 
 // WebhookDelivery A change that was, or is to be, sent to a webhook.
@@ -2015,6 +2039,26 @@ type WebhookSecret struct {
 // `disabled_reason` says why.
 type WebhookState string
 
+// WebhookTry A request to a webhook's URL that has ended.
+type WebhookTry struct {
+	// At When it was sent.
+	At         time.Time `json:"at"`
+	DeliveryID int64     `json:"delivery_id"`
+
+	// HTTPStatus That of the answer; null for none.
+	HTTPStatus *int `json:"http_status"`
+
+	// Outcome How the last request ended: the receiver took it (`delivered`), took
+	// it not (`refused`), answered 410 (`gone`) or with a redirect
+	// (`redirect`), or not within 15 seconds (`timeout`); its name has no
+	// address (`unresolved`), no connection came about or it broke off
+	// (`unreachable`), or its certificate is not good (`tls`); its address is
+	// not of the public internet and not allowed (`forbidden_address`), or
+	// the URL is no longer one that is allowed (`forbidden_url`); or the
+	// record could not be read (`unsent`).
+	Outcome WebhookOutcome `json:"outcome"`
+}
+
 // WebhookURL `https://…`, without a user, a password and a fragment. `http://`, and
 // addresses that are not of the public internet, only where the
 // configuration allows them.
@@ -2098,6 +2142,9 @@ type Sort = string
 // Total defines model for total.
 type Total = bool
 
+// WebhookDeliveryID defines model for webhook_delivery_id.
+type WebhookDeliveryID = int64
+
 // WebhookID defines model for webhook_id.
 type WebhookID = int64
 
@@ -2172,6 +2219,9 @@ type Unavailable = Problem
 
 // UnsupportedMediaType An error (RFC 9457). Members after `detail` depend on the code.
 type UnsupportedMediaType = Problem
+
+// WebhookDeliveryNotFound An error (RFC 9457). Members after `detail` depend on the code.
+type WebhookDeliveryNotFound = Problem
 
 // WebhookInactive An error (RFC 9457). Members after `detail` depend on the code.
 type WebhookInactive = Problem
@@ -2776,6 +2826,14 @@ type ListWebhookDeliveriesParams struct {
 	ActingFor *ActingFor `json:"X-Callbackd-Account,omitempty"`
 }
 
+// GetWebhookDeliveryParams defines parameters for GetWebhookDelivery.
+type GetWebhookDeliveryParams struct {
+	// ActingFor The name of the account that a token acts for. The request is made as
+	// by that person, within what the token may do as well, and recorded
+	// as `sato (token:workspace)`. Only for tokens that were made for it.
+	ActingFor *ActingFor `json:"X-Callbackd-Account,omitempty"`
+}
+
 // ReplayWebhookDeliveryParams defines parameters for ReplayWebhookDelivery.
 type ReplayWebhookDeliveryParams struct {
 	// ActingFor The name of the account that a token acts for. The request is made as
@@ -3041,9 +3099,12 @@ type ServerInterface interface {
 	// ListWebhookDeliveries Lists what a webhook was, and is to be, sent
 	// (GET /webhooks/{id}/deliveries)
 	ListWebhookDeliveries(w http.ResponseWriter, r *http.Request, id WebhookID, params ListWebhookDeliveriesParams)
+	// GetWebhookDelivery Shows what became of a delivery
+	// (GET /webhooks/{id}/deliveries/{delivery_id})
+	GetWebhookDelivery(w http.ResponseWriter, r *http.Request, id WebhookID, deliveryID WebhookDeliveryID, params GetWebhookDeliveryParams)
 	// ReplayWebhookDelivery Sends a delivery again
 	// (POST /webhooks/{id}/deliveries/{delivery_id}/replay)
-	ReplayWebhookDelivery(w http.ResponseWriter, r *http.Request, id WebhookID, deliveryID int64, params ReplayWebhookDeliveryParams)
+	ReplayWebhookDelivery(w http.ResponseWriter, r *http.Request, id WebhookID, deliveryID WebhookDeliveryID, params ReplayWebhookDeliveryParams)
 	// PingWebhook Tries a webhook out
 	// (POST /webhooks/{id}/ping)
 	PingWebhook(w http.ResponseWriter, r *http.Request, id WebhookID, params PingWebhookParams)
@@ -6209,6 +6270,65 @@ func (siw *ServerInterfaceWrapper) ListWebhookDeliveries(w http.ResponseWriter, 
 	handler.ServeHTTP(w, r)
 }
 
+// GetWebhookDelivery operation middleware
+func (siw *ServerInterfaceWrapper) GetWebhookDelivery(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id WebhookID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", r.PathValue("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "delivery_id" -------------
+	var deliveryID WebhookDeliveryID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "delivery_id", r.PathValue("delivery_id"), &deliveryID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "delivery_id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetWebhookDeliveryParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "X-Callbackd-Account" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("X-Callbackd-Account")]; found {
+		var ActingFor ActingFor
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "X-Callbackd-Account", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "X-Callbackd-Account", valueList[0], &ActingFor, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "X-Callbackd-Account", Err: err})
+			return
+		}
+
+		params.ActingFor = &ActingFor
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetWebhookDelivery(w, r, id, deliveryID, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // ReplayWebhookDelivery operation middleware
 func (siw *ServerInterfaceWrapper) ReplayWebhookDelivery(w http.ResponseWriter, r *http.Request) {
 
@@ -6225,7 +6345,7 @@ func (siw *ServerInterfaceWrapper) ReplayWebhookDelivery(w http.ResponseWriter, 
 	}
 
 	// ------------- Path parameter "delivery_id" -------------
-	var deliveryID int64
+	var deliveryID WebhookDeliveryID
 
 	err = runtime.BindStyledParameterWithOptions("simple", "delivery_id", r.PathValue("delivery_id"), &deliveryID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: true})
 	if err != nil {
@@ -6585,6 +6705,7 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/webhooks/{id}/secret", wrapper.RotateWebhookSecret)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/webhooks/{id}/ping", wrapper.PingWebhook)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/webhooks/{id}/deliveries", wrapper.ListWebhookDeliveries)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/webhooks/{id}/deliveries/{delivery_id}", wrapper.GetWebhookDelivery)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/webhooks/{id}/deliveries/{delivery_id}/replay", wrapper.ReplayWebhookDelivery)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/webhooks/{id}/replay", wrapper.ReplayWebhook)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/monitor", wrapper.GetMonitor)
@@ -6861,6 +6982,8 @@ type UnavailableApplicationProblemPlusJSONResponse struct {
 }
 
 type UnsupportedMediaTypeApplicationProblemPlusJSONResponse Problem
+
+type WebhookDeliveryNotFoundApplicationProblemPlusJSONResponse Problem
 
 type WebhookInactiveApplicationProblemPlusJSONResponse Problem
 
@@ -13154,6 +13277,20 @@ func (response ChangeWebhook404ApplicationProblemPlusJSONResponse) VisitChangeWe
 	return err
 }
 
+type ChangeWebhook409ApplicationProblemPlusJSONResponse Problem
+
+func (response ChangeWebhook409ApplicationProblemPlusJSONResponse) VisitChangeWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ChangeWebhook413ApplicationProblemPlusJSONResponse struct {
 	TooLargeApplicationProblemPlusJSONResponse
 }
@@ -13340,9 +13477,131 @@ func (response ListWebhookDeliveries503ApplicationProblemPlusJSONResponse) Visit
 	return err
 }
 
+type GetWebhookDeliveryRequestObject struct {
+	ID         WebhookID         `json:"id"`
+	DeliveryID WebhookDeliveryID `json:"delivery_id"`
+	Params     GetWebhookDeliveryParams
+}
+
+type GetWebhookDeliveryResponseObject interface {
+	VisitGetWebhookDeliveryResponse(w http.ResponseWriter) error
+}
+
+type GetWebhookDelivery200JSONResponse WebhookDelivery
+
+func (response GetWebhookDelivery200JSONResponse) VisitGetWebhookDeliveryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetWebhookDelivery400ApplicationProblemPlusJSONResponse struct {
+	InvalidRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetWebhookDelivery400ApplicationProblemPlusJSONResponse) VisitGetWebhookDeliveryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetWebhookDelivery401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetWebhookDelivery401ApplicationProblemPlusJSONResponse) VisitGetWebhookDeliveryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetWebhookDelivery403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenToReadApplicationProblemPlusJSONResponse
+}
+
+func (response GetWebhookDelivery403ApplicationProblemPlusJSONResponse) VisitGetWebhookDeliveryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetWebhookDelivery404ApplicationProblemPlusJSONResponse struct {
+	WebhookDeliveryNotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetWebhookDelivery404ApplicationProblemPlusJSONResponse) VisitGetWebhookDeliveryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetWebhookDelivery500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetWebhookDelivery500ApplicationProblemPlusJSONResponse) VisitGetWebhookDeliveryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetWebhookDelivery503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetWebhookDelivery503ApplicationProblemPlusJSONResponse) VisitGetWebhookDeliveryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ReplayWebhookDeliveryRequestObject struct {
-	ID         WebhookID `json:"id"`
-	DeliveryID int64     `json:"delivery_id"`
+	ID         WebhookID         `json:"id"`
+	DeliveryID WebhookDeliveryID `json:"delivery_id"`
 	Params     ReplayWebhookDeliveryParams
 }
 
@@ -13413,7 +13672,9 @@ func (response ReplayWebhookDelivery403ApplicationProblemPlusJSONResponse) Visit
 	return err
 }
 
-type ReplayWebhookDelivery404ApplicationProblemPlusJSONResponse Problem
+type ReplayWebhookDelivery404ApplicationProblemPlusJSONResponse struct {
+	WebhookDeliveryNotFoundApplicationProblemPlusJSONResponse
+}
 
 func (response ReplayWebhookDelivery404ApplicationProblemPlusJSONResponse) VisitReplayWebhookDeliveryResponse(w http.ResponseWriter) error {
 
@@ -14043,6 +14304,9 @@ type StrictServerInterface interface {
 	// ListWebhookDeliveries Lists what a webhook was, and is to be, sent
 	// (GET /webhooks/{id}/deliveries)
 	ListWebhookDeliveries(ctx context.Context, request ListWebhookDeliveriesRequestObject) (ListWebhookDeliveriesResponseObject, error)
+	// GetWebhookDelivery Shows what became of a delivery
+	// (GET /webhooks/{id}/deliveries/{delivery_id})
+	GetWebhookDelivery(ctx context.Context, request GetWebhookDeliveryRequestObject) (GetWebhookDeliveryResponseObject, error)
 	// ReplayWebhookDelivery Sends a delivery again
 	// (POST /webhooks/{id}/deliveries/{delivery_id}/replay)
 	ReplayWebhookDelivery(ctx context.Context, request ReplayWebhookDeliveryRequestObject) (ReplayWebhookDeliveryResponseObject, error)
@@ -15548,8 +15812,36 @@ func (sh *strictHandler) ListWebhookDeliveries(w http.ResponseWriter, r *http.Re
 	}
 }
 
+// GetWebhookDelivery operation middleware
+func (sh *strictHandler) GetWebhookDelivery(w http.ResponseWriter, r *http.Request, id WebhookID, deliveryID WebhookDeliveryID, params GetWebhookDeliveryParams) {
+	var request GetWebhookDeliveryRequestObject
+
+	request.ID = id
+	request.DeliveryID = deliveryID
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetWebhookDelivery(ctx, request.(GetWebhookDeliveryRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetWebhookDelivery")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetWebhookDeliveryResponseObject); ok {
+		if err := validResponse.VisitGetWebhookDeliveryResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ReplayWebhookDelivery operation middleware
-func (sh *strictHandler) ReplayWebhookDelivery(w http.ResponseWriter, r *http.Request, id WebhookID, deliveryID int64, params ReplayWebhookDeliveryParams) {
+func (sh *strictHandler) ReplayWebhookDelivery(w http.ResponseWriter, r *http.Request, id WebhookID, deliveryID WebhookDeliveryID, params ReplayWebhookDeliveryParams) {
 	var request ReplayWebhookDeliveryRequestObject
 
 	request.ID = id

@@ -117,6 +117,7 @@ type Webhooks interface {
 	RotateSecret(ctx context.Context, by accounts.Principal, id webhooks.ID) (webhooks.Webhook, webhooks.Secret, error)
 	Ping(ctx context.Context, by accounts.Principal, id webhooks.ID) (webhooks.Delivery, error)
 	Deliveries(ctx context.Context, by accounts.Principal, id webhooks.ID, filter webhooks.DeliveryFilter) ([]webhooks.Delivery, error)
+	Delivery(ctx context.Context, by accounts.Principal, id webhooks.ID, delivery webhooks.DeliveryID) (webhooks.Delivery, error)
 	Replay(ctx context.Context, by accounts.Principal, id webhooks.ID, delivery webhooks.DeliveryID) (webhooks.Delivery, error)
 	ReplaySince(ctx context.Context, by accounts.Principal, id webhooks.ID, since time.Time) (int, error)
 }

@@ -40,8 +40,8 @@ func (o operations) CreateWebhook(ctx context.Context, request CreateWebhookRequ
 		Body: CreatedWebhook{
 			ID: w.ID, Name: w.Name, URL: w.URL, Kinds: w.Kinds, CallCenters: w.CallCenters, State: w.State,
 			DisabledReason: w.DisabledReason, DisabledAt: w.DisabledAt, FailingSince: w.FailingSince,
-			OldSecretUntil: w.OldSecretUntil,
-			CreatedAt:      w.CreatedAt, CreatedBy: w.CreatedBy, UpdatedAt: w.UpdatedAt, UpdatedBy: w.UpdatedBy,
+			OldSecretUntil: w.OldSecretUntil, Waiting: w.Waiting, LastTry: w.LastTry,
+			CreatedAt: w.CreatedAt, CreatedBy: w.CreatedBy, UpdatedAt: w.UpdatedAt, UpdatedBy: w.UpdatedBy, Version: w.Version,
 			Secret: secret.Reveal(),
 		},
 	}, nil
@@ -59,9 +59,14 @@ func (o operations) GetWebhook(ctx context.Context, request GetWebhookRequestObj
 // ChangeWebhook changes a webhook.
 func (o operations) ChangeWebhook(ctx context.Context, request ChangeWebhookRequestObject) (ChangeWebhookResponseObject, error) {
 	wish := request.Body
-	change := webhooks.Change{Name: wish.Name, URL: wish.URL, Kinds: changeKindsOf(value(wish.Kinds)), Active: wish.Active}
-	if wish.CallCenters != nil {
-		change.CallCenters = &wish.CallCenters
+	change := webhooks.Change{
+		Version: value(wish.Version), Name: wish.Name, URL: wish.URL, Kinds: changeKindsOf(value(wish.Kinds)), Active: wish.Active,
+	}
+	if wish.CallCenters.IsSpecified() {
+		change.CallCenters = new([]string)
+		if !wish.CallCenters.IsNull() {
+			*change.CallCenters = wish.CallCenters.MustGet()
+		}
 	}
 	webhook, err := o.options.Webhooks.Change(ctx, principalFrom(ctx), webhooks.ID(request.ID), change)
 	if err != nil {
@@ -135,6 +140,17 @@ func (o operations) ListWebhookDeliveries(
 	return ListWebhookDeliveries200JSONResponse(list), nil
 }
 
+// GetWebhookDelivery shows what became of a delivery.
+func (o operations) GetWebhookDelivery(
+	ctx context.Context, request GetWebhookDeliveryRequestObject,
+) (GetWebhookDeliveryResponseObject, error) {
+	delivery, err := o.options.Webhooks.Delivery(ctx, principalFrom(ctx), webhooks.ID(request.ID), webhooks.DeliveryID(request.DeliveryID))
+	if err != nil {
+		return nil, err
+	}
+	return GetWebhookDelivery200JSONResponse(deliveryOf(&delivery)), nil
+}
+
 // ReplayWebhookDelivery sends a delivery again.
 func (o operations) ReplayWebhookDelivery(
 	ctx context.Context, request ReplayWebhookDeliveryRequestObject,
@@ -169,11 +185,12 @@ func withWebhookFields(ctx context.Context, err error) error {
 	ja, en := "https://ホスト名/パス の形で指定してください。", "Must be https://host/path."
 	switch e.Fault {
 	case webhooks.URLPlain:
-		ja, en = "https:// で始まる URL を指定してください。", "Must begin with https://."
+		ja, en = "暗号化されないため http:// には送信できません。https:// で始まる URL を指定してください。", "Must begin with https://: over http:// it could be read on the way."
 	case webhooks.URLUserinfo:
 		ja, en = "URL にユーザ名とパスワードを含めることはできません。", "Must not hold a user and a password."
 	case webhooks.URLForbidden:
-		ja, en = "このアドレスへの送信は許可されていません。", "Nothing may be sent to this address."
+		ja = "社内などの公開されていないアドレスには送信できません。公開されたアドレスを指定するか、設定の webhooks.allow_networks で許可してください。"
+		en = "Nothing is sent to an address that is not of the public internet, unless webhooks.allow_networks of the configuration allows it."
 	case webhooks.URLMalformed:
 	}
 	return invalidField(lang, "/url", inBody, ja, en)
@@ -192,13 +209,20 @@ func webhookOf(w *webhooks.Webhook) Webhook {
 	shown := Webhook{
 		ID: int64(w.ID), Name: w.Name, URL: w.URL, CallCenters: w.CallCenters, State: WebhookState(w.State),
 		DisabledAt: utc(w.DisabledAt), FailingSince: utc(w.FailingSince), OldSecretUntil: utc(w.OldSecretUntil),
-		CreatedAt: w.CreatedAt.UTC(), CreatedBy: w.CreatedBy, UpdatedAt: w.UpdatedAt.UTC(), UpdatedBy: w.UpdatedBy,
+		Waiting: w.Waiting, CreatedAt: w.CreatedAt.UTC(), CreatedBy: w.CreatedBy, UpdatedAt: w.UpdatedAt.UTC(), UpdatedBy: w.UpdatedBy,
+		Version: w.Version,
 	}
 	for _, kind := range w.Kinds {
 		shown.Kinds = append(shown.Kinds, EventKind(kind))
 	}
 	if w.Reason != "" {
 		shown.DisabledReason = new(WebhookReason(w.Reason))
+	}
+	if try := w.LastTry; try != nil {
+		shown.LastTry = &WebhookTry{DeliveryID: int64(try.Delivery), At: try.At.UTC(), Outcome: WebhookOutcome(try.Outcome)}
+		if try.Status != 0 {
+			shown.LastTry.HTTPStatus = &try.Status
+		}
 	}
 	return shown
 }

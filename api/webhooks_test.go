@@ -53,10 +53,18 @@ func TestWebhooks_Manage(t *testing.T) {
 	ping := decode[api.WebhookDelivery](t, send(http.MethodPost, path+"/ping", nil), http.StatusAccepted)
 	problem(t, send(http.MethodPost, fmt.Sprintf("%s/deliveries/%d/replay", path, ping.ID), nil), http.StatusConflict, "webhook_inactive")
 	decode[api.Webhook](t, send(http.MethodPatch, path, map[string]any{"active": true}), http.StatusOK)
+	delivery := fmt.Sprintf("%s/deliveries/%d", path, ping.ID)
+	if got := decode[api.WebhookDelivery](t, send(http.MethodGet, delivery, nil), http.StatusOK); !cmp.Equal(got, ping) {
+		t.Errorf("the delivery is %+v, want %+v", got, ping)
+	}
+	if got := decode[api.Webhook](t, send(http.MethodGet, path, nil), http.StatusOK); got.Waiting != 1 || got.LastTry != nil {
+		t.Errorf("%d wait, last try %+v, want one and none", got.Waiting, got.LastTry)
+	}
 	replayed := decode[api.WebhookDelivery](t, send(http.MethodPost, fmt.Sprintf("%s/deliveries/%d/replay", path, ping.ID), nil), http.StatusAccepted)
 	if replayed.ID != ping.ID || replayed.MessageID != ping.MessageID || replayed.State != api.WebhookDeliveryStatePending {
 		t.Errorf("replayed %+v", replayed)
 	}
+	problem(t, send(http.MethodGet, path+"/deliveries/999999", nil), http.StatusNotFound, "webhook_delivery_not_found")
 	problem(t, send(http.MethodPost, path+"/deliveries/999999/replay", nil), http.StatusNotFound, "webhook_delivery_not_found")
 	if n := decode[api.WebhookReplayed](t, send(http.MethodPost, path+"/replay", map[string]any{"since": start}), http.StatusAccepted); n.Replayed != 0 {
 		t.Errorf("replayed %d", n.Replayed)
@@ -65,6 +73,36 @@ func TestWebhooks_Manage(t *testing.T) {
 		t.Errorf("delete: status %d: %s", got.status, got.body)
 	}
 	problem(t, send(http.MethodGet, path, nil), http.StatusNotFound, "webhook_not_found")
+}
+
+// Of two administrators who saw the same webhook, the second changes nothing
+// and is told what it is now.
+func TestWebhooks_Stale(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	admin := w.token(accounts.RoleAdmin)
+	send := func(method, path string, body any) answer {
+		return w.do(request{method: method, path: path, json: body, token: admin})
+	}
+	seen := decode[api.CreatedWebhook](t, send(http.MethodPost, "/webhooks", newWebhook("support")), http.StatusCreated)
+	path := fmt.Sprintf("/webhooks/%d", seen.ID)
+	first := decode[api.Webhook](t, send(http.MethodPatch, path, map[string]any{"version": seen.Version, "call_centers": nil}), http.StatusOK)
+	if first.CallCenters != nil || first.Version != seen.Version+1 {
+		t.Errorf("changed to %+v, want all call centers and version %d", first, seen.Version+1)
+	}
+	refused := problem(t, send(http.MethodPatch, path, map[string]any{"version": seen.Version, "name": "late"}), http.StatusConflict, "stale")
+	if refused.Webhook == nil || !cmp.Equal(*refused.Webhook, first) {
+		t.Errorf("the problem has %+v, want %+v", refused.Webhook, first)
+	}
+	last := decode[api.Webhook](t, send(http.MethodPatch, path, map[string]any{"name": "whichever"}), http.StatusOK)
+	if last.Name != "whichever" || last.CallCenters != nil {
+		t.Errorf("changed to %+v", last)
+	}
+	limited := w.token(accounts.RoleAdmin, "support")
+	mine := decode[api.CreatedWebhook](t, w.do(request{method: http.MethodPost, path: "/webhooks", json: newWebhook("support"), token: limited}), http.StatusCreated)
+	problem(t, w.do(request{
+		method: http.MethodPatch, path: fmt.Sprintf("/webhooks/%d", mine.ID), token: limited, json: map[string]any{"call_centers": nil},
+	}), http.StatusForbidden, "forbidden")
 }
 
 func TestWebhooks_Faults(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 
 	"callbackd/callbacks"
 	"callbackd/callcenter"
+	"callbackd/webhooks"
 )
 
 // ExplainList lists callbacks and returns the plans of the statements that
@@ -32,6 +33,14 @@ func ExplainCalls(ctx context.Context, calls *Calls, filter callcenter.CallFilte
 	e := &explaining{querier: calls.db.pool, pool: calls.db.pool}
 	_, err = calls.newList(filter).page(ctx, e)
 	return e.plans, err
+}
+
+// ExplainDeliveries lists deliveries and returns the plan of the statement that
+// this took.
+func ExplainDeliveries(ctx context.Context, s *Webhooks, id webhooks.ID, filter webhooks.DeliveryFilter) (plan string, err error) {
+	e := &explaining{querier: s.db.pool, pool: s.db.pool}
+	_, err = listDeliveries(ctx, e, id, filter)
+	return strings.Join(e.plans, "\n"), err
 }
 
 // Narrow bounds the ways to a page, so that few calls lead to all ways.

@@ -37,6 +37,8 @@ const (
 	// webhookPoll is how often a webhook's queue is looked at when nobody says
 	// that there is something in it.
 	webhookPoll = 5 * time.Second
+	// afterPings is the priority of what is no ping, River's first being 1.
+	afterPings = 2
 	// jobsKept is for how long jobs are kept that are done: what came of them is
 	// stored elsewhere.
 	jobsKept = time.Hour
@@ -132,6 +134,10 @@ func (q *jobQueue) deliver(ctx context.Context, tx pgx.Tx, deliveries []deliverA
 	jobs := make([]river.InsertManyParams, len(deliveries))
 	for i, args := range deliveries {
 		options := onceIn(queueOfWebhook(webhooks.ID(args.Webhook)))
+		if args.Subject != webhooks.KindPing {
+			// Whoever tries a webhook out waits for the answer.
+			options.Priority = afterPings
+		}
 		jobs[i] = river.InsertManyParams{Args: args, InsertOpts: options}
 	}
 	if _, err := q.client.InsertManyTx(ctx, tx, jobs); err != nil {

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"errors"
+	"math"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -23,7 +24,12 @@ func (db *DB) Webhooks() *Webhooks { return &Webhooks{db: db} }
 // webhookColumns are the columns of a webhookRow.
 const webhookColumns = `id, name, url, kinds, call_centers, state, reason, disabled_at, failing_since,
 	CASE WHEN old_secret_until > now() THEN old_secret_until END AS old_secret_until,
-	created_at, created_by, updated_at, updated_by`
+	(SELECT count(*) FROM (
+		SELECT FROM webhook_deliveries d WHERE d.webhook_id = webhooks.id AND d.state = 'pending' LIMIT 1000) AS pending) AS waiting,
+	(SELECT jsonb_build_object('Delivery', d.id, 'At', d.tried_at, 'Outcome', d.outcome, 'Status', coalesce(d.status, 0))
+	FROM webhook_deliveries d WHERE d.webhook_id = webhooks.id AND d.tried_at IS NOT NULL AND d.outcome IS NOT NULL
+	ORDER BY d.tried_at DESC LIMIT 1) AS last_try,
+	created_at, created_by, updated_at, updated_by, version`
 
 type webhookRow struct {
 	ID             int64                  `db:"id"`
@@ -36,18 +42,21 @@ type webhookRow struct {
 	DisabledAt     *time.Time             `db:"disabled_at"`
 	FailingSince   *time.Time             `db:"failing_since"`
 	OldSecretUntil *time.Time             `db:"old_secret_until"`
+	Waiting        int                    `db:"waiting"`
+	LastTry        *webhooks.LastTry      `db:"last_try"`
 	CreatedAt      time.Time              `db:"created_at"`
 	CreatedBy      string                 `db:"created_by"`
 	UpdatedAt      time.Time              `db:"updated_at"`
 	UpdatedBy      string                 `db:"updated_by"`
+	Version        int                    `db:"version"`
 }
 
 func (r *webhookRow) webhook() webhooks.Webhook {
 	return webhooks.Webhook{
 		ID: webhooks.ID(r.ID), Name: r.Name, URL: r.URL, Kinds: r.Kinds, CallCenters: r.CallCenters,
 		State: webhooks.State(r.State), Reason: webhooks.Reason(r.Reason), DisabledAt: r.DisabledAt, FailingSince: r.FailingSince,
-		OldSecretUntil: r.OldSecretUntil,
-		CreatedAt:      r.CreatedAt, CreatedBy: r.CreatedBy, UpdatedAt: r.UpdatedAt, UpdatedBy: r.UpdatedBy,
+		OldSecretUntil: r.OldSecretUntil, Waiting: r.Waiting, LastTry: r.LastTry,
+		CreatedAt: r.CreatedAt, CreatedBy: r.CreatedBy, UpdatedAt: r.UpdatedAt, UpdatedBy: r.UpdatedBy, Version: r.Version,
 	}
 }
 
@@ -135,11 +144,16 @@ func (s *Webhooks) UpdateWebhook(
 			if err := miss(ctx, tx, id); err != nil {
 				return err
 			}
+		} else if changed.URL != now.URL {
+			if err := hurry(ctx, tx, id); err != nil {
+				return err
+			}
 		}
 		changed, err = oneWebhook(ctx, tx, `
 			UPDATE webhooks SET
 				name = @name, url = @url, kinds = @kinds, call_centers = @call_centers, state = @state, reason = nullif(@reason, ''),
-				disabled_at = @disabled_at, failing_since = @failing_since, updated_at = now(), updated_by = @by
+				disabled_at = @disabled_at, failing_since = @failing_since, updated_at = now(), updated_by = @by,
+				version = version + 1
 			WHERE id = @id
 			RETURNING `+webhookColumns, pgx.StrictNamedArgs{
 			"id": int64(id), "name": changed.Name, "url": changed.URL, "kinds": changed.Kinds, "call_centers": changed.CallCenters,
@@ -156,6 +170,15 @@ func miss(ctx context.Context, tx pgx.Tx, id webhooks.ID) error {
 	_, err := tx.Exec(ctx, `
 		UPDATE webhook_deliveries SET state = 'missed', next_try_at = NULL, settled_at = now()
 		WHERE webhook_id = @id AND state = 'pending' AND kind <> 'ping'`, pgx.StrictNamedArgs{"id": int64(id)})
+	return err
+}
+
+// hurry makes due at once what waits for its next try, but for what is being
+// sent.
+func hurry(ctx context.Context, tx pgx.Tx, id webhooks.ID) error {
+	_, err := tx.Exec(ctx, `
+		UPDATE webhook_deliveries SET next_try_at = now()
+		WHERE webhook_id = @id AND state = 'pending' AND next_try_at > now() AND outcome IS NOT NULL`, pgx.StrictNamedArgs{"id": int64(id)})
 	return err
 }
 
@@ -228,13 +251,28 @@ func (r *deliveryRow) delivery() webhooks.Delivery {
 
 // Deliveries implements webhooks.Store.
 func (s *Webhooks) Deliveries(ctx context.Context, id webhooks.ID, filter webhooks.DeliveryFilter) ([]webhooks.Delivery, error) {
-	rows, err := collect[deliveryRow](ctx, s.db.pool, `
+	return listDeliveries(ctx, s.db.pool, id, filter)
+}
+
+// listDeliveries walks an index from where the page begins. Its columns are
+// compared, and sorted by, as a row, which leaves no other way: by conditions on
+// each, the planner may well walk all deliveries in search of those of a webhook
+// or a state, since it cannot know that they lie far down.
+func listDeliveries(ctx context.Context, q querier, id webhooks.ID, filter webhooks.DeliveryFilter) ([]webhooks.Delivery, error) {
+	where, order := `(d.webhook_id, d.id) < (@id, @before) AND (d.webhook_id, d.id) > (@id, 0)`, `d.webhook_id DESC, d.id DESC`
+	args := pgx.StrictNamedArgs{"id": int64(id), "before": int64(math.MaxInt64), "limit": filter.Limit}
+	if filter.Before != 0 {
+		args["before"] = int64(filter.Before)
+	}
+	if filter.State != "" {
+		where = `(d.webhook_id, d.state, d.id) < (@id, @state, @before) AND (d.webhook_id, d.state, d.id) > (@id, @state, 0)`
+		order, args["state"] = `d.webhook_id DESC, d.state DESC, d.id DESC`, string(filter.State)
+	}
+	rows, err := collect[deliveryRow](ctx, q, `
 		SELECT `+deliveryColumns+` FROM webhook_deliveries d
-		WHERE d.webhook_id = @id AND (@state = '' OR d.state = @state) AND (@before::bigint = 0 OR d.id < @before)
-		ORDER BY d.id DESC
-		LIMIT @limit`, pgx.StrictNamedArgs{
-		"id": int64(id), "state": string(filter.State), "before": int64(filter.Before), "limit": filter.Limit,
-	})
+		WHERE `+where+`
+		ORDER BY `+order+`
+		LIMIT @limit`, args)
 	if err != nil {
 		return nil, err
 	}
@@ -243,6 +281,20 @@ func (s *Webhooks) Deliveries(ctx context.Context, id webhooks.ID, filter webhoo
 		list[i] = rows[i].delivery()
 	}
 	return list, nil
+}
+
+// Delivery implements webhooks.Store.
+func (s *Webhooks) Delivery(ctx context.Context, id webhooks.ID, delivery webhooks.DeliveryID) (webhooks.Delivery, error) {
+	row, err := collectOne[deliveryRow](ctx, s.db.pool, `
+		SELECT `+deliveryColumns+` FROM webhook_deliveries d WHERE d.id = @delivery AND d.webhook_id = @id`,
+		pgx.StrictNamedArgs{"id": int64(id), "delivery": int64(delivery)})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return webhooks.Delivery{}, webhooks.ErrDeliveryNotFound
+	}
+	if err != nil {
+		return webhooks.Delivery{}, err
+	}
+	return row.delivery(), nil
 }
 
 // Ping implements webhooks.Store.
@@ -289,7 +341,8 @@ func (s *Webhooks) sendOne(ctx context.Context, sql string, args pgx.StrictNamed
 	return delivery, err
 }
 
-// ReplaySince implements webhooks.Store.
+// ReplaySince implements webhooks.Store. What somebody else is replaying is
+// passed over, or it would be sent twice.
 func (s *Webhooks) ReplaySince(ctx context.Context, id webhooks.ID, since time.Time, limit int) (n int, err error) {
 	err = pgx.BeginFunc(ctx, s.db.pool, func(tx pgx.Tx) error {
 		jobs, err := collect[deliverArgs](ctx, tx, `
@@ -298,7 +351,8 @@ func (s *Webhooks) ReplaySince(ctx context.Context, id webhooks.ID, since time.T
 				SELECT id FROM webhook_deliveries
 				WHERE webhook_id = @id AND state IN ('failed', 'missed') AND kind <> 'ping' AND happened_at >= @since
 				ORDER BY id
-				LIMIT @limit)
+				LIMIT @limit
+				FOR UPDATE SKIP LOCKED)
 			RETURNING d.webhook_id, d.subject, d.id, (extract(epoch FROM now()) * 1000000)::bigint AS round`,
 			pgx.StrictNamedArgs{"id": int64(id), "since": since, "limit": limit})
 		if err != nil {

@@ -284,6 +284,87 @@ func TestCourier_Ping(t *testing.T) {
 	}
 }
 
+// A ping goes before what waits, however much that is.
+func TestCourier_PingGoesFirst(t *testing.T) {
+	t.Parallel()
+	s := newStation(t)
+	r := newReceiver(t, nil)
+	webhook, _ := s.subscribe(r.URL)
+	for i := range 200 {
+		s.changes(fmt.Sprint("call-", i))
+	}
+	for more := true; more; {
+		var err error
+		if more, err = s.db.Webhooks().FanOut(t.Context(), 500); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ping, err := s.service.Ping(t.Context(), accounts.Operator(), webhook.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.run(nil)
+	labtest.Eventually(t, patience, func() error {
+		if n := len(r.all()); n != 201 {
+			return fmt.Errorf("%d requests, want 201", n)
+		}
+		return nil
+	})
+	// As many as are sent at once may be before it.
+	if at := slices.IndexFunc(r.all(), func(got received) bool { return got.Type == webhooks.KindPing }); at > 10 {
+		t.Errorf("the ping came after %d others", at)
+	}
+	labtest.Eventually(t, patience, func() error {
+		got, err := s.service.Delivery(t.Context(), accounts.Operator(), webhook.ID, ping.ID)
+		if err == nil && got.State != webhooks.DeliveryDelivered {
+			err = fmt.Errorf("the ping is %+v", got)
+		}
+		return err
+	})
+	if _, err := s.service.Delivery(t.Context(), accounts.Operator(), webhook.ID+1, ping.ID); !errors.Is(err, webhooks.ErrNotFound) {
+		t.Errorf("the ping of another webhook: %v", err)
+	}
+}
+
+// What waits for a receiver that fails is sent at once to another one, which
+// has the time before it that the other had used up.
+func TestCourier_AnotherURL(t *testing.T) {
+	t.Parallel()
+	s := newStation(t)
+	bad := newReceiver(t, func(received) (int, string) { return http.StatusServiceUnavailable, "3600" })
+	good := newReceiver(t, nil)
+	webhook, _ := s.subscribe(bad.URL)
+	s.run(nil)
+	s.changes("a", "b", "a")
+	labtest.Eventually(t, patience, func() error {
+		if w := s.get(webhook.ID); w.FailingSince == nil || w.Waiting != 3 || w.LastTry == nil || w.LastTry.Status != http.StatusServiceUnavailable {
+			return fmt.Errorf("the webhook is %+v", w)
+		}
+		for _, d := range s.deliveries(webhook.ID)[:2] {
+			if d.Outcome != webhooks.OutcomeRefused {
+				return fmt.Errorf("delivery %+v", d)
+			}
+		}
+		return nil
+	})
+	failing := s.get(webhook.ID).FailingSince
+	operator := accounts.Operator()
+	if w, err := s.service.Change(t.Context(), operator, webhook.ID, webhooks.Change{Active: new(true)}); err != nil || w.FailingSince == nil {
+		t.Errorf("one that was on is switched on: it fails since %v (%v), want %v", w.FailingSince, err, failing)
+	}
+	if w, err := s.service.Change(t.Context(), operator, webhook.ID, webhooks.Change{URL: &good.URL}); err != nil || w.FailingSince != nil {
+		t.Fatalf("changed to %+v, %v", w, err)
+	}
+	good.takes("a", 1, 3)
+	good.takes("b", 2)
+	// What was taken is noted a moment later.
+	done := webhooks.DeliveryDelivered
+	s.states(webhook.ID, done, done, done)
+	if w := s.get(webhook.ID); w.Waiting != 0 || w.LastTry == nil || w.LastTry.Outcome != webhooks.OutcomeDelivered {
+		t.Errorf("the webhook is %+v", w)
+	}
+}
+
 // What a daemon was sending when it died, another one sends again, when the
 // time is over in which the first could have; and what a daemon was sending
 // when it stopped, at once.

@@ -128,7 +128,7 @@ func (s *Service) Create(ctx context.Context, by accounts.Principal, wish NewWeb
 	return webhook, secret, nil
 }
 
-// Change changes a webhook. It returns what Create does.
+// Change changes a webhook. It returns what Create does, or a *StaleError.
 func (s *Service) Change(ctx context.Context, by accounts.Principal, id ID, change Change) (Webhook, error) {
 	if _, err := s.find(ctx, by, id); err != nil {
 		return Webhook{}, err
@@ -136,6 +136,9 @@ func (s *Service) Change(ctx context.Context, by accounts.Principal, id ID, chan
 	webhook, err := s.store.UpdateWebhook(ctx, id, by.Signature(), func(now Webhook) (Webhook, error) {
 		if !may(by, now.CallCenters) {
 			return Webhook{}, ErrNotFound
+		}
+		if change.Version != 0 && change.Version != now.Version {
+			return Webhook{}, &StaleError{Current: now}
 		}
 		changed := change.apply(now)
 		if change.URL == nil && change.CallCenters == nil {
@@ -198,6 +201,18 @@ func (s *Service) Deliveries(ctx context.Context, by accounts.Principal, id ID, 
 		return nil, fmt.Errorf("list deliveries of webhook %d: %w", id, err)
 	}
 	return deliveries, nil
+}
+
+// Delivery returns a delivery of a webhook, or ErrDeliveryNotFound.
+func (s *Service) Delivery(ctx context.Context, by accounts.Principal, id ID, delivery DeliveryID) (Delivery, error) {
+	if _, err := s.find(ctx, by, id); err != nil {
+		return Delivery{}, err
+	}
+	found, err := s.store.Delivery(ctx, id, delivery)
+	if err != nil {
+		return Delivery{}, fmt.Errorf("get delivery %d of webhook %d: %w", delivery, id, err)
+	}
+	return found, nil
 }
 
 // Replay has a delivery of an active webhook sent again, whatever became of it.

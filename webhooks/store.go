@@ -18,7 +18,8 @@ type Store interface {
 	CreateWebhook(ctx context.Context, wish NewWebhook, secret Secret, by string) (Webhook, error)
 	// UpdateWebhook stores a webhook as edit returns it from what it is, and
 	// returns it; or ErrNotFound, or the error of edit. What was pending of one
-	// that is switched off, or on again, is missed.
+	// that is switched off, or on again, is missed; what waits for its next try
+	// of one with another URL is due at once.
 	UpdateWebhook(ctx context.Context, id ID, by string, edit func(Webhook) (Webhook, error)) (Webhook, error)
 	// DeleteWebhook takes a webhook away, with its deliveries.
 	DeleteWebhook(ctx context.Context, id ID, by string) error
@@ -29,11 +30,14 @@ type Store interface {
 	Ping(ctx context.Context, id ID) (Delivery, error)
 	// Deliveries returns the newest deliveries of a webhook first.
 	Deliveries(ctx context.Context, id ID, filter DeliveryFilter) ([]Delivery, error)
+	// Delivery returns a delivery of a webhook, or ErrDeliveryNotFound.
+	Delivery(ctx context.Context, id ID, delivery DeliveryID) (Delivery, error)
 	// Replay has a delivery of a webhook sent again, whatever became of it, or
 	// returns ErrDeliveryNotFound.
 	Replay(ctx context.Context, id ID, delivery DeliveryID) (Delivery, error)
 	// ReplaySince has the deliveries sent again that failed or were missed, of
 	// changes since a time, oldest first, at most limit, and returns how many.
+	// Of several that ask at once each delivery is replayed for one.
 	ReplaySince(ctx context.Context, id ID, since time.Time, limit int) (int, error)
 }
 

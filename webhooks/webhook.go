@@ -2,6 +2,7 @@ package webhooks
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
 	"callbackd/callbacks"
@@ -22,12 +23,25 @@ var (
 	ErrTooMany = errors.New("too many webhooks")
 )
 
+// StaleError says that a change was made from a version that is not the
+// latest. Nothing was changed.
+type StaleError struct {
+	// Current is the webhook as it now is.
+	Current Webhook
+}
+
+func (e *StaleError) Error() string {
+	return fmt.Sprintf("webhook has changed since: it now has version %d", e.Current.Version)
+}
+
 // Bounds of what is asked for.
 const (
 	// MaxWebhooks is how many there may be: each has a queue of jobs.
 	MaxWebhooks = 50
 	// MaxReplayed is how many deliveries are replayed at once.
 	MaxReplayed = 10_000
+	// MaxWaiting is up to how many deliveries that wait are counted.
+	MaxWaiting = 1000
 )
 
 const (
@@ -94,10 +108,25 @@ type Webhook struct {
 	// OldSecretUntil is until when deliveries are signed with the old secret,
 	// too; nil when there is none any more.
 	OldSecretUntil *time.Time
-	CreatedAt      time.Time
-	CreatedBy      string
-	UpdatedAt      time.Time
-	UpdatedBy      string
+	// Waiting is how many deliveries are pending, at most MaxWaiting.
+	Waiting int
+	// LastTry is the last request that has ended; nil when there was none, or
+	// its delivery is not kept any more.
+	LastTry   *LastTry
+	CreatedAt time.Time
+	CreatedBy string
+	UpdatedAt time.Time
+	UpdatedBy string
+	// Version counts the changes that people made, from 1.
+	Version int
+}
+
+// LastTry is a request that has ended.
+type LastTry struct {
+	Delivery DeliveryID
+	At       time.Time
+	Outcome  Outcome
+	Status   int // of the answer; 0 for none
 }
 
 // NewWebhook says what webhook to create.
@@ -111,9 +140,11 @@ type NewWebhook struct {
 
 // Change says what to change of a webhook; nil leaves a thing as it is.
 type Change struct {
-	Name  *string
-	URL   *string
-	Kinds []callbacks.ChangeKind
+	// Version is the one that the change was made from; 0 for whichever it is.
+	Version int
+	Name    *string
+	URL     *string
+	Kinds   []callbacks.ChangeKind
 	// CallCenters points to nil for all.
 	CallCenters *[]string
 	Active      *bool
@@ -124,8 +155,9 @@ func (c *Change) apply(w Webhook) Webhook {
 	if c.Name != nil {
 		w.Name = *c.Name
 	}
-	if c.URL != nil {
-		w.URL = *c.URL
+	if c.URL != nil && *c.URL != w.URL {
+		// Whether the new one fails is not known yet.
+		w.URL, w.FailingSince = *c.URL, nil
 	}
 	if c.Kinds != nil {
 		w.Kinds = c.Kinds
@@ -133,7 +165,7 @@ func (c *Change) apply(w Webhook) Webhook {
 	if c.CallCenters != nil {
 		w.CallCenters = *c.CallCenters
 	}
-	if c.Active != nil {
+	if c.Active != nil && !(*c.Active && w.State == StateActive) {
 		w.State, w.Reason, w.DisabledAt, w.FailingSince = StateInactive, "", nil, nil
 		if *c.Active {
 			w.State = StateActive

@@ -996,7 +996,10 @@ type CreatedWebhook struct {
 
 	// Kinds Of what kinds the changes are that are sent.
 	Kinds []EventKind `json:"kinds"`
-	Name  string      `json:"name"`
+
+	// LastTry How its last request ended; null when none did that is still listed.
+	LastTry *WebhookTry `json:"last_try"`
+	Name    string      `json:"name"`
 
 	// OldSecretUntil Until when requests are signed with the old secret, too; null when there is none.
 	OldSecretUntil *time.Time `json:"old_secret_until"`
@@ -1010,6 +1013,12 @@ type CreatedWebhook struct {
 	UpdatedAt time.Time    `json:"updated_at"`
 	UpdatedBy string       `json:"updated_by"`
 	URL       string       `json:"url"`
+
+	// Version Counts the changes that people made.
+	Version int `json:"version"`
+
+	// Waiting How many of its deliveries are `pending`; 1000 for so many or more.
+	Waiting int `json:"waiting"`
 }
 
 // DemoAccount An account of the throw-away demo, whose password is no secret.
@@ -1603,6 +1612,9 @@ type Problem struct {
 	// Title The HTTP status in words.
 	Title string      `json:"title"`
 	Type  ProblemType `json:"type"`
+
+	// Webhook With `stale` of a webhook: the record as it now is.
+	Webhook *Webhook `json:"webhook,omitempty"`
 }
 
 // ProblemType defines model for Problem.Type.
@@ -1856,7 +1868,10 @@ type Webhook struct {
 
 	// Kinds Of what kinds the changes are that are sent.
 	Kinds []EventKind `json:"kinds"`
-	Name  string      `json:"name"`
+
+	// LastTry How its last request ended; null when none did that is still listed.
+	LastTry *WebhookTry `json:"last_try"`
+	Name    string      `json:"name"`
 
 	// OldSecretUntil Until when requests are signed with the old secret, too; null when there is none.
 	OldSecretUntil *time.Time `json:"old_secret_until"`
@@ -1867,21 +1882,30 @@ type Webhook struct {
 	UpdatedAt time.Time    `json:"updated_at"`
 	UpdatedBy string       `json:"updated_by"`
 	URL       string       `json:"url"`
+
+	// Version Counts the changes that people made.
+	Version int `json:"version"`
+
+	// Waiting How many of its deliveries are `pending`; 1000 for so many or more.
+	Waiting int `json:"waiting"`
 }
 
 // WebhookChange defines model for WebhookChange.
 type WebhookChange struct {
 	Active *bool `json:"active,omitempty"`
 
-	// CallCenters There is no way back to all; make another webhook.
-	CallCenters []string      `json:"call_centers,omitempty"`
-	Kinds       *WebhookKinds `json:"kinds,omitempty"`
-	Name        *string       `json:"name,omitempty"`
+	// CallCenters Null for all.
+	CallCenters nullable.Nullable[[]string] `json:"call_centers,omitempty"`
+	Kinds       *WebhookKinds               `json:"kinds,omitempty"`
+	Name        *string                     `json:"name,omitempty"`
 
 	// URL `https://…`, without a user, a password and a fragment. `http://`, and
 	// addresses that are not of the public internet, only where the
 	// configuration allows them.
 	URL *WebhookURL `json:"url,omitempty"`
+
+	// Version The version that the change was made from.
+	Version *FromVersion `json:"version,omitempty"`
 }
 
 // WebhookDelivery A change that was, or is to be, sent to a webhook.
@@ -2012,6 +2036,26 @@ type WebhookSecret struct {
 // `disabled_reason` says why.
 type WebhookState string
 
+// WebhookTry A request to a webhook's URL that has ended.
+type WebhookTry struct {
+	// At When it was sent.
+	At         time.Time `json:"at"`
+	DeliveryID int64     `json:"delivery_id"`
+
+	// HTTPStatus That of the answer; null for none.
+	HTTPStatus *int `json:"http_status"`
+
+	// Outcome How the last request ended: the receiver took it (`delivered`), took
+	// it not (`refused`), answered 410 (`gone`) or with a redirect
+	// (`redirect`), or not within 15 seconds (`timeout`); its name has no
+	// address (`unresolved`), no connection came about or it broke off
+	// (`unreachable`), or its certificate is not good (`tls`); its address is
+	// not of the public internet and not allowed (`forbidden_address`), or
+	// the URL is no longer one that is allowed (`forbidden_url`); or the
+	// record could not be read (`unsent`).
+	Outcome WebhookOutcome `json:"outcome"`
+}
+
 // WebhookURL `https://…`, without a user, a password and a fragment. `http://`, and
 // addresses that are not of the public internet, only where the
 // configuration allows them.
@@ -2095,6 +2139,9 @@ type Sort = string
 // Total defines model for total.
 type Total = bool
 
+// WebhookDeliveryID defines model for webhook_delivery_id.
+type WebhookDeliveryID = int64
+
 // WebhookID defines model for webhook_id.
 type WebhookID = int64
 
@@ -2169,6 +2216,9 @@ type Unavailable = Problem
 
 // UnsupportedMediaType An error (RFC 9457). Members after `detail` depend on the code.
 type UnsupportedMediaType = Problem
+
+// WebhookDeliveryNotFound An error (RFC 9457). Members after `detail` depend on the code.
+type WebhookDeliveryNotFound = Problem
 
 // WebhookInactive An error (RFC 9457). Members after `detail` depend on the code.
 type WebhookInactive = Problem
@@ -2767,6 +2817,14 @@ type ListWebhookDeliveriesParams struct {
 	// Cursor The `next_cursor` of the page before, with the same filters.
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 
+	// ActingFor The name of the account that a token acts for. The request is made as
+	// by that person, within what the token may do as well, and recorded
+	// as `sato (token:workspace)`. Only for tokens that were made for it.
+	ActingFor *ActingFor `json:"X-Callbackd-Account,omitempty"`
+}
+
+// GetWebhookDeliveryParams defines parameters for GetWebhookDelivery.
+type GetWebhookDeliveryParams struct {
 	// ActingFor The name of the account that a token acts for. The request is made as
 	// by that person, within what the token may do as well, and recorded
 	// as `sato (token:workspace)`. Only for tokens that were made for it.
@@ -3570,7 +3628,9 @@ type ClientInterface interface {
 	//
 	// What is left out stays as it is. `active` switches it off, or on
 	// again, also one that was disabled. While it is off its deliveries are
-	// `missed`; they can be replayed.
+	// `missed`; they can be replayed. With a new `url`, what waits for its
+	// next try is sent there at once. A `version` has the change refused when
+	// somebody else has changed the webhook since.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -3581,7 +3641,9 @@ type ClientInterface interface {
 	//
 	// What is left out stays as it is. `active` switches it off, or on
 	// again, also one that was disabled. While it is off its deliveries are
-	// `missed`; they can be replayed.
+	// `missed`; they can be replayed. With a new `url`, what waits for its
+	// next try is sent there at once. A `version` has the change refused when
+	// somebody else has changed the webhook since.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -3596,18 +3658,24 @@ type ClientInterface interface {
 	// Corresponds with GET /webhooks/{id}/deliveries (the `ListWebhookDeliveries` operationId).
 	ListWebhookDeliveries(ctx context.Context, id WebhookID, params *ListWebhookDeliveriesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// GetWebhookDelivery Shows what became of a delivery
+	//
+	// Corresponds with GET /webhooks/{id}/deliveries/{delivery_id} (the `GetWebhookDelivery` operationId).
+	GetWebhookDelivery(ctx context.Context, id WebhookID, deliveryID WebhookDeliveryID, params *GetWebhookDeliveryParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ReplayWebhookDelivery Sends a delivery again
 	//
 	// Whatever became of it, with the same `webhook-id` and the record as it
 	// now is.
 	//
 	// Corresponds with POST /webhooks/{id}/deliveries/{delivery_id}/replay (the `ReplayWebhookDelivery` operationId).
-	ReplayWebhookDelivery(ctx context.Context, id WebhookID, deliveryID int64, params *ReplayWebhookDeliveryParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+	ReplayWebhookDelivery(ctx context.Context, id WebhookID, deliveryID WebhookDeliveryID, params *ReplayWebhookDeliveryParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// PingWebhook Tries a webhook out
 	//
 	// Sends a request of type `ping` once, also when the webhook is off.
-	// What came of it shows in its deliveries.
+	// It goes before what waits. What came of it shows in the delivery, which
+	// `GET /webhooks/{id}/deliveries/{delivery_id}` shows from then on.
 	//
 	// Corresponds with POST /webhooks/{id}/ping (the `PingWebhook` operationId).
 	PingWebhook(ctx context.Context, id WebhookID, params *PingWebhookParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -4866,7 +4934,9 @@ func (c *Client) GetWebhook(ctx context.Context, id WebhookID, params *GetWebhoo
 //
 // What is left out stays as it is. `active` switches it off, or on
 // again, also one that was disabled. While it is off its deliveries are
-// `missed`; they can be replayed.
+// `missed`; they can be replayed. With a new `url`, what waits for its
+// next try is sent there at once. A `version` has the change refused when
+// somebody else has changed the webhook since.
 //
 // Takes any type of body and a specified content type.
 //
@@ -4887,7 +4957,9 @@ func (c *Client) ChangeWebhookWithBody(ctx context.Context, id WebhookID, params
 //
 // What is left out stays as it is. `active` switches it off, or on
 // again, also one that was disabled. While it is off its deliveries are
-// `missed`; they can be replayed.
+// `missed`; they can be replayed. With a new `url`, what waits for its
+// next try is sent there at once. A `version` has the change refused when
+// somebody else has changed the webhook since.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -4922,13 +4994,28 @@ func (c *Client) ListWebhookDeliveries(ctx context.Context, id WebhookID, params
 	return c.Client.Do(req)
 }
 
+// GetWebhookDelivery Shows what became of a delivery
+//
+// Corresponds with GET /webhooks/{id}/deliveries/{delivery_id} (the `GetWebhookDelivery` operationId).
+func (c *Client) GetWebhookDelivery(ctx context.Context, id WebhookID, deliveryID WebhookDeliveryID, params *GetWebhookDeliveryParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetWebhookDeliveryRequest(c.Server, id, deliveryID, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ReplayWebhookDelivery Sends a delivery again
 //
 // Whatever became of it, with the same `webhook-id` and the record as it
 // now is.
 //
 // Corresponds with POST /webhooks/{id}/deliveries/{delivery_id}/replay (the `ReplayWebhookDelivery` operationId).
-func (c *Client) ReplayWebhookDelivery(ctx context.Context, id WebhookID, deliveryID int64, params *ReplayWebhookDeliveryParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) ReplayWebhookDelivery(ctx context.Context, id WebhookID, deliveryID WebhookDeliveryID, params *ReplayWebhookDeliveryParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewReplayWebhookDeliveryRequest(c.Server, id, deliveryID, params)
 	if err != nil {
 		return nil, err
@@ -4943,7 +5030,8 @@ func (c *Client) ReplayWebhookDelivery(ctx context.Context, id WebhookID, delive
 // PingWebhook Tries a webhook out
 //
 // Sends a request of type `ping` once, also when the webhook is off.
-// What came of it shows in its deliveries.
+// It goes before what waits. What came of it shows in the delivery, which
+// `GET /webhooks/{id}/deliveries/{delivery_id}` shows from then on.
 //
 // Corresponds with POST /webhooks/{id}/ping (the `PingWebhook` operationId).
 func (c *Client) PingWebhook(ctx context.Context, id WebhookID, params *PingWebhookParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -8443,8 +8531,64 @@ func NewListWebhookDeliveriesRequest(server string, id WebhookID, params *ListWe
 	return req, nil
 }
 
+// NewGetWebhookDeliveryRequest constructs an http.Request for the GetWebhookDelivery method
+func NewGetWebhookDeliveryRequest(server string, id WebhookID, deliveryID WebhookDeliveryID, params *GetWebhookDeliveryParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: "int64"})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "delivery_id", deliveryID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: "int64"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/webhooks/%s/deliveries/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.ActingFor != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "X-Callbackd-Account", *params.ActingFor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("X-Callbackd-Account", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
 // NewReplayWebhookDeliveryRequest constructs an http.Request for the ReplayWebhookDelivery method
-func NewReplayWebhookDeliveryRequest(server string, id WebhookID, deliveryID int64, params *ReplayWebhookDeliveryParams) (*http.Request, error) {
+func NewReplayWebhookDeliveryRequest(server string, id WebhookID, deliveryID WebhookDeliveryID, params *ReplayWebhookDeliveryParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -9384,7 +9528,9 @@ type ClientWithResponsesInterface interface {
 	//
 	// What is left out stays as it is. `active` switches it off, or on
 	// again, also one that was disabled. While it is off its deliveries are
-	// `missed`; they can be replayed.
+	// `missed`; they can be replayed. With a new `url`, what waits for its
+	// next try is sent there at once. A `version` has the change refused when
+	// somebody else has changed the webhook since.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -9395,7 +9541,9 @@ type ClientWithResponsesInterface interface {
 	//
 	// What is left out stays as it is. `active` switches it off, or on
 	// again, also one that was disabled. While it is off its deliveries are
-	// `missed`; they can be replayed.
+	// `missed`; they can be replayed. With a new `url`, what waits for its
+	// next try is sent there at once. A `version` has the change refused when
+	// somebody else has changed the webhook since.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -9412,6 +9560,13 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /webhooks/{id}/deliveries (the `ListWebhookDeliveries` operationId).
 	ListWebhookDeliveriesWithResponse(ctx context.Context, id WebhookID, params *ListWebhookDeliveriesParams, reqEditors ...RequestEditorFn) (*ListWebhookDeliveriesResponse, error)
 
+	// GetWebhookDeliveryWithResponse Shows what became of a delivery
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /webhooks/{id}/deliveries/{delivery_id} (the `GetWebhookDelivery` operationId).
+	GetWebhookDeliveryWithResponse(ctx context.Context, id WebhookID, deliveryID WebhookDeliveryID, params *GetWebhookDeliveryParams, reqEditors ...RequestEditorFn) (*GetWebhookDeliveryResponse, error)
+
 	// ReplayWebhookDeliveryWithResponse Sends a delivery again
 	//
 	// Whatever became of it, with the same `webhook-id` and the record as it
@@ -9420,12 +9575,13 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /webhooks/{id}/deliveries/{delivery_id}/replay (the `ReplayWebhookDelivery` operationId).
-	ReplayWebhookDeliveryWithResponse(ctx context.Context, id WebhookID, deliveryID int64, params *ReplayWebhookDeliveryParams, reqEditors ...RequestEditorFn) (*ReplayWebhookDeliveryResponse, error)
+	ReplayWebhookDeliveryWithResponse(ctx context.Context, id WebhookID, deliveryID WebhookDeliveryID, params *ReplayWebhookDeliveryParams, reqEditors ...RequestEditorFn) (*ReplayWebhookDeliveryResponse, error)
 
 	// PingWebhookWithResponse Tries a webhook out
 	//
 	// Sends a request of type `ping` once, also when the webhook is off.
-	// What came of it shows in its deliveries.
+	// It goes before what waits. What came of it shows in the delivery, which
+	// `GET /webhooks/{id}/deliveries/{delivery_id}` shows from then on.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -14235,6 +14391,8 @@ type ChangeWebhookResponse struct {
 	ApplicationProblemJSON403 *Forbidden
 	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
 	ApplicationProblemJSON404 *WebhookNotFound
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Problem
 	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
 	ApplicationProblemJSON413 *TooLarge
 	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
@@ -14272,6 +14430,11 @@ func (r ChangeWebhookResponse) GetApplicationProblemJSON403() *Forbidden {
 // GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
 func (r ChangeWebhookResponse) GetApplicationProblemJSON404() *WebhookNotFound {
 	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r ChangeWebhookResponse) GetApplicationProblemJSON409() *Problem {
+	return r.ApplicationProblemJSON409
 }
 
 // GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
@@ -14420,6 +14583,103 @@ func (r ListWebhookDeliveriesResponse) ContentType() string {
 	return ""
 }
 
+// GetWebhookDeliveryResponse401Headers the declared response headers of an HTTP 401 response for GetWebhookDelivery
+type GetWebhookDeliveryResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// GetWebhookDeliveryResponse503Headers the declared response headers of an HTTP 503 response for GetWebhookDelivery
+type GetWebhookDeliveryResponse503Headers struct {
+	RetryAfter int
+}
+
+type GetWebhookDeliveryResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *WebhookDelivery
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *InvalidRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *ForbiddenToRead
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *WebhookDeliveryNotFound
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Internal
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Unavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *GetWebhookDeliveryResponse401Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *GetWebhookDeliveryResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetWebhookDeliveryResponse) GetJSON200() *WebhookDelivery {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r GetWebhookDeliveryResponse) GetApplicationProblemJSON400() *InvalidRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r GetWebhookDeliveryResponse) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r GetWebhookDeliveryResponse) GetApplicationProblemJSON403() *ForbiddenToRead {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r GetWebhookDeliveryResponse) GetApplicationProblemJSON404() *WebhookDeliveryNotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r GetWebhookDeliveryResponse) GetApplicationProblemJSON500() *Internal {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r GetWebhookDeliveryResponse) GetApplicationProblemJSON503() *Unavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetWebhookDeliveryResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetWebhookDeliveryResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetWebhookDeliveryResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetWebhookDeliveryResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // ReplayWebhookDeliveryResponse401Headers the declared response headers of an HTTP 401 response for ReplayWebhookDelivery
 type ReplayWebhookDeliveryResponse401Headers struct {
 	WWWAuthenticate string
@@ -14442,7 +14702,7 @@ type ReplayWebhookDeliveryResponse struct {
 	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
 	ApplicationProblemJSON403 *Forbidden
 	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
-	ApplicationProblemJSON404 *Problem
+	ApplicationProblemJSON404 *WebhookDeliveryNotFound
 	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
 	ApplicationProblemJSON409 *WebhookInactive
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
@@ -14476,7 +14736,7 @@ func (r ReplayWebhookDeliveryResponse) GetApplicationProblemJSON403() *Forbidden
 }
 
 // GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
-func (r ReplayWebhookDeliveryResponse) GetApplicationProblemJSON404() *Problem {
+func (r ReplayWebhookDeliveryResponse) GetApplicationProblemJSON404() *WebhookDeliveryNotFound {
 	return r.ApplicationProblemJSON404
 }
 
@@ -15883,7 +16143,9 @@ func (c *ClientWithResponses) GetWebhookWithResponse(ctx context.Context, id Web
 //
 // What is left out stays as it is. `active` switches it off, or on
 // again, also one that was disabled. While it is off its deliveries are
-// `missed`; they can be replayed.
+// `missed`; they can be replayed. With a new `url`, what waits for its
+// next try is sent there at once. A `version` has the change refused when
+// somebody else has changed the webhook since.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -15900,7 +16162,9 @@ func (c *ClientWithResponses) ChangeWebhookWithBodyWithResponse(ctx context.Cont
 //
 // What is left out stays as it is. `active` switches it off, or on
 // again, also one that was disabled. While it is off its deliveries are
-// `missed`; they can be replayed.
+// `missed`; they can be replayed. With a new `url`, what waits for its
+// next try is sent there at once. A `version` has the change refused when
+// somebody else has changed the webhook since.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -15929,6 +16193,19 @@ func (c *ClientWithResponses) ListWebhookDeliveriesWithResponse(ctx context.Cont
 	return ParseListWebhookDeliveriesResponse(rsp)
 }
 
+// GetWebhookDeliveryWithResponse Shows what became of a delivery
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /webhooks/{id}/deliveries/{delivery_id} (the `GetWebhookDelivery` operationId).
+func (c *ClientWithResponses) GetWebhookDeliveryWithResponse(ctx context.Context, id WebhookID, deliveryID WebhookDeliveryID, params *GetWebhookDeliveryParams, reqEditors ...RequestEditorFn) (*GetWebhookDeliveryResponse, error) {
+	rsp, err := c.GetWebhookDelivery(ctx, id, deliveryID, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetWebhookDeliveryResponse(rsp)
+}
+
 // ReplayWebhookDeliveryWithResponse Sends a delivery again
 //
 // Whatever became of it, with the same `webhook-id` and the record as it
@@ -15937,7 +16214,7 @@ func (c *ClientWithResponses) ListWebhookDeliveriesWithResponse(ctx context.Cont
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /webhooks/{id}/deliveries/{delivery_id}/replay (the `ReplayWebhookDelivery` operationId).
-func (c *ClientWithResponses) ReplayWebhookDeliveryWithResponse(ctx context.Context, id WebhookID, deliveryID int64, params *ReplayWebhookDeliveryParams, reqEditors ...RequestEditorFn) (*ReplayWebhookDeliveryResponse, error) {
+func (c *ClientWithResponses) ReplayWebhookDeliveryWithResponse(ctx context.Context, id WebhookID, deliveryID WebhookDeliveryID, params *ReplayWebhookDeliveryParams, reqEditors ...RequestEditorFn) (*ReplayWebhookDeliveryResponse, error) {
 	rsp, err := c.ReplayWebhookDelivery(ctx, id, deliveryID, params, reqEditors...)
 	if err != nil {
 		return nil, err
@@ -15948,7 +16225,8 @@ func (c *ClientWithResponses) ReplayWebhookDeliveryWithResponse(ctx context.Cont
 // PingWebhookWithResponse Tries a webhook out
 //
 // Sends a request of type `ping` once, also when the webhook is off.
-// What came of it shows in its deliveries.
+// It goes before what waits. What came of it shows in the delivery, which
+// `GET /webhooks/{id}/deliveries/{delivery_id}` shows from then on.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -20597,6 +20875,13 @@ func ParseChangeWebhookResponse(rsp *http.Response) (*ChangeWebhookResponse, err
 		}
 		response.ApplicationProblemJSON404 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
 		var dest TooLarge
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -20744,6 +21029,97 @@ func ParseListWebhookDeliveriesResponse(rsp *http.Response) (*ListWebhookDeliver
 	return response, nil
 }
 
+// ParseGetWebhookDeliveryResponse parses an HTTP response from a GetWebhookDeliveryWithResponse call
+func ParseGetWebhookDeliveryResponse(rsp *http.Response) (*GetWebhookDeliveryResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetWebhookDeliveryResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest WebhookDelivery
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest InvalidRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ForbiddenToRead
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest WebhookDeliveryNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers GetWebhookDeliveryResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 503:
+		var headers GetWebhookDeliveryResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
 // ParseReplayWebhookDeliveryResponse parses an HTTP response from a ReplayWebhookDeliveryWithResponse call
 func ParseReplayWebhookDeliveryResponse(rsp *http.Response) (*ReplayWebhookDeliveryResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -20787,7 +21163,7 @@ func ParseReplayWebhookDeliveryResponse(rsp *http.Response) (*ReplayWebhookDeliv
 		response.ApplicationProblemJSON403 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
-		var dest Problem
+		var dest WebhookDeliveryNotFound
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
