@@ -52,6 +52,14 @@ test("screens that a role does not have are neither in the menu nor shown", asyn
   await expect(page.getByText("ページが見つかりません")).toBeVisible();
 });
 
+test("on a page at twice its size everything in the head can be reached", async ({ login }) => {
+  const { page } = await login("yamada");
+  await page.setViewportSize({ width: 683, height: 384 });
+  await expect(page.getByRole("button", { name: /のメニュー/ })).toBeInViewport({ ratio: 1 });
+  await page.getByRole("navigation", { name: "メインメニュー" }).getByRole("link", { name: "管理" }).click();
+  await expect(page).toHaveURL(/\/admin/);
+});
+
 test("people log in with the accounts of another system, and log out there", async ({ page, browser }) => {
   const logIn = async (at: typeof page, name: string) => {
     await at.goto("/callbacks?sort=id");

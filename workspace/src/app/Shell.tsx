@@ -29,7 +29,7 @@ export function Shell() {
       </a>
       <AppShell.Header>
         <Group h="100%" px="md" justify="space-between" wrap="nowrap">
-          <Group gap="xs" wrap="nowrap" component="nav" aria-label={t("nav.label")}>
+          <Group gap="xs" wrap="nowrap" component="nav" aria-label={t("nav.label")} className={classes.menu ?? ""}>
             <Box mr="sm" className={classes.product ?? ""}>
               <Brand />
             </Box>
@@ -45,7 +45,7 @@ export function Shell() {
               </Link>
             ))}
           </Group>
-          <Group gap="xs" wrap="nowrap">
+          <Group gap="xs" wrap="nowrap" flex="none">
             <NotificationBell />
             <LanguageSwitch />
             <ThemeSwitch />

@@ -1,5 +1,6 @@
 import { Button, Group, Stack, Text, TextInput } from "@mantine/core";
 import { useTranslation } from "react-i18next";
+import { fieldErrors } from "../../api/fields";
 import type { Callback } from "../../api/types";
 import { type Conflict, conflictOf } from "../../callbacks/CallbackConflict";
 import { useChangeCallback } from "../../callbacks/change";
@@ -14,6 +15,11 @@ export function useContactEditor(callback: Callback): TextEditor {
   return useTextEditor(contactDraft(callback.id), callback, "contact_number");
 }
 
+/** Makes of a number what a phone can be given: Japanese keyboards give full-width digits, and ー for a hyphen. */
+export function dialable(typed: string): string {
+  return typed.normalize("NFKC").replaceAll("ー", "-").trim();
+}
+
 /** The number to call, which may be another than the one that called. */
 export function ContactField({
   callback,
@@ -26,6 +32,7 @@ export function ContactField({
 }) {
   const { t } = useTranslation(["callback", "common"]);
   const change = useChangeCallback();
+  const wrong = fieldErrors(change.error).contact_number;
   const end = () => {
     editor.end();
     change.reset();
@@ -33,10 +40,10 @@ export function ContactField({
   const save = () => {
     if (!editor.unsaved) return end();
     const text = editor.text ?? "";
-    const typed = text.trim();
+    const number = dialable(text);
     const { version } = editor;
     // A promise, since what is handed to mutate is not called once the page was left.
-    change.mutateAsync({ id: callback.id, change: { version, contact_number: typed === "" ? null : typed } }).then(
+    change.mutateAsync({ id: callback.id, change: { version, contact_number: number === "" ? null : number } }).then(
       (now) => {
         editor.saved(text, now);
         change.reset();
@@ -83,10 +90,13 @@ export function ContactField({
             autoFocus
             maxLength={64}
             value={editor.text}
+            error={wrong}
             onChange={(event) => editor.type(event.currentTarget.value)}
           />
           <Theirs text={editor.theirs} />
-          {change.isError && !conflictOf(change.error, callback.id, 0) && <ErrorMessage error={change.error} />}
+          {change.isError && !wrong && !conflictOf(change.error, callback.id, 0) && (
+            <ErrorMessage error={change.error} />
+          )}
           <Group gap="xs">
             <Button size="xs" type="submit" loading={change.isPending}>
               {t("common:action.save")}
