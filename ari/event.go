@@ -66,8 +66,8 @@ func init() {
 	}
 }
 
-// Known reports whether the type is in the descriptions of Asterisk 22.
-func (t EventType) Known() bool {
+// known reports whether the type is in the descriptions of Asterisk 22.
+func (t EventType) known() bool {
 	_, ok := knownTypes[t]
 	return ok
 }

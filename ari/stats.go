@@ -27,7 +27,7 @@ func StreamStates() []StreamState {
 }
 
 // UnknownEventType is under which StreamStats counts all types that are not
-// Known, so that a PBX cannot make up labels without bound.
+// known, so that a PBX cannot make up labels without bound.
 const UnknownEventType EventType = "unknown"
 
 // StreamStats is what a Stream has seen since it was made. Numbers only grow,
@@ -136,7 +136,7 @@ func (r *record) undecodable() {
 // event counts a frame that is an event. It is called for each of them, many
 // thousands a second.
 func (r *record) event(typ EventType, size int, wanted bool, at time.Time) {
-	if !typ.Known() {
+	if !typ.known() {
 		typ = UnknownEventType
 	}
 	r.mu.Lock()

@@ -79,9 +79,9 @@ func (s *Service) RegisterAutomatic(ctx context.Context, request Request) (Reque
 	return result, nil
 }
 
-// NewRequested returns the callback that a request makes for its call,
+// newRequested returns the callback that a request makes for its call,
 // without an ID, or why there can be none.
-func NewRequested(call *callcenter.Call, r *Request, at time.Time) (Callback, error) {
+func newRequested(call *callcenter.Call, r *Request, at time.Time) (Callback, error) {
 	c, err := New(call, OriginAutomatic, "", r.By.Signature(), at)
 	switch {
 	case err != nil:
@@ -112,7 +112,7 @@ func (r *requesting) run(ctx context.Context, tx Tx) (RequestResult, error) {
 	if err != nil {
 		return RequestResult{}, err
 	}
-	callback, err := NewRequested(&call, &r.Request, r.at)
+	callback, err := newRequested(&call, &r.Request, r.at)
 	if err != nil {
 		return RequestResult{}, err
 	}

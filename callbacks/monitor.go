@@ -50,9 +50,6 @@ const (
 	AgentUnknown AgentState = "unknown"
 )
 
-// AgentStates are all states of agents.
-var AgentStates = []AgentState{AgentIdle, AgentTalking, AgentRinging, AgentDialling, AgentUnknown}
-
 // Agent is a person with a phone, and what the phone does. That is what calls
 // tell: whether the phone is switched on, or its owner there, is not known.
 type Agent struct {

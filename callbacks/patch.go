@@ -74,9 +74,6 @@ const (
 	HistoryRequest HistoryAction = "request"
 )
 
-// HistoryActions are all kinds of entries.
-var HistoryActions = []HistoryAction{HistoryRegister, HistoryClaim, HistoryChange, HistoryRequest}
-
 // HistoryEntry is one change of a callback.
 type HistoryEntry struct {
 	// Version is the one that the change made; 1 for the registration.

@@ -288,9 +288,6 @@ const (
 	SettledUnrepaired Settling = "unrepaired"
 )
 
-// Settlings are all ways in which a gap is settled.
-var Settlings = []Settling{SettledByCEL, SettledUnrepaired}
-
 // GapRepair says how far what happened in a gap has been looked up.
 type GapRepair struct {
 	// Until is up to when that is done, by the PBX's clock; nil while nothing

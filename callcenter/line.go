@@ -18,9 +18,6 @@ const (
 	LineUnknown LineState = "unknown"
 )
 
-// LineStates are all states of lines.
-var LineStates = []LineState{LineAnswers, LineRefuses, LineSilent, LineUnknown}
-
 // Line is a SIP address of a node, its own or a trunk's, and whether anybody
 // answers there.
 type Line struct {

@@ -33,12 +33,6 @@ const (
 	NodeUnknown NodeState = "unknown"
 )
 
-// NodeStates are all states of nodes.
-var NodeStates = []NodeState{
-	NodeConnected, NodeConnecting, NodeDisconnected, NodeReplaced, NodeSilent, NodeStalled, NodeStopped,
-	NodeStale, NodeUnknown,
-}
-
 const (
 	// nodeReportEvery is how often a daemon says how it follows a node when
 	// nothing changes.

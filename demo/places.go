@@ -33,6 +33,7 @@ type Places struct {
 	PhonePassword string `json:"phone_password"`
 }
 
+// ARI is the PBX's REST interface, and who may use it.
 type ARI struct {
 	URL      string `json:"url"`
 	Username string `json:"username"`

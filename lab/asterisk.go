@@ -86,7 +86,7 @@ type Asterisk struct {
 	Config string
 
 	options  AsteriskOptions
-	program  *AsteriskProgram
+	program  *asteriskProgram
 	folder   *folder
 	httpPort int
 	events   *pgconn.Config // of ChannelEvents; nil for none
@@ -98,7 +98,7 @@ type Asterisk struct {
 // context bounds the start only; [Asterisk.Stop] ends the PBX.
 func StartAsterisk(ctx context.Context, options AsteriskOptions) (*Asterisk, error) {
 	log := cmp.Or(options.Log, slog.New(slog.DiscardHandler))
-	program, err := FindAsterisk(ctx, log)
+	program, err := findAsterisk(ctx, log)
 	if err != nil {
 		return nil, err
 	}

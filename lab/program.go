@@ -21,8 +21,8 @@ const oldestAsterisk = 20
 // when what is extracted does, so that nobody uses an older program's tree.
 const treeName = "asterisk-sid-" + runtime.GOARCH + "-1"
 
-// AsteriskProgram is an Asterisk that can be run.
-type AsteriskProgram struct {
+// asteriskProgram is an Asterisk that can be run.
+type asteriskProgram struct {
 	// Version is as Asterisk tells it, such as "22.10.1".
 	Version string
 	// Tree is the folder it was extracted to, empty for an installed one.
@@ -33,14 +33,14 @@ type AsteriskProgram struct {
 	data    string   // astdatadir; empty: as built
 }
 
-// FindAsterisk returns the Asterisk on the PATH if it is version 20 or newer,
+// findAsterisk returns the Asterisk on the PATH if it is version 20 or newer,
 // or else one in the user's cache folder. When it is not there yet, it is
 // extracted from Debian's packages, which needs mmdebstrap, the network and
 // about ten seconds; log tells so. Programs that ask at the same time wait for
 // the one that came first.
-func FindAsterisk(ctx context.Context, log *slog.Logger) (*AsteriskProgram, error) {
+func findAsterisk(ctx context.Context, log *slog.Logger) (*asteriskProgram, error) {
 	if path, err := exec.LookPath("asterisk"); err == nil {
-		p := &AsteriskProgram{command: []string{path}}
+		p := &asteriskProgram{command: []string{path}}
 		if p.Version, err = p.version(ctx); err == nil && major(p.Version) >= oldestAsterisk {
 			return p, nil
 		}
@@ -68,12 +68,12 @@ func FindAsterisk(ctx context.Context, log *slog.Logger) (*AsteriskProgram, erro
 }
 
 // treeProgram tells how to run the Asterisk in a tree in its place.
-func treeProgram(path string) (*AsteriskProgram, error) {
+func treeProgram(path string) (*asteriskProgram, error) {
 	loader, lib, err := tree(path).loader()
 	if err != nil {
 		return nil, fmt.Errorf("no Asterisk on the PATH: %w", err)
 	}
-	return &AsteriskProgram{
+	return &asteriskProgram{
 		Tree: path,
 		command: []string{
 			loader,
@@ -86,14 +86,14 @@ func treeProgram(path string) (*AsteriskProgram, error) {
 }
 
 // cmd returns the command that runs Asterisk with the arguments.
-func (p *AsteriskProgram) cmd(ctx context.Context, args ...string) *exec.Cmd {
+func (p *asteriskProgram) cmd(ctx context.Context, args ...string) *exec.Cmd {
 	all := append(append([]string{}, p.command[1:]...), args...)
 	return exec.CommandContext(ctx, p.command[0], all...)
 }
 
 var versionPattern = regexp.MustCompile(`^Asterisk (?:certified/)?(\d+(?:\.\d+)*)`)
 
-func (p *AsteriskProgram) version(ctx context.Context) (string, error) {
+func (p *asteriskProgram) version(ctx context.Context) (string, error) {
 	out, err := p.cmd(ctx, "-V").CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("ask for its version: %w: %s", err, bytes.TrimSpace(out))

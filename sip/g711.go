@@ -23,8 +23,8 @@ var ulawSamples = func() (samples [256]int16) {
 	return samples
 }()
 
-// EncodeULaw is the µ-law code of a linear sample.
-func EncodeULaw(sample int16) byte {
+// encodeULaw is the µ-law code of a linear sample.
+func encodeULaw(sample int16) byte {
 	magnitude, sign := int(sample), 0
 	if magnitude < 0 {
 		magnitude, sign = -magnitude, 0x80
@@ -35,5 +35,5 @@ func EncodeULaw(sample int16) byte {
 	return ^byte(sign | segment<<4 | step)
 }
 
-// DecodeULaw is the linear sample of a µ-law code.
-func DecodeULaw(code byte) int16 { return ulawSamples[code] }
+// decodeULaw is the linear sample of a µ-law code.
+func decodeULaw(code byte) int16 { return ulawSamples[code] }

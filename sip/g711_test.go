@@ -5,7 +5,7 @@ import "testing"
 func TestULaw_EveryCodeSurvives(t *testing.T) {
 	t.Parallel()
 	for code := range 256 {
-		got, want := EncodeULaw(DecodeULaw(byte(code))), byte(code)
+		got, want := encodeULaw(decodeULaw(byte(code))), byte(code)
 		if want == 0x7f {
 			want = 0xff // the two zeros are one
 		}
@@ -20,8 +20,8 @@ func TestULaw_KnownCodes(t *testing.T) {
 	t.Parallel()
 	tests := map[byte]int16{0x00: -32124, 0x80: 32124, 0xff: 0, 0x7f: 0, 0x8f: 16764, 0xef: 132, 0xfe: 8, 0x7e: -8}
 	for code, want := range tests {
-		if got := DecodeULaw(code); got != want {
-			t.Errorf("DecodeULaw(%#02x) = %d, want %d", code, got, want)
+		if got := decodeULaw(code); got != want {
+			t.Errorf("decodeULaw(%#02x) = %d, want %d", code, got, want)
 		}
 	}
 }
@@ -29,7 +29,7 @@ func TestULaw_KnownCodes(t *testing.T) {
 func TestULaw_ErrorStaysWithinTheStep(t *testing.T) {
 	t.Parallel()
 	for sample := -32768; sample <= 32767; sample++ {
-		got := int(DecodeULaw(EncodeULaw(int16(sample))))
+		got := int(decodeULaw(encodeULaw(int16(sample))))
 		// Half a step, which is a sixteenth of the segment; clipped at the top.
 		allowed := max(4, abs(sample)/30+5)
 		if abs(sample) > ulawClip {

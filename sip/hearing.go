@@ -49,7 +49,7 @@ func (h *hearing) add(source uint32, sequence uint16, codes []byte, now time.Tim
 	h.reception.LastAt = now.UTC()
 	h.samples += int64(len(codes))
 	for _, code := range codes {
-		h.window[h.at] = DecodeULaw(code)
+		h.window[h.at] = decodeULaw(code)
 		h.at = (h.at + 1) % windowSamples
 	}
 }

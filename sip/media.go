@@ -218,7 +218,7 @@ func (m *media) sendFrame(s *stream) {
 		m.sendKey(s, remote)
 	} else if wanted {
 		for i, sample := range s.frame {
-			s.codes[i] = EncodeULaw(sample)
+			s.codes[i] = encodeULaw(sample)
 		}
 		s.packet.PayloadType, s.packet.Timestamp, s.packet.Payload = payloadULaw, s.next, s.codes
 		m.write(s, remote)

@@ -50,21 +50,12 @@ func Tone(hertz float64) Sound {
 	})
 }
 
-// A Clip is recorded sound, kept in memory. Played as it is, it is said once
-// and followed by silence.
+// A Clip is recorded sound, kept in memory. It is said once and followed by
+// silence.
 type Clip struct{ samples []int16 }
 
 // maxClip bounds what is read into memory: ten minutes of 16-bit samples.
 const maxClip = 10 * 60 * sampleRate * 2
-
-// ReadULaw reads raw G.711 µ-law at 8 kHz until the end of r.
-func ReadULaw(r io.Reader) (*Clip, error) {
-	codes, err := readBounded(r)
-	if err != nil {
-		return nil, fmt.Errorf("read µ-law sound: %w", err)
-	}
-	return &Clip{samples: fromULaw(codes)}, nil
-}
 
 // ReadWAV reads a WAV file of one channel at 8 kHz, as 16-bit PCM or µ-law.
 // Other rates are refused and not converted; sox does that better.
@@ -95,22 +86,6 @@ func (c *Clip) Duration() time.Duration {
 	return time.Duration(len(c.samples)) * time.Second / sampleRate
 }
 
-// Repeated is the clip said again and again, without pause.
-func (c *Clip) Repeated() Sound {
-	if len(c.samples) == 0 {
-		return Silence()
-	}
-	return soundFunc(func() func([]int16) {
-		at := 0
-		return func(frame []int16) {
-			for len(frame) > 0 {
-				n := copy(frame, c.samples[at:])
-				frame, at = frame[n:], (at+n)%len(c.samples)
-			}
-		}
-	})
-}
-
 func readBounded(r io.Reader) ([]byte, error) {
 	data, err := io.ReadAll(io.LimitReader(r, maxClip+1))
 	if err != nil {
@@ -125,7 +100,7 @@ func readBounded(r io.Reader) ([]byte, error) {
 func fromULaw(codes []byte) []int16 {
 	samples := make([]int16, len(codes))
 	for i, code := range codes {
-		samples[i] = DecodeULaw(code)
+		samples[i] = decodeULaw(code)
 	}
 	return samples
 }

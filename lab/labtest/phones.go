@@ -20,7 +20,7 @@ func Agent(t testing.TB, pbx *lab.Asterisk, extension string, options sip.PhoneO
 	if err := phone.Register(siptest.Within(t)); err != nil {
 		t.Fatal(err)
 	}
-	Rings(t, pbx, extension)
+	rings(t, pbx, extension)
 	return phone
 }
 
@@ -35,11 +35,11 @@ func Outside(t testing.TB, pbx *lab.Asterisk, options sip.PhoneOptions) *sip.Pho
 // rung matches the states of a phone that a queue rings, or rings already.
 var rung = regexp.MustCompile(`\((Not in use|Ringing)\)`)
 
-// Rings waits until each queue of the PBX rings the phone of an extension that
+// rings waits until each queue of the PBX rings the phone of an extension that
 // has just registered. Queues hear a moment later, by events, that a phone is
 // there and that its last call is over; calls that come earlier go where calls
 // go that nobody takes.
-func Rings(t testing.TB, pbx *lab.Asterisk, extension string) {
+func rings(t testing.TB, pbx *lab.Asterisk, extension string) {
 	t.Helper()
 	member := regexp.MustCompile(`(?m)^.*PJSIP/` + regexp.QuoteMeta(extension) + `\b.*$`)
 	Eventually(t, 30*time.Second, func() error {
