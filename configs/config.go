@@ -73,6 +73,9 @@ type Listen struct {
 	// PlainCookies also sends the session's cookie over plain HTTP. It can only
 	// be set when the API listens on this machine alone.
 	PlainCookies bool `yaml:"plain_cookies"`
+	// EmbedOrigins are those of the pages that may hold the player of a call's
+	// recordings in a frame; none when omitted.
+	EmbedOrigins []Origin `yaml:"embed_origins"`
 }
 
 // IsTrustedProxy reports whether a connection comes from a reverse proxy whose

@@ -52,3 +52,16 @@ func TestParse_PlainCookies(t *testing.T) {
 		t.Errorf("plain cookies without being asked for: %v", err)
 	}
 }
+
+func TestParse_EmbedOrigins(t *testing.T) {
+	t.Parallel()
+	cfg, err := Parse([]byte(fmt.Sprintf(minimal, "password: p")+
+		"listen: {embed_origins: [https://crm.example.org, 'https://crm.example.org:8443', 'http://localhost:3000', 'http://127.0.0.1']}\n"), Source{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []Origin{"https://crm.example.org", "https://crm.example.org:8443", "http://localhost:3000", "http://127.0.0.1"}
+	if diff := cmp.Diff(want, cfg.Listen.EmbedOrigins); diff != "" {
+		t.Errorf("origins (-want +got):\n%s", diff)
+	}
+}

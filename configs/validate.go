@@ -81,6 +81,10 @@ func (v *validator) listen(l Listen) {
 		v.report("listen.plain_cookies", "sessions could be stolen on the way: it is only for an API on this machine, "+
 			"such as 127.0.0.1:8080; elsewhere use HTTPS, here or in a reverse proxy")
 	}
+	origins := v.unique("origin")
+	for i, origin := range l.EmbedOrigins {
+		origins.add(fmt.Sprintf("listen.embed_origins[%d]", i), string(origin), string(origin))
+	}
 	const cert, key = "listen.tls.certificate", "listen.tls.key"
 	switch {
 	case l.TLS == TLS{}:

@@ -19,4 +19,8 @@
 // reload. The content security policy allows the page's own scripts and
 // workers, no inline script and no other site; elements of style need a nonce,
 // which is new for each answer. Nothing may show the page in a frame.
+//
+// One page is another: the player of a call's recordings by itself, which pages
+// of the configured origins may show in a frame, src/embed. With none
+// configured it has no address.
 package workspace

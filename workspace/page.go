@@ -11,6 +11,7 @@ import (
 	"mime"
 	"net/http"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -37,25 +38,28 @@ type Page struct {
 	files fs.FS
 	// index is the page itself, cut where the nonce of an answer belongs; one
 	// part when there is none.
-	index [][]byte
+	index    [][]byte
+	embedder embedder
 	// ready is false when the page was not built.
 	ready   bool
 	screens []string
 }
 
-// Open reads the embedded page. It fails only when what was built is broken.
-func Open() (*Page, error) {
+// Open reads the embedded page, whose player pages of some other origins may
+// show in a frame, such as https://crm.example.org. It fails only when what was
+// built is broken.
+func Open(embedders ...string) (*Page, error) {
 	files, err := fs.Sub(built, "dist")
 	if err != nil {
 		return nil, fmt.Errorf("open the workspace page: %w", err)
 	}
-	return open(files)
+	return open(files, embedders...)
 }
 
-// nonceMark is where index.html has the nonce of the content security policy.
+// nonceMark is where a page has the nonce of the content security policy.
 const nonceMark = `name="csp-nonce" content="`
 
-func open(files fs.FS) (*Page, error) {
+func open(files fs.FS, embedders ...string) (*Page, error) {
 	p := &Page{files: files}
 	if err := json.Unmarshal(routes, &p.screens); err != nil {
 		return nil, fmt.Errorf("read the addresses of the workspace page: %w", err)
@@ -68,21 +72,33 @@ func open(files fs.FS) (*Page, error) {
 	case err != nil:
 		return nil, fmt.Errorf("read the workspace page: %w", err)
 	}
-	before, after, found := bytes.Cut(index, []byte(nonceMark))
-	if !found {
-		return nil, fmt.Errorf("index.html of the workspace page has no %s", nonceMark)
+	p.ready = true
+	if p.index, err = cutAtNonce("index.html", index); err != nil {
+		return nil, err
 	}
-	p.ready, p.index = true, [][]byte{append(before, nonceMark...), after}
+	if p.embedder, err = openEmbedder(files, embedders); err != nil {
+		return nil, err
+	}
 	return p, nil
+}
+
+// cutAtNonce cuts a page where the nonce of an answer belongs.
+func cutAtNonce(name string, page []byte) ([][]byte, error) {
+	before, after, found := bytes.Cut(page, []byte(nonceMark))
+	if !found {
+		return nil, fmt.Errorf("%s of the workspace page has no %s", name, nonceMark)
+	}
+	return [][]byte{append(slices.Clone(before), nonceMark...), after}, nil
 }
 
 // Built reports whether the program has the page, not only the one that says
 // how to build it.
 func (p *Page) Built() bool { return p.ready }
 
-// Has reports whether a path is one of the page's: a screen, or a file.
+// Has reports whether a path is one of the page's: a screen, a player that may
+// be embedded, or a file.
 func (p *Page) Has(name string) bool {
-	if name == "/" {
+	if name == "/" || p.embedder.shows(name) {
 		return true
 	}
 	for _, screen := range p.screens {
@@ -136,15 +152,19 @@ func policy(nonce string) string {
 }
 
 // serveIndex answers with the page itself, which is the same for all screens
-// but for the nonce.
+// but for the nonce, or with the player by itself.
 func (p *Page) serveIndex(w http.ResponseWriter, r *http.Request) {
 	nonce := rand.Text()
+	parts, policy := p.index, policy(nonce)
+	if p.embedder.shows(r.URL.Path) {
+		parts, policy = p.embedder.player, p.embedder.policy(nonce)
+	}
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Cache-Control", "no-store")
-	h.Set("Content-Security-Policy", policy(nonce))
+	h.Set("Content-Security-Policy", policy)
 	h.Set("Permissions-Policy", "camera=(), display-capture=(), geolocation=(), microphone=()")
-	page := bytes.Join(p.index, []byte(nonce))
+	page := bytes.Join(parts, []byte(nonce))
 	h.Set("Content-Length", strconv.Itoa(len(page)))
 	switch {
 	case !p.ready:

@@ -1,7 +1,9 @@
 package workspace
 
 import (
+	"bytes"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
@@ -12,19 +14,22 @@ import (
 
 const indexPage = `<!doctype html><meta name="csp-nonce" content=""><script type="module" src="/assets/index-1a2b.js"></script>`
 
+const embedPage = `<!doctype html><meta name="csp-nonce" content=""><meta name="embed-origins" content="">player`
+
 // builtPage is a page as the build leaves it.
-func builtPage(t *testing.T) *Page {
+func builtPage(t *testing.T, embedders ...string) *Page {
 	t.Helper()
 	page, err := open(fstest.MapFS{
 		".gitignore":              {Data: []byte("*")},
 		".vite/manifest.json":     {Data: []byte("{}")},
 		"index.html":              {Data: []byte(indexPage)},
+		"embed.html":              {Data: []byte(embedPage)},
 		"favicon.svg":             {Data: []byte("<svg/>")},
 		"assets/index-1a2b.js":    {Data: []byte("plain")},
 		"assets/index-1a2b.js.gz": {Data: []byte("gzipped")},
 		"assets/index-1a2b.js.br": {Data: []byte("brotli")},
 		"assets/style-3c4d.css":   {Data: []byte("body{}")},
-	})
+	}, embedders...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -166,7 +171,15 @@ func TestOpen(t *testing.T) {
 	if !page.Has("/contacts") {
 		t.Error("the page does not have /contacts")
 	}
-	if _, err := open(fstest.MapFS{"index.html": {Data: []byte("<html>")}}); err == nil {
-		t.Error("an index.html without a place for the nonce was accepted")
+	good := fstest.MapFS{"index.html": {Data: []byte(indexPage)}, "embed.html": {Data: []byte(embedPage)}}
+	if _, err := open(good); err != nil {
+		t.Error(err)
+	}
+	for name, lacks := range map[string]string{"index.html": nonceMark, "embed.html": originsMark} {
+		faulty := maps.Clone(good)
+		faulty[name] = &fstest.MapFile{Data: bytes.ReplaceAll(good[name].Data, []byte(lacks), nil)}
+		if _, err := open(faulty); err == nil {
+			t.Errorf("%s without %s was accepted", name, lacks)
+		}
 	}
 }

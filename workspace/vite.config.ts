@@ -46,6 +46,8 @@ export default defineConfig({
   plugins: [react(), emptyDist(), compressAssets()],
   build: {
     outDir: dist,
+    // The workspace, and the player for frames in other pages.
+    rolldownOptions: { input: ["index.html", "embed.html"].map((name) => path.join(import.meta.dirname, name)) },
     emptyOutDir: false,
     manifest: true,
     // A style that could not be fetched, the server being away, would not be asked for again with its screen.

@@ -104,7 +104,7 @@ func openDaemon(ctx context.Context, cfg *configs.Config, log *slog.Logger, visi
 	if err := d.openRecordings(); err != nil {
 		return nil, err
 	}
-	page, err := workspace.Open()
+	page, err := workspace.Open(cfg.Listen.Embedders()...)
 	if err != nil {
 		return nil, err
 	}

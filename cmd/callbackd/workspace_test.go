@@ -57,7 +57,8 @@ func TestWorkspace_InABrowser(t *testing.T) {
 	arguments := []string{"test", "--config", "browser/playwright.config.ts", "--grep", *onlyScenarios}
 	playwright := exec.CommandContext(ctx, filepath.Join("node_modules", ".bin", "playwright"), arguments...)
 	playwright.Dir = folder
-	playwright.Env = append(os.Environ(), "CALLBACKD_URL="+o.url(), "CALLBACKD_OFFICE="+control.URL, "CALLBACKD_OPS="+o.w.ops)
+	playwright.Env = append(os.Environ(), "CALLBACKD_URL="+o.url(), "CALLBACKD_OFFICE="+control.URL, "CALLBACKD_OPS="+o.w.ops,
+		"CALLBACKD_EMBEDDER="+o.embedding.listed.URL, "CALLBACKD_STRANGER="+o.embedding.stranger.URL)
 	// SIGINT has it close its browsers.
 	playwright.Cancel = func() error { return playwright.Process.Signal(os.Interrupt) }
 	playwright.WaitDelay = 10 * time.Second
@@ -76,6 +77,8 @@ func TestWorkspace_InABrowser(t *testing.T) {
 type office struct {
 	t *testing.T
 	w *world
+	// embedding are pages of others that hold a player.
+	embedding embedding
 
 	phones map[string]*sip.Phone
 	orders chan order
@@ -106,6 +109,7 @@ func newOffice(t *testing.T) *office {
 	o.w.cfg.Listen.API, o.w.cfg.Listen.Ops = o.w.daemon.api.Addr().String(), o.w.daemon.ops.Addr().String()
 	o.w.stop()
 	o.signsOn()
+	o.embedding = o.embeds()
 	o.w.start(t)
 	service := accounts.NewService(accounts.Options{Store: o.w.daemon.db.Accounts(), HasCallCenter: o.w.daemon.hasCallCenter})
 	for _, a := range demo.Accounts() {

@@ -121,7 +121,7 @@ export class Person {
   }
 }
 
-const password = "correct horse battery";
+export const password = "correct horse battery";
 
 interface Fixtures {
   office: Office;

@@ -32,9 +32,10 @@ export function addTexts<N extends keyof Texts>(namespace: N, texts: Record<Lang
   }
 }
 
-export function startTranslation(): void {
+/** Begins in the language that was chosen, or in a fixed one. */
+export function startTranslation(fixed?: Language): void {
   void i18next.use(initReactI18next).init({
-    lng: chosenLanguage(),
+    lng: fixed ?? chosenLanguage(),
     fallbackLng: "ja",
     ns: ["common"],
     defaultNS: "common",
@@ -50,6 +51,6 @@ export function startTranslation(): void {
   i18next.on("languageChanged", show);
   // Another tab's choice is this tab's too.
   window.addEventListener("storage", (event) => {
-    if (event.key === storageKey) void i18next.changeLanguage(chosenLanguage());
+    if (event.key === storageKey && fixed === undefined) void i18next.changeLanguage(chosenLanguage());
   });
 }

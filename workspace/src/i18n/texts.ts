@@ -1,4 +1,5 @@
 import type callback from "../callbacks/ja.json";
+import type embed from "../embed/ja.json";
 import type node from "../nodes/ja.json";
 import type player from "../player/ja.json";
 import type admin from "../screens/admin/ja.json";
@@ -13,6 +14,7 @@ import type common from "./ja.json";
 export interface Texts {
   common: typeof common;
   callback: typeof callback;
+  embed: typeof embed;
   node: typeof node;
   player: typeof player;
   login: typeof login;

@@ -21,8 +21,8 @@ import "./texts";
 /** How far the buttons and the arrow keys go, in seconds. */
 const step = 10;
 
-/** Plays a recording that is ready, for a callback. */
-export function RecordingPlayer({ recording, callback }: { recording: Recording; callback: number }) {
+/** Plays a recording that is ready, for a callback if there is one. */
+export function RecordingPlayer({ recording, callback }: { recording: Recording; callback: number | null }) {
   const { t } = useTranslation("player");
   const player = playerOf(recording.id);
   const state = useSyncExternalStore(player.subscribe, player.getState);

@@ -1,38 +1,28 @@
 import { Button, Group, Stack, Text, Title } from "@mantine/core";
 import { IconRefresh } from "@tabler/icons-react";
-import { useQuery } from "@tanstack/react-query";
+import { type UseQueryResult, useQuery } from "@tanstack/react-query";
 import { useTranslation } from "react-i18next";
 import type { Callback, Recording } from "../api/types";
 import { useTimes } from "../site/times";
 import { ErrorMessage } from "../ui/ErrorMessage";
 import { Spinner } from "../ui/Loading";
 import { RecordingPlayer } from "./RecordingPlayer";
-import { belongingTo, recordingsOf } from "./recordings";
+import { belongingTo, isAwaited, recordingsOf } from "./recordings";
 import "./texts";
 
 /** What there is to hear of a callback, or why there is nothing. */
 export function Recordings({ callback }: { callback: Callback }) {
-  const { t } = useTranslation(["player", "callback", "common"]);
+  const { t } = useTranslation(["player", "callback"]);
   const recordings = useQuery(recordingsOf(callback));
   const all = belongingTo(callback, recordings.data ?? []);
-  const waiting = all.some((r) => r.state === "expected" || r.state === "growing");
+  const waiting = all.some(isAwaited);
   return (
     <Stack gap="sm" component="section" aria-label={t("callback:field.recording")}>
       <Group justify="space-between">
         <Title order={2} size="h5">
           {t("callback:field.recording")}
         </Title>
-        {waiting && (
-          <Button
-            size="xs"
-            variant="default"
-            leftSection={<IconRefresh size={14} aria-hidden />}
-            loading={recordings.isFetching}
-            onClick={() => void recordings.refetch()}
-          >
-            {t("common:action.reload")}
-          </Button>
-        )}
+        {waiting && <ReloadButton query={recordings} />}
       </Group>
       {recordings.isPending && <Spinner size="sm" />}
       {recordings.isError && <ErrorMessage error={recordings.error} retry={() => void recordings.refetch()} />}
@@ -41,14 +31,43 @@ export function Recordings({ callback }: { callback: Callback }) {
           {t(callback.origin === "automatic" ? "noneMessage" : "noneCall")}
         </Text>
       )}
-      {all.map((recording) => (
-        <OneRecording key={recording.id} recording={recording} all={all} callback={callback.id} />
-      ))}
+      <RecordingList recordings={all} callback={callback.id} />
     </Stack>
   );
 }
 
-function OneRecording({ recording, all, callback }: { recording: Recording; all: Recording[]; callback: number }) {
+/** Asks again whether recordings are there that were not. */
+export function ReloadButton({ query }: { query: Pick<UseQueryResult, "isFetching" | "refetch"> }) {
+  const { t } = useTranslation();
+  return (
+    <Button
+      size="xs"
+      variant="default"
+      leftSection={<IconRefresh size={14} aria-hidden />}
+      loading={query.isFetching}
+      onClick={() => void query.refetch()}
+    >
+      {t("action.reload")}
+    </Button>
+  );
+}
+
+/** Recordings with their players, or why they cannot be played. */
+export function RecordingList({ recordings, callback }: { recordings: Recording[]; callback: number | null }) {
+  return recordings.map((recording) => (
+    <OneRecording key={recording.id} recording={recording} all={recordings} callback={callback} />
+  ));
+}
+
+function OneRecording({
+  recording,
+  all,
+  callback,
+}: {
+  recording: Recording;
+  all: Recording[];
+  callback: number | null;
+}) {
   const { t } = useTranslation("player");
   const times = useTimes();
   const same = all.filter((r) => r.kind === recording.kind);

@@ -4,7 +4,7 @@ import { Player, type Status } from "./player";
 
 // One recording plays at a time, wherever on the page it was begun.
 const players = new Map<number, Player>();
-let active: { player: Player; callback: number } | null = null;
+let active: { player: Player; callback: number | null } | null = null;
 const watchers = new Set<() => void>();
 
 function changed(): void {
@@ -35,8 +35,8 @@ export function playerOf(recording: number): Player {
   return player;
 }
 
-/** Plays a recording on behalf of a callback; whatever played before pauses. */
-export function playFor(callback: number, recording: number): Promise<void> {
+/** Plays a recording on behalf of a callback, if of any; whatever played before pauses. */
+export function playFor(callback: number | null, recording: number): Promise<void> {
   const player = playerOf(recording);
   if (active !== null && active.player !== player) active.player.pause();
   active = { player, callback };
@@ -47,6 +47,16 @@ export function playFor(callback: number, recording: number): Promise<void> {
 /** Ends what plays on behalf of a callback. */
 export function stopFor(callback: number): void {
   if (active?.callback === callback) active.player.stop();
+}
+
+/** The player of what plays, or played last. */
+export function useActivePlayer(): Player | null {
+  return useSyncExternalStore(subscribe, () => active?.player ?? null);
+}
+
+/** Ends whatever plays, as when nobody is logged in any more. */
+export function stopAll(): void {
+  for (const player of players.values()) player.stop();
 }
 
 /** Whether something plays, or is about to, on behalf of a callback. */

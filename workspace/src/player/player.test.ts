@@ -145,6 +145,15 @@ test("a refusal is shown, and playing again asks again", async () => {
   expect(player.getState()).toMatchObject({ status: "playing", error: null });
 });
 
+test("sound that a browser does not begin without a click waits for one", async () => {
+  vi.spyOn(media, "play").mockRejectedValueOnce(new DOMException("no click", "NotAllowedError"));
+  await player.play();
+  expect(player.getState()).toEqual({ status: "paused", position: 0, error: null });
+  await player.play();
+  expect(player.getState().status).toBe("playing");
+  expect(grants.begun).toBe(1);
+});
+
 test("stopping while the grant is on its way plays nothing", async () => {
   const playing = player.play();
   player.stop();

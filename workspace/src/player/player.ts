@@ -125,9 +125,11 @@ export class Player {
       }
       await this.media.play();
     } catch (error) {
-      // The browser rejects play when pause came before it, or with the cause that onError hears too.
-      if (wish !== this.wish || error instanceof DOMException) return;
-      this.fail(error);
+      if (wish !== this.wish) return;
+      // The browser rejects play when pause came before it, or with the cause that onError hears too; or because nobody
+      // has clicked yet, when another page asked for it. Then a click on play plays it.
+      if (!(error instanceof DOMException)) this.fail(error);
+      else if (error.name === "NotAllowedError") this.become({ status: "paused" });
     }
   }
 

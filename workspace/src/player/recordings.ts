@@ -20,6 +20,11 @@ export function waveformOf(recording: number) {
   });
 }
 
+/** Whether a recording may still come to be played. */
+export function isAwaited({ state }: Pick<Recording, "state">): boolean {
+  return state === "expected" || state === "growing";
+}
+
 /** Chooses what belongs to a callback: the message that asked for it, then the recordings of the call itself. */
 export function belongingTo(callback: Pick<Callback, "id">, recordings: readonly Recording[]): Recording[] {
   const messages = recordings.filter((r) => r.kind === "message" && r.callback_id === callback.id);

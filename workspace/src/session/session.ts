@@ -3,6 +3,7 @@ import { api, read, whenUnauthorized } from "../api/client";
 import { isProblem } from "../api/problem";
 import type { Me } from "../api/types";
 import { clearDrafts } from "../drafts/store";
+import { tabs } from "./tabs";
 
 /**
  * Whose page this is. `ended`: the session ended while the page was open; what is on it stays, under the login, for
@@ -44,9 +45,6 @@ export function watchSession(f: (session: Session) => void): () => void {
   f(current);
   return subscribe(() => f(current));
 }
-
-// Other tabs learn at once that the session began or ended.
-const tabs = new BroadcastChannel("callbackd.session");
 
 /** Finds out whether there is a session. */
 export async function checkSession(): Promise<void> {
