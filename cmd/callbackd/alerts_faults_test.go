@@ -13,11 +13,13 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
+	"callbackd/api"
 	"callbackd/ari"
 	"callbackd/configs"
 	"callbackd/lab"
@@ -87,7 +89,8 @@ func startPrometheus(t *testing.T, target string) *prometheusServer {
 	return &prometheusServer{"http://" + address}
 }
 
-// firing returns the alerts that fire now, by name.
+// firing returns the alerts that fire now, by name, and by line where they are
+// about one.
 func (p *prometheusServer) firing(t *testing.T) ([]string, error) {
 	t.Helper()
 	status, body, err := request(t.Context(), http.MethodGet, p.url+"/api/v1/alerts", "", nil)
@@ -108,7 +111,7 @@ func (p *prometheusServer) firing(t *testing.T) ([]string, error) {
 	var names []string
 	for _, alert := range answer.Data.Alerts {
 		if alert.State == "firing" {
-			names = append(names, alert.Labels["alertname"])
+			names = append(names, strings.TrimSpace(alert.Labels["alertname"]+" "+alert.Labels["line"]))
 		}
 	}
 	slices.Sort(names)
@@ -137,6 +140,8 @@ func TestAlerts_OnRealFaults(t *testing.T) {
 	w, l := newLinkedWorld(t, lab.AsteriskOptions{Globals: map[string]string{"QUEUE_TIMEOUT": "60"}})
 	// The calls of this queue have no call center.
 	w.cfg.CallCenters = slices.DeleteFunc(w.cfg.CallCenters, func(c configs.CallCenter) bool { return slices.Contains(c.Queues, "sales") })
+	relay, outside := w.asksBySIP(t), w.outside(t, sip.Behaviour{})
+	receiver := newBrokenReceiver(t, w.cfg)
 	w.start(t)
 	w.cfg.Listen.Ops = w.daemon.ops.Addr().String() // for when it starts again
 	p := startPrometheus(t, w.cfg.Listen.Ops)
@@ -148,13 +153,13 @@ func TestAlerts_OnRealFaults(t *testing.T) {
 		return err
 	})
 
+	receiver.subscribe(t, w)
 	l.cut()
 	p.fires(t, "CallbackdEventsNotFollowed", true)
 	l.heal()
 	p.fires(t, "CallbackdEventsNotFollowed", false)
 	p.fires(t, "CallbackdGap", true)
 
-	outside := w.outside(t, sip.Behaviour{})
 	agent := w.agent(t, "2003", sip.Behaviour{Ignore: true})
 	call := siptest.Dial(t, outside, "7002", sip.CallOptions{CallerNumber: customer})
 	siptest.Talks(t, call)
@@ -168,9 +173,26 @@ func TestAlerts_OnRealFaults(t *testing.T) {
 	siptest.Leave(t, refused)
 	p.fires(t, "CallbackdCallRefused", true)
 
+	receiver.hourPasses(t, w)
+	relay.cut()
+	p.fires(t, "CallbackdSipUnreachable pbx", true)
+	relay.restore()
+	p.fires(t, "CallbackdSipUnreachable pbx", false)
+	if err := outside.Close(); err != nil {
+		t.Fatal(err)
+	}
+	p.fires(t, "CallbackdSipUnreachable PJSIP/trunk", true)
+	w.outside(t, sip.Behaviour{})
+	p.fires(t, "CallbackdSipUnreachable PJSIP/trunk", false)
+	p.fires(t, "CallbackdWebhookDisabled", true)
+	p.fires(t, "CallbackdWebhooksLate", true)
+	receiver.mend(t, w)
+
 	leaveIt := w.takeApplication(t)
 	p.fires(t, "CallbackdApplicationTaken", true)
 	leaveIt()
+	p.fires(t, "CallbackdWebhookDisabled", false)
+	p.fires(t, "CallbackdWebhooksLate", false)
 	w.stop() // by itself it would only look in half a minute
 	p.fires(t, "CallbackdDown", true)
 	w.start(t)
@@ -180,6 +202,73 @@ func TestAlerts_OnRealFaults(t *testing.T) {
 	for _, alert := range []string{"CallbackdGap", "CallbackdQueueNotConfigured", "CallbackdCallRefused"} {
 		p.fires(t, alert, false)
 	}
+}
+
+// brokenReceiver is the receiver of two webhooks: for one it says that it is
+// gone for good, for the other it fails.
+type brokenReceiver struct {
+	*webhookReceiver
+	mended atomic.Bool
+	gone   api.CreatedWebhook
+}
+
+func newBrokenReceiver(t *testing.T, cfg *configs.Config) *brokenReceiver {
+	t.Helper()
+	r := &brokenReceiver{webhookReceiver: newWebhookReceiver(t, cfg)}
+	r.status = func(path string) int {
+		switch {
+		case r.mended.Load():
+			return http.StatusNoContent
+		case path == "/gone":
+			return http.StatusGone
+		}
+		return http.StatusInternalServerError
+	}
+	return r
+}
+
+func (r *brokenReceiver) subscribe(t *testing.T, w *world) {
+	t.Helper()
+	create := func(name string) api.CreatedWebhook {
+		return asked[api.CreatedWebhook](t, w, http.MethodPost, "/webhooks", map[string]any{
+			"name": name, "url": r.URL + "/" + name, "kinds": []string{"call", "node"},
+		})
+	}
+	r.gone = create("gone")
+	create("fails")
+}
+
+// settle changes the deliveries that are pending until as many are as wanted:
+// some, or none.
+func (r *brokenReceiver) settle(t *testing.T, w *world, change string, pending bool) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), w.database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context())
+	labtest.Eventually(t, 3*patience, func() error {
+		changed, err := conn.Exec(t.Context(), "UPDATE webhook_deliveries SET "+change+" WHERE state = 'pending'")
+		if err == nil && (changed.RowsAffected() > 0) != pending {
+			err = fmt.Errorf("%d deliveries are pending", changed.RowsAffected())
+		}
+		return err
+	})
+}
+
+// hourPasses makes what could not be delivered an hour old.
+func (r *brokenReceiver) hourPasses(t *testing.T, w *world) {
+	t.Helper()
+	r.settle(t, w, "happened_at = happened_at - interval '1 hour'", true)
+}
+
+// mend makes all receivers take what they are sent, and has it sent again at
+// once instead of after the pause.
+func (r *brokenReceiver) mend(t *testing.T, w *world) {
+	t.Helper()
+	r.mended.Store(true)
+	asked[api.Webhook](t, w, http.MethodPatch, fmt.Sprintf("/webhooks/%d", r.gone.ID), map[string]any{"active": true})
+	r.settle(t, w, "next_try_at = now()", false)
 }
 
 // takeApplication has another client take the application's name, until the

@@ -31,6 +31,8 @@ type webhookReceiver struct {
 	*httptest.Server
 	// hold, when it is set, keeps a request from being answered.
 	hold func(sent *webhookRequest)
+	// status, when it is set, is what a path answers; 204 otherwise.
+	status func(path string) int
 
 	mu   sync.Mutex
 	sent []webhookRequest
@@ -71,7 +73,11 @@ func newWebhookReceiver(t *testing.T, cfg *configs.Config) *webhookReceiver {
 		if r.hold != nil {
 			r.hold(&sent)
 		}
-		w.WriteHeader(http.StatusNoContent)
+		status := http.StatusNoContent
+		if r.status != nil {
+			status = r.status(request.URL.Path)
+		}
+		w.WriteHeader(status)
 	}))
 	t.Cleanup(r.Close)
 	if cfg != nil {
