@@ -24,7 +24,8 @@ const (
 // finding is what doctor found out about a part of the site.
 type finding struct {
 	Level level `json:"level"`
-	// Part is the part of the site: "database", or "pbx " and a node's name.
+	// Part is the part of the site: "database", "oidc", "queues", or "pbx " and a
+	// node's name.
 	Part string `json:"part"`
 	What string `json:"what"`
 	// Change is what to change and where; empty when nothing is to be.
@@ -36,11 +37,11 @@ func newDoctorCommand(opts *options) *cobra.Command {
 	var asterisk []string
 	c := &cobra.Command{
 		Use:   "doctor",
-		Short: "Look at the database and each PBX, and say what to change",
+		Short: "Look at the database, each PBX and the sign-on, and say what to change",
 		Long: "doctor connects to everything that the configuration names, as serve would, and\n" +
 			"looks whether callbackd can work with it: the database, each PBX (its version,\n" +
 			"user, clock, name, trunks and channel variables), the channel event logs, the\n" +
-			"recordings, the journals; and whether the queues of the configuration are those\n" +
+			"recordings, the journals, the provider of single sign-on; and whether the queues of the configuration are those\n" +
 			"of the calls. It changes nothing, and may be run beside serve.\n" +
 			"\n" +
 			"Some of it only Asterisk's files tell (sessionlimit, websocket_write_timeout, all\n" +
@@ -88,6 +89,7 @@ func newDoctorCommand(opts *options) *cobra.Command {
 // nodes with a folder of Asterisk's configuration it looks at that, too.
 func examine(ctx context.Context, cfg *configs.Config, folders map[string]string) []finding {
 	findings, calls, followed := examineDatabase(ctx, cfg)
+	findings = append(findings, examineSignOn(ctx, &cfg.OIDC)...)
 	facts := make([]nodeFacts, len(cfg.PBX))
 	for i := range cfg.PBX {
 		facts[i] = gatherNode(ctx, &cfg.PBX[i])

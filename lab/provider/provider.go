@@ -6,9 +6,11 @@ import (
 	"crypto/rsa"
 	"crypto/sha256"
 	"html/template"
+	"io"
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strconv"
 	"sync"
 	"testing"
@@ -73,6 +75,7 @@ func Start(t testing.TB) *Provider {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/login/username", op.NewIssuerInterceptor(provider.IssuerFromRequest).HandlerFunc(p.logIn(op.AuthCallbackURL(provider))))
+	mux.HandleFunc("POST /oauth/token", authenticated(provider))
 	mux.Handle("/", provider)
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -89,6 +92,28 @@ func (p *Provider) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	handle.ServeHTTP(w, r)
+}
+
+// authenticated lets callbackd alone redeem codes. The library looks at the code
+// first, and so says nothing of who redeems none; Keycloak and Entra ID do it in
+// the order of RFC 6749, section 4.1.3.
+func authenticated(next http.Handler) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		id, secret, basic := r.BasicAuth()
+		if basic {
+			id, _ = url.QueryUnescape(id) // what cannot be is wrong
+			secret, _ = url.QueryUnescape(secret)
+		} else {
+			id, secret = r.FormValue("client_id"), r.FormValue("client_secret")
+		}
+		if id != ClientID || secret != ClientSecret {
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(http.StatusUnauthorized)
+			_, _ = io.WriteString(w, `{"error":"invalid_client"}`) // who asked may be gone
+			return
+		}
+		next.ServeHTTP(w, r)
+	}
 }
 
 // Away makes the provider answer nothing but that something in front of it
