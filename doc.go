@@ -8,6 +8,8 @@
 //	cmd/callbackd   the program: one file a subcommand, and the wiring
 //	demo            everything, private and throw-away, with phones that call
 //	api             HTTP: the contract, authentication, the stream of events
+//	attendant       talks to callers who ask for a callback
+//	webhooks        sends other systems what changes
 //	postgres        the stores behind all of them
 //	callbacks       callbacks: the rules and the service
 //	recording       recordings: library, playback, pacing
@@ -18,7 +20,7 @@
 //	sip             the SIP side: probing the PBX, phones for demo and tests
 //	configs         configuration, and the samples that are published
 //	workspace       the web page
-//	lab, ari/aritest  real and fake surroundings for the demo and the tests
+//	lab, ari/aritest, sip/siptest  surroundings for the demo and the tests
 //
 // A call travels upwards from ari through callcenter to postgres and api;
 // imports point only downwards. What each folder may import, and why, is the

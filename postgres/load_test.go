@@ -28,7 +28,7 @@ func loadCallbacks(t testing.TB, pool *pgxpool.Pool, count int) {
 }
 
 // load fills an empty database with what a site of 20 call centers and 200
-// agents would have after some years; loadedFirst and the statements after it
+// agents would have after some years; loadedAccounts and the statements after it
 // say what that is. The rows are checked and prepared as any others are.
 func load(ctx context.Context, pool *pgxpool.Pool, s site) error {
 	if s.callbacks < 1 || s.calls < s.callbacks || s.calls%s.callbacks != 0 {

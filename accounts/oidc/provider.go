@@ -64,7 +64,7 @@ type Provider struct {
 
 	mu     sync.Mutex
 	found  *discovered // nil until the provider has answered
-	failed error       // the latest time it did not, at triedAt
+	failed error       // the latest time it did not, at tried
 	tried  time.Time
 }
 

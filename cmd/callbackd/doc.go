@@ -2,8 +2,8 @@
 // that agents owe to the callers of call centers.
 //
 // One file holds one subcommand, as a function newXCommand that returns it;
-// root.go lists them. What a subcommand needs is wired in its own file. Only
-// this package knows all others.
+// root.go lists them. daemon.go and the files that it leads to wire what serve
+// runs. Only this package knows all others.
 //
 // Exit codes: 0 when done, 1 when something went wrong, 2 when the command
 // line was wrong. The first SIGINT or SIGTERM asks for a clean end, which is
