@@ -56,8 +56,9 @@ var faults = []fault{
 // TestFaults_UnderLoad has phones call all the time, callbacks be registered
 // for their calls, and one thing after the other go wrong. Whatever it was, in
 // the end what is stored of the calls is what Asterisk itself says of them,
-// each acknowledged registration is there once, and requests were answered or
-// refused, soon, with 503.
+// each acknowledged registration is there once, who reads the event stream was
+// told of all of it in order, and requests were answered or refused, soon, with
+// 503.
 func TestFaults_UnderLoad(t *testing.T) {
 	t.Parallel()
 	rate := 4.0
@@ -130,6 +131,7 @@ func (b *busyWorld) suffer(t *testing.T, f *fault) result {
 	}
 	r.calls, b.compared = calls-b.compared, calls
 	r.lost = lost + b.holdsRegistrations(t)
+	b.holdsTold(t)
 	r.registered = len(b.registrar.acknowledged()) - before
 	r.answers = b.registrar.take()
 	if len(r.answers.wrong) > 0 {

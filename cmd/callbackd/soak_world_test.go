@@ -34,6 +34,7 @@ type busyWorld struct {
 	process    *serveProcess
 	traffic    *traffic
 	registrar  *registrar
+	reader     *streamReader
 	// forgotten are calls of which a PBX that died left no account.
 	forgotten map[string]bool
 	// compared is how many calls were right after the fault before.
@@ -66,6 +67,7 @@ func newBusyWorld(t *testing.T, rate float64) *busyWorld {
 	t.Cleanup(func() { b.process.kill() })
 	b.follows(t) // what was before the first time is nobody's to store
 	b.registrar = newRegistrar(t, b.world)
+	b.reader = newStreamReader(t, b.registrar)
 	b.traffic = newTraffic(t, b.world, rate)
 	return b
 }
