@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"callbackd/accounts"
+	"callbackd/configs"
 	"callbackd/postgres"
 )
 
@@ -46,16 +47,9 @@ func newAccountCommand(opts *options) *cobra.Command {
 // withAccounts runs a subcommand's work on the accounts of the configured
 // database.
 func (o *options) withAccounts(ctx context.Context, work func(ctx context.Context, service *accounts.Service) error) error {
-	url, err := o.databaseURL()
-	if err != nil {
-		return err
-	}
-	db, err := postgres.Open(ctx, url, postgres.Options{})
-	if err != nil {
-		return err
-	}
-	defer db.Close()
-	return work(ctx, accounts.NewService(accounts.Options{Store: db.Accounts()}))
+	return o.withDatabase(ctx, func(_ *configs.Config, db *postgres.DB) error {
+		return work(ctx, accounts.NewService(accounts.Options{Store: db.Accounts()}))
+	})
 }
 
 // accountFlags are what can be said of an account.

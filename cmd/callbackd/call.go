@@ -34,33 +34,22 @@ func newCallCommand(opts *options) *cobra.Command {
 		Example: "  callbackd call rk8mv0qd1hd4l3jq0r6vuimd1o --mask",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			url, err := opts.databaseURL()
-			if err != nil {
-				return err
-			}
-			cfg, err := opts.loadConfig()
-			if err != nil {
-				return err
-			}
-			db, err := postgres.Open(c.Context(), url, postgres.Options{})
-			if err != nil {
-				return err
-			}
-			defer db.Close()
-			story, err := readStory(c.Context(), db, cfg, callcenter.RequestID(args[0]), mask)
-			if errors.Is(err, callcenter.ErrNotFound) {
-				return fmt.Errorf("no call has request ID %q; the page shows it with each call and callback", args[0])
-			}
-			if err != nil {
-				return err
-			}
-			if asJSON {
-				enc := json.NewEncoder(c.OutOrStdout())
-				enc.SetEscapeHTML(false)
-				enc.SetIndent("", "  ")
-				return enc.Encode(story)
-			}
-			return story.print(c.OutOrStdout(), cfg.Location())
+			return opts.withDatabase(c.Context(), func(cfg *configs.Config, db *postgres.DB) error {
+				story, err := readStory(c.Context(), db, cfg, callcenter.RequestID(args[0]), mask)
+				if errors.Is(err, callcenter.ErrNotFound) {
+					return fmt.Errorf("no call has request ID %q; the page shows it with each call and callback", args[0])
+				}
+				if err != nil {
+					return err
+				}
+				if asJSON {
+					enc := json.NewEncoder(c.OutOrStdout())
+					enc.SetEscapeHTML(false)
+					enc.SetIndent("", "  ")
+					return enc.Encode(story)
+				}
+				return story.print(c.OutOrStdout(), cfg.Location())
+			})
 		},
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
 
+	"callbackd/configs"
 	"callbackd/postgres"
 )
 
@@ -33,10 +35,11 @@ func newMigrateCommand(opts *options) *cobra.Command {
 			if to < 0 || to > postgres.SchemaVersion {
 				return usageErrorf("--to %d: the versions are 0 to %d", to, postgres.SchemaVersion)
 			}
-			url, err := opts.databaseURL()
+			cfg, err := opts.loadDatabaseConfig()
 			if err != nil {
 				return err
 			}
+			url := cfg.Database.URL.Reveal()
 			if role != "" && to != postgres.SchemaVersion {
 				return usageErrorf("--grant %s: of version %d this program does not know what a role needs; leave --to out", role, to)
 			}
@@ -63,14 +66,26 @@ func newMigrateCommand(opts *options) *cobra.Command {
 	return command
 }
 
-// databaseURL returns the configured database's URL, or errNoDatabase.
-func (o *options) databaseURL() (string, error) {
-	cfg, err := o.loadConfig()
+// withDatabase runs a subcommand's work on the configured database.
+func (o *options) withDatabase(ctx context.Context, work func(cfg *configs.Config, db *postgres.DB) error) error {
+	cfg, err := o.loadDatabaseConfig()
 	if err != nil {
-		return "", err
+		return err
 	}
-	if cfg.Database.URL.IsZero() {
-		return "", errNoDatabase
+	db, err := postgres.Open(ctx, cfg.Database.URL.Reveal(), postgres.Options{})
+	if err != nil {
+		return err
 	}
-	return cfg.Database.URL.Reveal(), nil
+	defer db.Close()
+	return work(cfg, db)
+}
+
+// loadDatabaseConfig reads a configuration that names a database; else it
+// returns errNoDatabase.
+func (o *options) loadDatabaseConfig() (*configs.Config, error) {
+	cfg, err := o.loadConfig()
+	if err == nil && cfg.Database.URL.IsZero() {
+		err = errNoDatabase
+	}
+	return cfg, err
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"callbackd/accounts"
+	"callbackd/configs"
 	"callbackd/phonebook"
 	"callbackd/postgres"
 )
@@ -26,19 +27,9 @@ func newPhonebookCommand(opts *options) *cobra.Command {
 // withPhonebook runs a subcommand's work on the phone book of the configured
 // database.
 func (o *options) withPhonebook(ctx context.Context, work func(ctx context.Context, book *phonebook.Book) error) error {
-	cfg, err := o.loadConfig()
-	if err != nil {
-		return err
-	}
-	if cfg.Database.URL.IsZero() {
-		return errNoDatabase
-	}
-	db, err := postgres.Open(ctx, cfg.Database.URL.Reveal(), postgres.Options{})
-	if err != nil {
-		return err
-	}
-	defer db.Close()
-	return work(ctx, phonebook.NewBook(db.Phonebook(), cfg.Region, nil))
+	return o.withDatabase(ctx, func(cfg *configs.Config, db *postgres.DB) error {
+		return work(ctx, phonebook.NewBook(db.Phonebook(), cfg.Region, nil))
+	})
 }
 
 func newPhonebookImportCommand(opts *options) *cobra.Command {

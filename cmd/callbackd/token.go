@@ -29,16 +29,9 @@ func newTokenCommand(opts *options) *cobra.Command {
 // withTokens runs a subcommand's work on the tokens of the configured
 // database.
 func (o *options) withTokens(ctx context.Context, work func(ctx context.Context, tokens *accounts.Tokens) error) error {
-	url, err := o.databaseURL()
-	if err != nil {
-		return err
-	}
-	db, err := postgres.Open(ctx, url, postgres.Options{})
-	if err != nil {
-		return err
-	}
-	defer db.Close()
-	return work(ctx, accounts.NewTokens(db.Tokens(), nil))
+	return o.withDatabase(ctx, func(_ *configs.Config, db *postgres.DB) error {
+		return work(ctx, accounts.NewTokens(db.Tokens(), nil))
+	})
 }
 
 func newTokenCreateCommand(opts *options) *cobra.Command {
