@@ -1,8 +1,8 @@
-// Package sip plays telephones, and asks whether others are there. A [Phone] is a small SIP user agent that
-// registers with a PBX or stands at a fixed address, places and takes calls,
-// speaks and listens by RTP, sends and receives DTMF and transfers calls. The
-// demo and the tests use phones as customers, agents and the outside world
-// behind a trunk.
+// Package sip plays telephones, and asks whether others are there. A [Phone]
+// is a small SIP user agent that registers with a PBX or stands at a fixed
+// address, places and takes calls, speaks and listens by RTP, sends and
+// receives DTMF and transfers calls. The demo and the tests use phones as
+// customers, agents and the outside world behind a trunk.
 //
 //	phone, err := sip.OpenPhone(ctx, sip.PhoneOptions{
 //		Username: "2001", Password: secret, Server: "127.0.0.1:5060",

@@ -1,5 +1,5 @@
 // Package labtest gives tests their parts of package lab: a database of its
-// own for each test, a PBX, and a way to wait.
+// own for each test, a PBX and phones at it, and a way to wait.
 //
 //	var databases = labtest.NewDatabases(postgres.Migrate)
 //
