@@ -224,7 +224,12 @@ func (c *Courier) try(ctx context.Context, claimed *Claimed) Try {
 		}
 		return Try{Outcome: OutcomeUnsent}
 	}
-	return c.options.Sender.Send(ctx, Request{URL: claimed.URL, Message: claimed.Message, Secrets: claimed.Secrets, Body: body})
+	try := c.options.Sender.Send(ctx, Request{URL: claimed.URL, Message: claimed.Message, Secrets: claimed.Secrets, Body: body})
+	if fault := try.Certificate; fault != nil {
+		c.log.WarnContext(ctx, "the receiver of a webhook does not prove who it is", slog.Int64("webhook", int64(claimed.Webhook)),
+			slog.Int64("delivery", int64(claimed.ID)), slog.String("problem", fault.Problem), slog.String("remedy", fault.Remedy))
+	}
+	return try
 }
 
 // Body is what is sent, in the form that Standard Webhooks recommends.

@@ -84,6 +84,9 @@ type Try struct {
 	// RetryAfter is how long the receiver asks to be left alone; 0 for not.
 	RetryAfter time.Duration
 	Took       time.Duration
+	// Certificate is what is wrong with the receiver's certificate; nil when
+	// that is not why.
+	Certificate *CertificateFault
 }
 
 // Send sends a request once.
@@ -112,7 +115,7 @@ func (s *Sender) send(ctx context.Context, r *Request) Try {
 	}
 	response, err := s.client.Do(request)
 	if err != nil {
-		return Try{Outcome: outcomeOf(err)}
+		return Try{Outcome: outcomeOf(err), Certificate: certificateFault(err)}
 	}
 	defer response.Body.Close()
 	// Whatever comes of it, the status is the answer.

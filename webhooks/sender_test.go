@@ -154,6 +154,10 @@ func TestSender_Outcomes(t *testing.T) {
 		if got.Outcome != test.outcome || got.Status != test.status || got.Took <= 0 {
 			t.Errorf("%s: %+v, want %s with status %d", test.name, got, test.outcome, test.status)
 		}
+		if certificate := test.name == "a certificate of nobody"; (got.Certificate != nil) != certificate ||
+			certificate && !strings.Contains(got.Certificate.Problem+got.Certificate.Remedy, "unknown authorityhave this machine trust") {
+			t.Errorf("%s: of the certificate is said %+v", test.name, got.Certificate)
+		}
 		if want := map[bool]time.Duration{true: 24 * time.Hour}[test.name == "busy"]; got.RetryAfter != want {
 			t.Errorf("%s: try again after %s, want %s", test.name, got.RetryAfter, want)
 		}
