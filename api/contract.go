@@ -26,12 +26,11 @@ var Contract []byte
 type contract struct{ doc *openapi3.T }
 
 // loadContract returns the contract. It is parsed once a process, which takes
-// a tenth of a second: nothing in it ever changes.
+// a tenth of a second: nothing in it ever changes. That it is valid, and its
+// examples are, a test says: to validate it takes seconds, in which a daemon
+// that starts would follow no calls.
 var loadContract = sync.OnceValue(func() *contract {
 	doc, err := openapi3.NewLoader().LoadFromData(Contract)
-	if err == nil {
-		err = doc.Validate(context.Background())
-	}
 	if err != nil {
 		panic(fmt.Sprintf("api: openapi.yaml: %v", err))
 	}

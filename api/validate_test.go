@@ -5,8 +5,23 @@ import (
 	"net/url"
 	"testing"
 
+	"github.com/getkin/kin-openapi/openapi3"
+
 	"callbackd/accounts"
+	"callbackd/api"
 )
+
+// The daemon takes the contract for valid, since to validate it takes seconds.
+func TestContract_IsValid(t *testing.T) {
+	t.Parallel()
+	doc, err := openapi3.NewLoader().LoadFromData(api.Contract)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := doc.Validate(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
 
 func TestValidation_SaysWhatIsExpected(t *testing.T) {
 	t.Parallel()
