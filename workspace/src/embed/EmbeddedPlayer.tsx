@@ -70,7 +70,7 @@ function Frame({ embedder, children }: { embedder: Embedder; children: ReactNode
   );
 }
 
-/** Whether an answer said that nobody is logged in; again asks anew, as when a session begins or ends in another tab. */
+/** Whether an answer said that nobody is logged in; again asks anew, as it does when a session begins or ends in another tab. */
 function useSignedOut() {
   const queries = useQueryClient();
   const [signedOut, setSignedOut] = useState(false);
@@ -90,6 +90,13 @@ function useSignedOut() {
       tabs.removeEventListener("message", again);
     };
   }, [again]);
+  // Not every login tells the other tabs: who comes from one by another system's account is only seen to come back.
+  useEffect(() => {
+    if (!signedOut) return;
+    const onReturn = () => document.visibilityState === "visible" && again();
+    document.addEventListener("visibilitychange", onReturn);
+    return () => document.removeEventListener("visibilitychange", onReturn);
+  }, [signedOut, again]);
   return { signedOut, again };
 }
 
