@@ -1,9 +1,11 @@
 package sip_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"runtime"
 	"strings"
 	"sync"
@@ -411,6 +413,23 @@ func TestOpenPhone_AllFaultsAtOnce(t *testing.T) {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("error %q does not mention %q", err, want)
 		}
+	}
+}
+
+// Whoever gives up a request is told why, as in all other waits.
+func TestPhone_GivesUpForTheReasonGiven(t *testing.T) {
+	t.Parallel()
+	silent, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	phone := siptest.Open(t, sip.PhoneOptions{Username: "2001", Server: silent.LocalAddr().String()})
+	why := errors.New("enough")
+	ctx, cancel := context.WithTimeoutCause(t.Context(), 50*time.Millisecond, why)
+	defer cancel()
+	if err := phone.Register(ctx); !errors.Is(err, why) {
+		t.Errorf("Register = %v, want %v", err, why)
 	}
 }
 

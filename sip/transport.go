@@ -121,13 +121,16 @@ func (p *Phone) do(ctx context.Context, req *sipmsg.Request) (*sipmsg.Response, 
 		return nil, ErrClosed
 	}
 	defer p.running.Done()
-	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	sending, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	defer context.AfterFunc(p.life, cancel)()
-	res, err := p.client.Do(ctx, req)
+	res, err := p.client.Do(sending, req)
 	if err == nil && p.challenged(res) {
 		// A clone, because the first transaction still owns the request.
-		res, err = p.client.DoDigestAuth(ctx, req.Clone(), res, p.credentials())
+		res, err = p.client.DoDigestAuth(sending, req.Clone(), res, p.credentials())
+	}
+	if err != nil && ctx.Err() != nil {
+		err = context.Cause(ctx)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("send %s: %w", req.Method, withoutRequest(err))
