@@ -96,6 +96,7 @@ func (s *seeded) seed(t *testing.T, address string, hasCallCenter func(string) b
 		func() error { return s.old(ctx, conn) },
 		func() error { return s.stories(ctx, db) },
 		func() error { return s.administration(ctx, db) },
+		func() error { return s.webhooks(ctx, db, conn) },
 	} {
 		if err := step(); err != nil {
 			t.Fatal(err)

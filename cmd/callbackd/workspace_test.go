@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -80,8 +81,10 @@ type office struct {
 	// embedding are pages of others that hold a player.
 	embedding embedding
 
-	phones map[string]*sip.Phone
-	orders chan order
+	phones   map[string]*sip.Phone
+	orders   chan order
+	receiver *webhookReceiver
+	answered atomic.Int32 // what the receiver answers
 
 	mu    sync.Mutex
 	calls map[string]*sip.Call
@@ -104,6 +107,9 @@ func newOffice(t *testing.T) *office {
 		phones: make(map[string]*sip.Phone), calls: make(map[string]*sip.Call), orders: make(chan order),
 	}
 	o.w.cfg.Listen.PlainCookies = true
+	o.receiver = newWebhookReceiver(t, o.w.cfg)
+	o.answered.Store(http.StatusNoContent)
+	o.receiver.status = func(string) int { return int(o.answered.Load()) }
 	o.w.start(t)
 	// The daemon is at the same address when it is started again.
 	o.w.cfg.Listen.API, o.w.cfg.Listen.Ops = o.w.daemon.api.Addr().String(), o.w.daemon.ops.Addr().String()
@@ -157,6 +163,7 @@ func (o *office) handler() http.Handler {
 	mux.Handle("POST /past", command(o.past))
 	mux.Handle("POST /odd", command(o.odd))
 	mux.Handle("POST /daemon", command(o.runDaemon))
+	mux.Handle("POST /receiver", command(o.answers))
 	return mux
 }
 
@@ -349,6 +356,13 @@ func (o *office) odd(ctx context.Context, how struct{ Text string }) (string, er
 		calls[i].RequestID = callcenter.NewRequestID("pbx1", calls[i].LinkedID)
 	}
 	return string(calls[0].RequestID) + " " + string(calls[1].RequestID), db.Calls().SaveCalls(ctx, calls)
+}
+
+// answers has the receiver of webhooks answer with a status from now on, and
+// says where it is.
+func (o *office) answers(_ context.Context, how struct{ Status int32 }) (string, error) {
+	o.answered.Store(how.Status)
+	return o.receiver.URL, nil
 }
 
 // runDaemon stops the daemon or starts it again, which is done by the test's

@@ -1,30 +1,4 @@
-import AxeBuilder from "@axe-core/playwright";
-import type { Page } from "@playwright/test";
-import { expect, test } from "./office";
-
-/** Holds what a page shows against WCAG 2.2 AA, as far as a program can, in both colour schemes. */
-async function accessible(page: Page, what: string): Promise<void> {
-  for (const colorScheme of ["light", "dark"] as const) {
-    await page.emulateMedia({ colorScheme });
-    await expect(page.locator("html")).toHaveAttribute("data-mantine-color-scheme", colorScheme);
-    // What changes its colour slowly has no contrast to measure yet.
-    await page.evaluate(() =>
-      Promise.allSettled(
-        document
-          .getAnimations()
-          .filter((animation) => animation instanceof CSSTransition)
-          .map((transition) => transition.finished),
-      ),
-    );
-    const { violations } = await new AxeBuilder({ page })
-      // It would copy the styles of the waveform, which the policy refuses a copy of.
-      .options({ preload: false })
-      .withTags(["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"])
-      .analyze();
-    const found = violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.html).join(" ")}`);
-    expect.soft(found, `${what} (${colorScheme})`).toEqual([]);
-  }
-}
+import { accessible, expect, test } from "./office";
 
 test("what agents work with is accessible, light and dark", async ({ office, login, browser }) => {
   const context = await browser.newContext();
@@ -106,6 +80,7 @@ test("what supervisors and administrators work with is accessible, light and dar
     ["accounts", "高橋 明", "アカウントを作成"],
     ["phonebook", "共通電話帳", "番号を追加"],
     ["tokens", "test", "トークンを作成"],
+    ["webhooks", "Webhook", "Webhook を作成"],
     ["nodes", "pbx1", null],
   ] as const) {
     await page.goto(`/admin/${part}`);

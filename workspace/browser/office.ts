@@ -1,4 +1,5 @@
 import path from "node:path";
+import AxeBuilder from "@axe-core/playwright";
 import { type BrowserContext, test as base, expect, type Page } from "@playwright/test";
 
 /** What the phones, and the daemon, can be told. The Go test that started everything listens. */
@@ -51,6 +52,11 @@ export class Office {
   /** Stops the daemon, or starts it again at the same address. */
   async daemon(running: boolean): Promise<void> {
     await this.tell("daemon", { running });
+  }
+
+  /** Has the receiver of webhooks answer with a status from now on. Returns its URL. */
+  receiver(status: number): Promise<string> {
+    return this.tell("receiver", { status });
   }
 
   /** Reads one of the daemon's metrics, which has no labels. */
@@ -188,6 +194,30 @@ function noteSounds(): void {
     }
   }
   Object.assign(window, { sounds, Audio: Noted });
+}
+
+/** Holds what a page shows against WCAG 2.2 AA, as far as a program can, in both colour schemes. */
+export async function accessible(page: Page, what: string): Promise<void> {
+  for (const colorScheme of ["light", "dark"] as const) {
+    await page.emulateMedia({ colorScheme });
+    await expect(page.locator("html")).toHaveAttribute("data-mantine-color-scheme", colorScheme);
+    // What changes its colour slowly has no contrast to measure yet.
+    await page.evaluate(() =>
+      Promise.allSettled(
+        document
+          .getAnimations()
+          .filter((animation) => animation instanceof CSSTransition)
+          .map((transition) => transition.finished),
+      ),
+    );
+    const { violations } = await new AxeBuilder({ page })
+      // It would copy the styles of the waveform, which the policy refuses a copy of.
+      .options({ preload: false })
+      .withTags(["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"])
+      .analyze();
+    const found = violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.html).join(" ")}`);
+    expect.soft(found, `${what} (${colorScheme})`).toEqual([]);
+  }
 }
 
 export { expect };

@@ -42,6 +42,12 @@ test("no text that anybody may write does anything in a browser", async ({ offic
     password: "correct horse battery",
   });
   await send("post", "/tokens", { name: text, role: "agent", call_centers: ["support"] });
+  const webhook = await send("post", "/webhooks", {
+    name: text,
+    url: `https://example.com/?${encodeURIComponent(text)}`,
+    kinds: ["callback"],
+    active: false,
+  });
   await office.talk("7001", "2001", "0399990071");
 
   for (const path of [
@@ -55,6 +61,8 @@ test("no text that anybody may write does anything in a browser", async ({ offic
     "/admin/accounts",
     "/admin/phonebook",
     "/admin/tokens",
+    "/admin/webhooks",
+    `/admin/webhooks/${webhook.id}`,
   ])
     await harmless(page, path);
   const inAddress = encodeURIComponent(text);

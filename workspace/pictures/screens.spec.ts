@@ -2,12 +2,16 @@ import { type APIRequestContext, expect, type Page, test } from "@playwright/tes
 import { type Language, picture, sizes, visit } from "./gallery";
 
 /** What stands where there is nothing yet: what to do next. */
-const nothing: Record<Language, Record<"contacts" | "callbacks" | "history" | "phonebook" | "gaps", string>> = {
+const nothing: Record<
+  Language,
+  Record<"contacts" | "callbacks" | "history" | "phonebook" | "webhooks" | "gaps", string>
+> = {
   ja: {
     contacts: "通話が始まると、ここに自動で表示されます。",
     callbacks: "応対一覧で通話を開き、折り返し呼ID欄の「+」を押すと登録できます。",
     history: "期間を広げるか、検索条件を減らして、もう一度検索してください。",
     phonebook: "番号を追加するか、CSV ファイルを取り込んでください。",
+    webhooks: "Webhook を作成すると、通話や折り返し呼が変わるたびに",
     gaps: "PBX との接続が切れると、その時間がここに表示されます。",
   },
   en: {
@@ -15,6 +19,7 @@ const nothing: Record<Language, Record<"contacts" | "callbacks" | "history" | "p
     callbacks: "Open a call in Contacts and press + at Callback ID to register one.",
     history: "Search a longer period, or for less at once.",
     phonebook: "Add a number, or import a CSV file.",
+    webhooks: "A webhook sends each change of a call or callback",
     gaps: "When the connection to a PBX is lost, the time is shown here.",
   },
 };
@@ -67,6 +72,17 @@ for (const size of sizes) {
       await page.goto("/admin/tokens");
       await shows(page, count === 0 ? 1 : 4, "");
       await keep("tokens");
+      await page.goto("/admin/webhooks");
+      await shows(page, Math.min(count, 3), hints.webhooks);
+      await keep("webhooks");
+      if (count > 0) {
+        await page.goto("/admin/webhooks/2");
+        await shows(page, Math.min(2 * count, 50), "");
+        await keep("webhook");
+        await page.locator("tbody tr").first().click();
+        await expect(page.getByRole("dialog").getByRole("definition").first()).toBeVisible();
+        await keep("delivery");
+      }
       await page.goto("/admin/nodes");
       if (count === 0) await expect(page.getByText(hints.gaps)).toBeVisible();
       else await shows(page, 4, "");

@@ -124,6 +124,9 @@ test("what an administrator fills in", async ({ browser }) => {
     ["/admin/phonebook", "番号を追加", "entry-new"],
     ["/admin/phonebook", "CSV を取り込む", "import"],
     ["/admin/tokens", "トークンを作成", "token-new"],
+    ["/admin/webhooks", "Webhook を作成", "webhook-new"],
+    ["/admin/webhooks/1", "まとめて再送", "webhook-replay"],
+    ["/admin/webhooks/3", "シークレットを再発行", "webhook-disabled"],
   ] as const) {
     await page.goto(address);
     await page.getByRole("button", { name: button }).click();
@@ -146,6 +149,7 @@ test("slow and refused answers", async ({ browser }) => {
     ["callbacks", "/callbacks", "**/api/v1/callbacks?**"],
     ["monitor", "/monitor", "**/api/v1/monitor"],
     ["accounts", "/admin/accounts", "**/api/v1/accounts?**"],
+    ["webhooks", "/admin/webhooks", "**/api/v1/webhooks"],
   ] as const) {
     await meanwhile(page, address, path, down);
     await expect(page.getByRole("alert").first()).toBeVisible();

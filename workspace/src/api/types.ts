@@ -17,3 +17,7 @@ export type Recording = Schemas["Recording"];
 export type Role = Schemas["Role"];
 export type Site = Schemas["Site"];
 export type ChangeEvent = Schemas["Event"];
+export type Webhook = Schemas["Webhook"];
+export type CreatedWebhook = Schemas["CreatedWebhook"];
+export type WebhookDelivery = Schemas["WebhookDelivery"];
+export type WebhookOutcome = Schemas["WebhookOutcome"];

@@ -37,6 +37,14 @@ test("a day begins when it begins at the site", () => {
   expect(berlin.dayBegins("2026-03-29", 1)).toBe("2026-03-29T22:00:00.000Z");
 });
 
+test("a minute at the site goes into an input and comes out of it", () => {
+  expect(tokyo.toInput(new Date("2026-11-20T15:08:02.330Z"))).toBe("2026-11-21T00:08");
+  expect(tokyo.fromInput("2026-11-21T00:08")).toBe("2026-11-20T15:08:00.000Z");
+  const berlin = timesFor("ja", "Europe/Berlin", now);
+  expect(berlin.fromInput("2026-03-29T12:00")).toBe("2026-03-29T10:00:00.000Z"); // the clock went forward on it
+  expect(tokyo.fromInput("")).toBe(null);
+});
+
 test("how long ago something was is said roughly", () => {
   const { ago } = timesFor("ja", "Asia/Tokyo");
   expect([0.4, 59, 60, 3599, 3600, 47 * 3600, 49 * 3600, null].map(ago)).toEqual([

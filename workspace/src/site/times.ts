@@ -20,6 +20,10 @@ export interface Times {
   day(at?: Date): string;
   /** When a day such as 2026-11-20 begins at the site, as the API takes it. */
   dayBegins(day: string, plusDays?: number): string;
+  /** A minute at the site as an input of type datetime-local has it: 2026-11-20T10:08. */
+  toInput(at: Date): string;
+  /** When such a minute is, as the API takes it; null for what is none. */
+  fromInput(text: string): string | null;
 }
 
 const tags: Record<Language, string> = { ja: "ja-JP", en: "en-GB" };
@@ -49,6 +53,11 @@ export function timesFor(language: Language, timeZone: string, now: () => Date =
     ago: (seconds) => (seconds == null ? "-" : agoText(relative, seconds)),
     day: (at = now()) => iso.format(at),
     dayBegins: (text, plusDays = 0) => dayBegins(text, plusDays, timeZone),
+    toInput: (at) => new Date(at.getTime() + offset(at.getTime(), timeZone)).toISOString().slice(0, 16),
+    fromInput: (text) => {
+      const clock = Date.parse(`${text}Z`);
+      return Number.isNaN(clock) ? null : instant(clock, timeZone);
+    },
   };
 }
 
@@ -87,10 +96,14 @@ function offset(at: number, timeZone: string): number {
 
 function dayBegins(day: string, plusDays: number, timeZone: string): string {
   const [y = 0, m = 1, d = 1] = day.split("-").map(Number);
-  const midnight = Date.UTC(y, m - 1, d + plusDays);
-  // The offset is that of the moment sought, which a change of the clock may set apart from that of midnight UTC.
-  const guess = midnight - offset(midnight, timeZone);
-  return new Date(midnight - offset(guess, timeZone)).toISOString();
+  return instant(Date.UTC(y, m - 1, d + plusDays), timeZone);
+}
+
+/** Returns when the clocks of a zone show what UTC's show at a moment. */
+function instant(clock: number, timeZone: string): string {
+  // The offset is that of the moment sought, which a change of the clock may set apart from that of UTC's.
+  const guess = clock - offset(clock, timeZone);
+  return new Date(clock - offset(guess, timeZone)).toISOString();
 }
 
 /** Times in the site's zone and the page's language. Until the site is known they are in Japan's, its default. */

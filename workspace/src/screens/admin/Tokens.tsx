@@ -1,4 +1,4 @@
-import { Button, Code, CopyButton, Group, Modal, Stack, Table, Text, VisuallyHidden } from "@mantine/core";
+import { Button, Group, Stack, Table, VisuallyHidden } from "@mantine/core";
 import { IconKey, IconPlus } from "@tabler/icons-react";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
@@ -13,6 +13,7 @@ import { EmptyState } from "../../ui/EmptyState";
 import { ErrorMessage } from "../../ui/ErrorMessage";
 import { Loading } from "../../ui/Loading";
 import { Mark } from "../../ui/Mark";
+import { SecretDialog } from "../../ui/SecretDialog";
 import { TokenDialog } from "./TokenDialog";
 
 type Token = components["schemas"]["Token"];
@@ -48,7 +49,14 @@ export function Tokens() {
       )}
       {tokens.data && tokens.data.items.length > 0 && <TokenTable tokens={tokens.data.items} />}
       {creating && <TokenDialog onCreated={whenCreated} onClose={() => setCreating(false)} />}
-      {created !== null && <Secret token={created} onClose={() => setCreated(null)} />}
+      {created !== null && (
+        <SecretDialog
+          title={t("tokens.secretTitle", { name: created.name })}
+          hint={t("tokens.secretHint")}
+          secret={created.secret}
+          onClose={() => setCreated(null)}
+        />
+      )}
     </Stack>
   );
 }
@@ -129,36 +137,4 @@ function TokenRow({ token }: { token: Token }) {
 function stateOf(token: Token): "valid" | "expired" | "revoked" {
   if (token.revoked_at !== null) return "revoked";
   return token.expires_at !== null && Date.parse(token.expires_at) <= Date.now() ? "expired" : "valid";
-}
-
-function Secret({ token, onClose }: { token: CreatedToken; onClose: () => void }) {
-  const { t } = useTranslation(["admin", "common"]);
-  return (
-    <Modal
-      opened
-      onClose={onClose}
-      title={t("tokens.secretTitle", { name: token.name })}
-      closeOnClickOutside={false}
-      closeButtonProps={{ "aria-label": t("common:action.close") }}
-      size="lg"
-      centered
-    >
-      <Stack gap="md">
-        <Text size="sm">{t("tokens.secretHint")}</Text>
-        <Code block>{token.secret}</Code>
-        <Group justify="flex-end">
-          <CopyButton value={token.secret}>
-            {({ copied, copy }) => (
-              <Button data-autofocus onClick={copy}>
-                {t(copied ? "common:action.copied" : "common:action.copy")}
-              </Button>
-            )}
-          </CopyButton>
-          <Button variant="default" onClick={onClose}>
-            {t("common:action.close")}
-          </Button>
-        </Group>
-      </Stack>
-    </Modal>
-  );
 }

@@ -10,6 +10,7 @@ import ja from "./ja.json";
 import { Nodes } from "./Nodes";
 import { Phonebook } from "./Phonebook";
 import { Tokens } from "./Tokens";
+import { Webhooks } from "./webhooks";
 
 addTexts("admin", { ja, en });
 
@@ -17,16 +18,17 @@ const all = [
   { name: "accounts", roles: ["admin"], part: Accounts },
   { name: "phonebook", roles: ["supervisor", "admin"], part: Phonebook },
   { name: "tokens", roles: ["admin"], part: Tokens },
+  { name: "webhooks", roles: ["admin"], part: Webhooks },
   { name: "nodes", roles: ["supervisor", "admin"], part: Nodes },
 ] as const;
 
-/** 管理: accounts, the shared phone book, API tokens and PBX nodes, each as far as one may. */
+/** 管理: accounts, the shared phone book, API tokens, webhooks and PBX nodes, each as far as one may. */
 export default function Admin() {
   const { t } = useTranslation("admin");
   const me = useMe();
   const [location, navigate] = useLocation();
   const parts = all.filter((part) => part.roles.some((role) => role === me.role));
-  const current = parts.find((part) => location === `/${part.name}`) ?? parts[0];
+  const current = parts.find((part) => location.split("/")[1] === part.name) ?? parts[0];
   if (current === undefined) return null;
   const Part = current.part;
   return (
