@@ -35,7 +35,7 @@ import (
 var onlyScenarios = flag.String("browser", "", "run only the scenarios in the browser whose title matches this `pattern`")
 
 // browserPatience bounds all scenarios of workspace/browser together.
-const browserPatience = 8 * time.Minute
+const browserPatience = 12 * time.Minute
 
 // TestWorkspace_InABrowser runs the scenarios of workspace/browser, in which
 // people work at their browsers while phones call: a real PBX, a database, the

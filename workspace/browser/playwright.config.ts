@@ -7,7 +7,7 @@ import { defineConfig } from "@playwright/test";
 export default defineConfig({
   testDir: ".",
   outputDir: "../artefacts/results",
-  timeout: 120_000,
+  timeout: 240_000,
   expect: { timeout: 15_000 },
   // Scenarios share phones, which ring for one call at a time, and the calls of those before them stay: each has
   // numbers of its own, by which it finds what is its.
