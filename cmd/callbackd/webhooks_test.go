@@ -31,7 +31,8 @@ type webhookReceiver struct {
 	*httptest.Server
 	// hold, when it is set, keeps a request from being answered.
 	hold func(sent *webhookRequest)
-	// status, when it is set, is what a path answers; 204 otherwise.
+	// status, when it is set, is what a path answers; 204 otherwise. A 503 asks
+	// not to be tried again for an hour.
 	status func(path string) int
 
 	mu   sync.Mutex
@@ -76,6 +77,9 @@ func newWebhookReceiver(t *testing.T, cfg *configs.Config) *webhookReceiver {
 		status := http.StatusNoContent
 		if r.status != nil {
 			status = r.status(request.URL.Path)
+		}
+		if status == http.StatusServiceUnavailable {
+			w.Header().Set("Retry-After", "3600")
 		}
 		w.WriteHeader(status)
 	}))

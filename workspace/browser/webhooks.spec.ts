@@ -20,15 +20,15 @@ test("an administrator makes a webhook, sees it fail, mends it and sends what it
   const result = page.getByRole("status").filter({ hasText: "テスト送信:" });
   await expect(result).toContainText("受信されました (HTTP 204)");
 
-  // A change that is not taken waits, and the webhook is seen to fail.
-  await office.receiver(500);
+  // A change that is not taken waits, for an hour by this answer, and the webhook is seen to fail.
+  await office.receiver(503);
   const [call] = await office.odd("webhook");
   const registered = await page.request.post(`/api/v1/calls/${call}/callback`);
   expect(registered.status()).toBe(201);
   const { id } = (await registered.json()) as { id: number };
   const row = page.getByRole("table", { name: "送信記録" }).getByRole("row", { name: `折り返し呼 ${id}` });
   await expect(row).toContainText("送信待ち");
-  await expect(row).toContainText("500");
+  await expect(row).toContainText("503");
   await expect(page.getByRole("status").filter({ hasText: "送信に失敗しています" })).toBeVisible();
   await accessible(page, "a webhook that fails");
 
@@ -36,7 +36,7 @@ test("an administrator makes a webhook, sees it fail, mends it and sends what it
   await office.receiver(410);
   await row.click();
   const drawer = page.getByRole("dialog", { name: "送信記録" });
-  await expect(drawer).toContainText("受信側がエラーを返しました (HTTP 500)");
+  await expect(drawer).toContainText("受信側がエラーを返しました (HTTP 503)");
   await accessible(page, "a delivery");
   await drawer.getByRole("button", { name: "再送" }).click();
   await expect(drawer).toContainText("受信側が受け取りの終了を返しました (HTTP 410)");
@@ -92,6 +92,7 @@ test("of two administrators who change a webhook, the second is told what it is 
   await expect(page.getByRole("heading", { name: "mine" })).toBeVisible();
 
   await page.request.delete(`/api/v1/webhooks/${id}`);
+  await page.reload();
   await expect(page.getByRole("alert")).toContainText("404 webhook_not_found");
   await page.getByRole("link", { name: "Webhook の一覧" }).click();
   await expect(page).toHaveURL(/\/admin\/webhooks$/);
