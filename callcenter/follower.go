@@ -302,36 +302,6 @@ func (f *Follower) settle(at time.Time) {
 	f.wake()
 }
 
-// collect takes what changed from the tracker to what waits for the store.
-// f.mu is held.
-func (f *Follower) collect() {
-	for _, c := range f.tracker.Changed(nil) {
-		if f.retired.Load() {
-			continue // another daemon stores it
-		}
-		if _, waits := f.pending[c.RequestID]; !waits {
-			f.order = append(f.order, c.RequestID)
-		}
-		f.pending[c.RequestID] = c
-		if c.State == StateEnded {
-			select {
-			case f.ended <- struct{}{}:
-			default: // signalled already
-			}
-		}
-	}
-	if len(f.order) > 0 {
-		f.wake()
-	}
-}
-
-func (f *Follower) wake() {
-	select {
-	case f.work <- struct{}{}:
-	default: // woken already, and not awake yet
-	}
-}
-
 // waitRoom waits while too many calls wait for the store.
 func (f *Follower) waitRoom(ctx context.Context) {
 	for {
