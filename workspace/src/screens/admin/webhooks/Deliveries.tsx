@@ -1,7 +1,6 @@
 import { Button, Group, NativeSelect, Stack, Text, Title } from "@mantine/core";
 import { IconSend } from "@tabler/icons-react";
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
-import type { TFunction } from "i18next";
 import { useCallback, useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { api, read } from "../../../api/client";
@@ -17,7 +16,7 @@ import { usePages } from "../../../ui/pages";
 import { type Column, RecordTable } from "../../../ui/RecordTable";
 import { choice, text, useUrlState, whole } from "../../../ui/url-state";
 import { DeliveryDrawer } from "./DeliveryDrawer";
-import { stateTones, useTook } from "./outcome";
+import { recordText, stateTones, useTook } from "./outcome";
 import { interval } from "./queries";
 import { ReplayDialog } from "./ReplayDialog";
 
@@ -137,12 +136,6 @@ function useDeliveries(id: number, shown: Shown, show: Show) {
     setSize: (size: Shown["size"]) => show({ size, ...firstPage }),
   };
   return { list, paging };
-}
-
-/** What a delivery is of, in a word. */
-export function recordText(t: TFunction<["admin", "common"]>, delivery: WebhookDelivery): string {
-  if (delivery.callback_id !== null) return t("webhooks.deliveries.callback", { id: delivery.callback_id });
-  return delivery.request_id ?? delivery.node ?? t("common:none");
 }
 
 function useColumns(): Column<WebhookDelivery>[] {

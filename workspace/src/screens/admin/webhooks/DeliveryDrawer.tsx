@@ -13,8 +13,7 @@ import { ErrorMessage } from "../../../ui/ErrorMessage";
 import { Field, Fields } from "../../../ui/Field";
 import { Loading } from "../../../ui/Loading";
 import { Mark } from "../../../ui/Mark";
-import { recordText } from "./Deliveries";
-import { adviceText, resultText, stateTones, useTook } from "./outcome";
+import { adviceText, recordText, resultText, stateTones, useTook } from "./outcome";
 import { useDelivery } from "./queries";
 
 /** A delivery of the list, beside it. */

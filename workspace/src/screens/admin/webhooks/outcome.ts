@@ -24,6 +24,12 @@ export const stateTones: Record<WebhookDelivery["state"], Tone> = {
   missed: "quiet",
 };
 
+/** What a delivery is of, in a word. */
+export function recordText(t: TFunction<["admin", "common"]>, delivery: WebhookDelivery): string {
+  if (delivery.callback_id !== null) return t("webhooks.deliveries.callback", { id: delivery.callback_id });
+  return delivery.request_id ?? delivery.node ?? t("common:none");
+}
+
 /** How long a webhook may fail before it is disabled, as the contract says, in milliseconds. */
 const disabledAfter = 3 * 24 * 3600_000;
 
