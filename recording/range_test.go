@@ -66,8 +66,8 @@ func FuzzParseRange(f *testing.F) {
 		if err == nil && (span.Start < 0 || span.Start >= span.End || span.End > size || !partial && span.Length() != size) {
 			t.Fatalf("ParseRange(%q, %d) = %+v, %t", header, size, span, partial)
 		}
-		if strings.ContainsAny(header, ", \t\r\n") {
-			return // the library takes what it can, and spaces within
+		if strings.ContainsAny(header, ", \t\r\n+") {
+			return // the library takes what it can, spaces within, and a sign that RFC 9110 has not
 		}
 		request := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
 		request.Header["Range"] = []string{header}
