@@ -54,7 +54,7 @@ func (d delays) at(percent int) time.Duration {
 // bear makes so many calls a second for a while, and waits until all are over.
 func (l *loadWorld) bear(t *testing.T, rate int, lasts time.Duration) loadResult {
 	t.Helper()
-	return l.measure(t, rate, func(began time.Time) (calls int, late time.Duration) {
+	return l.measure(t, rate, func(began time.Time) (calls int, late time.Duration, over time.Time) {
 		calls = int(lasts.Seconds() * float64(rate))
 		var playing sync.WaitGroup
 		var latest atomic.Int64
@@ -75,12 +75,12 @@ func (l *loadWorld) bear(t *testing.T, rate int, lasts time.Duration) loadResult
 		playing.Wait()
 		l.calls += calls
 		labtest.Eventually(t, 6*patience, func() error {
-			if n := len(l.ends.since(began)); n < calls {
+			if n := len(l.ends.between(began, time.Now())); n < calls {
 				return fmt.Errorf("%d of %d calls are seen to end", n, calls)
 			}
 			return nil
 		})
-		return calls, time.Duration(latest.Load())
+		return calls, time.Duration(latest.Load()), time.Now()
 	})
 }
 
@@ -100,28 +100,29 @@ func (l *loadWorld) flood(t *testing.T, calls int) loadResult {
 		}
 	}
 	want := l.sum(t, "callbackd_calls_total") + calls
-	return l.measure(t, calls, func(time.Time) (int, time.Duration) {
+	return l.measure(t, calls, func(time.Time) (int, time.Duration, time.Time) {
 		if err := l.fake.Play(t.Context(), 0, events); err != nil {
 			t.Fatal(err)
 		}
 		l.counts(t, want)
-		return calls, 0
+		return calls, 0, time.Now()
 	})
 }
 
 // measure measures what the daemon does while calls are made, and until they are
-// stored.
-func (l *loadWorld) measure(t *testing.T, rate int, calling func(began time.Time) (calls int, late time.Duration)) loadResult {
+// stored. Delays are those of calls that ended before it is over.
+func (l *loadWorld) measure(t *testing.T, rate int, calling func(began time.Time) (calls int, late time.Duration, over time.Time)) loadResult {
 	t.Helper()
 	r := loadResult{rate: rate}
 	probe := l.probeCommits(t)
 	from, rows := l.usage(t), l.rows(t)
 	began := time.Now()
-	r.calls, r.late = calling(began)
+	var over time.Time
+	r.calls, r.late, over = calling(began)
 	r.took = time.Since(began)
 	to := l.usage(t)
 	r.cpu, r.events, r.rows = to.cpu-from.cpu, to.events-from.events, l.rows(t)-rows
-	r.stream, r.row = l.ends.since(began), l.rowDelays(t, began)
+	r.stream, r.row = l.ends.between(began, over), l.rowDelays(t, began, over)
 	r.bare, r.commit = probe()
 	l.query(t, "SELECT count(*) FROM gaps", &r.gaps)
 	return r
@@ -167,8 +168,9 @@ func (l *loadWorld) query(t *testing.T, query string, into ...any) {
 }
 
 // rowDelays returns how long after Asterisk's timestamp the last versions of calls
-// were committed that ended after a time; none of a server that does not note it.
-func (l *loadWorld) rowDelays(t *testing.T, after time.Time) (all delays) {
+// were committed that ended between two times; none of a server that does not note
+// it.
+func (l *loadWorld) rowDelays(t *testing.T, after, before time.Time) (all delays) {
 	t.Helper()
 	if !*loadLong {
 		return nil
@@ -178,7 +180,7 @@ func (l *loadWorld) rowDelays(t *testing.T, after time.Time) (all delays) {
 	rows, err := conn.Query(t.Context(), `
 		SELECT extract(epoch FROM pg_xact_commit_timestamp(xmin) - last_event_at)::float8
 		FROM calls
-		WHERE state = 'ended' AND ended_at > $1`, after)
+		WHERE state = 'ended' AND ended_at > $1 AND ended_at < $2`, after, before)
 	if err != nil {
 		t.Fatal(err)
 	}

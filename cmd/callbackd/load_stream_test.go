@@ -68,12 +68,13 @@ func (e *endings) note(data string, at time.Time) {
 	}
 }
 
-// since returns how late the ends of calls were told that ended after a time.
-func (e *endings) since(began time.Time) (all delays) {
+// between returns how late the ends of calls were told that ended between two
+// times.
+func (e *endings) between(after, before time.Time) (all delays) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, ending := range e.told {
-		if ending.at.After(began) {
+		if ending.at.After(after) && ending.at.Before(before) {
 			all = append(all, ending.late)
 		}
 	}

@@ -150,16 +150,21 @@ func loadOfPhones(t *testing.T) {
 	l.traffic = newTraffic(t, w, 1)
 	l.climb(t, []int{5, 10, 20, 40, 60, 80}, func(rate int) loadResult {
 		l.traffic.every = time.Second / time.Duration(rate)
-		return l.measure(t, rate, func(time.Time) (int, time.Duration) { return l.phonesCall(t, rate), 0 })
+		return l.measure(t, rate, func(time.Time) (int, time.Duration, time.Time) {
+			calls, hungUp := l.phonesCall(t, rate)
+			return calls, 0, hungUp
+		})
 	})
 }
 
 // phonesCall has phones call for a while, and waits until what is stored is what
-// Asterisk recorded.
-func (l *loadWorld) phonesCall(t *testing.T, rate int) (calls int) {
+// Asterisk recorded. In the end all hang up at once, which is no such rate of
+// calls any more: hungUp is when they do.
+func (l *loadWorld) phonesCall(t *testing.T, rate int) (calls int, hungUp time.Time) {
 	t.Helper()
 	l.traffic.start()
 	passes(t, 10*time.Second)
+	hungUp = time.Now()
 	l.traffic.stop()
 	all, lost, why := l.compare(t, false)
 	for began := time.Now(); lost > 0 && time.Since(began) < patience; all, lost, why = l.compare(t, false) {
@@ -169,5 +174,5 @@ func (l *loadWorld) phonesCall(t *testing.T, rate int) (calls int) {
 		t.Logf("at %d calls a second %d of %d are not stored as Asterisk recorded them: %v", rate, lost, all, why)
 	}
 	calls, l.compared = all-l.compared, all
-	return calls
+	return calls, hungUp
 }
