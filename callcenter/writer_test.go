@@ -5,11 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"maps"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -358,47 +356,4 @@ func channelOf(t *testing.T, e aritest.Event) map[string]any {
 		t.Fatal(err)
 	}
 	return event.Channel
-}
-
-// lines is a log of which the lines are looked at while it is written.
-type lines struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
-}
-
-// TestFollower_LogsBriefly: whoever calls with a number of kilobytes does not
-// fill the log.
-func TestFollower_LogsBriefly(t *testing.T) {
-	t.Parallel()
-	s := newSite(t)
-	var log lines
-	s.follow(t, func(o *callcenter.FollowerOptions, _ *ari.StreamOptions, _ *ari.ClientOptions) {
-		o.Logger = slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	})
-	s.pbx.SendText(`{"type":"ChannelCreated","timestamp":"2026-11-23T03:46:19.000+0000","channel":{"id":"1.1","name":"PJSIP/trunk-1",` +
-		`"state":"Ring","creationtime":"2026-11-23T03:46:19.000+0000","channelvars":{"CHANNEL(linkedid)":"1.1"},` +
-		`"caller":{"name":"","number":"` + strings.Repeat("9長", 2000) + `"},"dialplan":{"context":"in","exten":"7001","app_name":"","app_data":""}}}`)
-	labtest.Eventually(t, patience, func() error {
-		if !strings.Contains(log.String(), `"remote_number":"9長`) {
-			return fmt.Errorf("the call is not in the log: %s", log.String())
-		}
-		return nil
-	})
-	for line := range strings.Lines(log.String()) {
-		if len(line) > 1000 {
-			t.Errorf("a line has %d bytes: %.200s…", len(line), line)
-		}
-	}
 }
