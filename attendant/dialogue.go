@@ -35,6 +35,8 @@ var Statuses = []Status{StatusRegistered, StatusAdded, StatusCancelled, StatusNo
 type Numbers interface {
 	// Valid reports whether what a caller keyed in can be called.
 	Valid(digits string) bool
+	// Complete reports whether no digit is missing of what a caller keyed in.
+	Complete(digits string) bool
 	// Digits returns a number as it is read out; empty for what is no number.
 	Digits(number string) string
 }
@@ -350,7 +352,9 @@ func (d *dialogue) finish() {
 }
 
 // leave ends the dialogue early: the caller hung up, or the session must end.
-// If there is a number to call, the callback is registered all the same.
+// If there is a number to call, the callback is registered all the same. A
+// number that was not keyed in to its end is better than none, and not than
+// the caller's own.
 func (d *dialogue) leave() {
 	switch d.state {
 	case stateConfirming, stateEntering:
@@ -358,7 +362,7 @@ func (d *dialogue) leave() {
 		switch {
 		case d.candidate != "":
 			number = d.candidate
-		case d.numbers.Valid(d.entered):
+		case d.numbers.Complete(d.entered), number == "" && d.numbers.Valid(d.entered):
 			number = d.entered
 		}
 		if number != "" {

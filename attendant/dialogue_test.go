@@ -167,9 +167,16 @@ func TestDialogue(t *testing.T) {
 		"the registration is never answered": {
 			"0312345678", true, []string{"1", "silence", "REGISTERED", "played"}, []string{"hush", "register ", "play failed", "hand back FAILED"},
 		},
-		"left at once":             {"0312345678", true, []string{"left", "REGISTERED"}, []string{"hush", "register "}},
-		"left at once, withheld":   {"", true, []string{"left"}, []string{"hush"}},
-		"left with half a number":  {"0312345678", true, []string{"2", "090123", "left", "ADDED"}, []string{"hush", "play enter", "hush", "register "}},
+		"left at once":            {"0312345678", true, []string{"left", "REGISTERED"}, []string{"hush", "register "}},
+		"left at once, withheld":  {"", true, []string{"left"}, []string{"hush"}},
+		"left with half a number": {"0312345678", true, []string{"2", "090123", "left", "ADDED"}, []string{"hush", "play enter", "hush", "register "}},
+		"left with a digit too few": {
+			"0312345678", true, []string{"2", "0901234567", "left", "ADDED"}, []string{"hush", "play enter", "hush", "register "},
+		},
+		"left with a digit too few, withheld": {"", true, []string{"0901234567", "left", "REGISTERED"}, []string{"hush", "register 0901234567"}},
+		"left with another number": {
+			"0312345678", true, []string{"2", "09012345678", "left", "REGISTERED"}, []string{"hush", "play enter", "hush", "register 09012345678"},
+		},
 		"left with a whole number": {"", true, []string{"09012345678", "left", "REGISTERED"}, []string{"hush", "register 09012345678"}},
 		"left after a number was read out": {
 			"", true, []string{"09012345678#", "left", "REGISTERED"}, []string{"hush", mobile, "hush", "register 09012345678"},
@@ -249,6 +256,13 @@ func TestNumbers(t *testing.T) {
 	} {
 		if got := n.Valid(digits); got != want {
 			t.Errorf("Valid(%q) = %v, want %v", digits, got, want)
+		}
+	}
+	for digits, want := range map[string]bool{
+		"0312345678": true, "09012345678": true, "0120123456": true, "0901234567": false, "031234567": false, "110": false, "": false,
+	} {
+		if got := n.Complete(digits); got != want {
+			t.Errorf("Complete(%q) = %v, want %v", digits, got, want)
 		}
 	}
 	for number, want := range map[string]string{

@@ -18,6 +18,13 @@ func (r regional) Valid(digits string) bool {
 	return strings.HasPrefix(phonebook.Normalise(digits, r.region), "+")
 }
 
+// Complete reports whether digits are a number that the numbering plan has.
+// Valid asks less, for no plan stays as it is: a mobile number of Japan
+// without its last digit may be a number for all it knows.
+func (r regional) Complete(digits string) bool {
+	return phonebook.IsAssigned(phonebook.Normalise(digits, r.region))
+}
+
 // Digits returns a number as people of the region dial it.
 func (r regional) Digits(number string) string {
 	normalised := phonebook.Normalise(number, r.region)

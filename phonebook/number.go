@@ -95,6 +95,16 @@ func IsNumber(normalised string) bool {
 	return strings.ContainsAny(rest, "0123456789") && strings.Trim(rest, "0123456789*#") == ""
 }
 
+// IsAssigned reports whether a normalised number is one of E.164 that the
+// numbering plan of its country has, as far as is known: plans change.
+func IsAssigned(normalised string) bool {
+	if !strings.HasPrefix(normalised, "+") {
+		return false
+	}
+	parsed, err := phonenumbers.Parse(normalised, "")
+	return err == nil && phonenumbers.IsValidNumber(parsed)
+}
+
 // parse returns what a number without separators is to the telephone network;
 // ok is false when it is none of its numbers.
 func parse(number, region string) (parsed *phonenumbers.PhoneNumber, ok bool) {

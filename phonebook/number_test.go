@@ -257,3 +257,14 @@ func TestFold(t *testing.T) {
 		}
 	}
 }
+
+func TestIsAssigned(t *testing.T) {
+	t.Parallel()
+	for number, want := range map[string]bool{
+		"+81312345678": true, "+819012345678": true, "+81901234567": false, "+8131234567": false, "+819": false, "0312345678": false, "2001": false, "": false,
+	} {
+		if got := phonebook.IsAssigned(number); got != want {
+			t.Errorf("IsAssigned(%q) = %v, want %v", number, got, want)
+		}
+	}
+}

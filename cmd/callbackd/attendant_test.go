@@ -113,6 +113,7 @@ func testCallers(t *testing.T, w *attended) {
 			siptest.Press(t, call, "2")
 			prompted(t, call, "enter")
 			siptest.Press(t, call, "09012345678")
+			w.keyed(t, "09012345678")
 			siptest.Leave(t, call)
 			w.hasCallback(t, "0312345678", fields{"contact_number": "09012345678"})
 		},

@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -20,6 +23,7 @@ import (
 type attended struct {
 	*world
 	customers *sip.Phone
+	keys      string // the file in which Asterisk notes keys
 }
 
 // withMessage is a number whose callers are asked for a message at once, in
@@ -35,9 +39,11 @@ func newAttended(t *testing.T) *attended {
 	a.KeyTimeout, a.DigitTimeout, a.Attempts = configs.Duration{Duration: time.Second}, configs.Duration{Duration: time.Second}, 2
 	a.Message.MaxSilence = configs.Duration{Duration: 2 * time.Second}
 	w.start(t)
+	keys := filepath.Join(t.TempDir(), "keys")
+	w.cli(t, "logger add channel "+keys+" dtmf", "")
 	w.dialplan(t, withMessage,
 		"Set,CALLBACK_MESSAGE=message", `Set,"CALLBACK_ELSE=call-centers,7002,nobody"`, `Goto,"callback-request,7002,1"`)
-	return &attended{world: w, customers: w.outside(t, sip.Behaviour{})}
+	return &attended{world: w, customers: w.outside(t, sip.Behaviour{}), keys: keys}
 }
 
 // dialplan adds an extension for calls from outside.
@@ -58,6 +64,28 @@ func prompted(t *testing.T, call *sip.Call, name string) {
 		return nil
 	})
 }
+
+// keyed waits until Asterisk has read keys, the last ones of all callers. It
+// drops those that it did not come to before the caller hung up.
+func (w *attended) keyed(t *testing.T, keys string) {
+	t.Helper()
+	labtest.Eventually(t, patience, func() error {
+		log, err := os.ReadFile(w.keys)
+		if err != nil {
+			return err
+		}
+		var read strings.Builder
+		for _, end := range keyEnd.FindAllSubmatch(log, -1) {
+			read.Write(end[1])
+		}
+		if !strings.HasSuffix(read.String(), keys) {
+			err = fmt.Errorf("Asterisk read the keys %q, want %q last", read.String(), keys)
+		}
+		return err
+	})
+}
+
+var keyEnd = regexp.MustCompile(`DTMF end '(.)' received`)
 
 // runs waits until the channel of a caller runs an application.
 func (w *world) runs(t *testing.T, number, application string) {
