@@ -371,12 +371,11 @@ func TestCourier_AnotherURL(t *testing.T) {
 func TestCourier_DiesWhileSending(t *testing.T) {
 	t.Parallel()
 	s := newStation(t)
-	begun, leave := make(chan struct{}, 10), make(chan struct{})
-	var hangs atomic.Bool
-	hangs.Store(true)
+	begun, leave := make(chan struct{}), make(chan struct{})
+	var tries atomic.Int32
 	r := newReceiver(t, func(received) (int, string) {
-		begun <- struct{}{}
-		if hangs.Load() {
+		if tries.Add(1) == 1 {
+			close(begun)
 			<-leave
 		}
 		return http.StatusOK, ""
@@ -387,7 +386,6 @@ func TestCourier_DiesWhileSending(t *testing.T) {
 	stop := s.run(nil)
 	s.changes("a", "a")
 	<-begun
-	hangs.Store(false)
 	stop()
 	if d := s.deliveries(webhook.ID); d[0].State != webhooks.DeliveryPending || d[0].Tries != 1 {
 		t.Errorf("deliveries after the stop: %+v", d)

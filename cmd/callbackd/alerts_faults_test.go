@@ -142,18 +142,15 @@ func TestAlerts_OnRealFaults(t *testing.T) {
 	w.cfg.CallCenters = slices.DeleteFunc(w.cfg.CallCenters, func(c configs.CallCenter) bool { return slices.Contains(c.Queues, "sales") })
 	relay, outside := w.asksBySIP(t), w.outside(t, sip.Behaviour{})
 	receiver := newBrokenReceiver(t, w.cfg)
+	journal := w.keepsJournal(t)
+	w.sendsCanaries(time.Second)
 	w.start(t)
 	w.cfg.Listen.Ops = w.daemon.ops.Addr().String() // for when it starts again
 	p := startPrometheus(t, w.cfg.Listen.Ops)
-	labtest.Eventually(t, patience, func() error {
-		names, err := p.firing(t)
-		if err == nil && len(names) > 0 {
-			err = fmt.Errorf("all is well, but %q fire", names)
-		}
-		return err
-	})
+	p.allIsWell(t)
 
 	receiver.subscribe(t, w)
+	mendJournal := breakJournal(t, journal)
 	l.cut()
 	p.fires(t, "CallbackdEventsNotFollowed", true)
 	l.heal()
@@ -187,9 +184,12 @@ func TestAlerts_OnRealFaults(t *testing.T) {
 	p.fires(t, "CallbackdWebhookDisabled", true)
 	p.fires(t, "CallbackdWebhooksLate", true)
 	receiver.mend(t, w)
+	p.fires(t, "CallbackdJournalIncomplete", true) // it looks each minute whether its file is still there
+	mendJournal()
 
 	leaveIt := w.takeApplication(t)
 	p.fires(t, "CallbackdApplicationTaken", true)
+	p.fires(t, "CallbackdCanaryLate", true)
 	leaveIt()
 	p.fires(t, "CallbackdWebhookDisabled", false)
 	p.fires(t, "CallbackdWebhooksLate", false)
@@ -199,7 +199,9 @@ func TestAlerts_OnRealFaults(t *testing.T) {
 	p.fires(t, "CallbackdDown", false)
 	p.fires(t, "CallbackdApplicationTaken", false)
 
-	for _, alert := range []string{"CallbackdGap", "CallbackdQueueNotConfigured", "CallbackdCallRefused"} {
+	p.fires(t, "CallbackdCanaryLate", false)
+
+	for _, alert := range []string{"CallbackdGap", "CallbackdJournalIncomplete", "CallbackdQueueNotConfigured", "CallbackdCallRefused"} {
 		p.fires(t, alert, false)
 	}
 }

@@ -43,7 +43,7 @@ func TestAttendant_Absent(t *testing.T) {
 }
 
 // While the database is away for a moment the caller waits; when it stays away
-// the caller is told so, and the dialplan goes on.
+// the caller is told so, the dialplan goes on, and somebody is called.
 func TestAttendant_DatabaseAway(t *testing.T) {
 	t.Parallel()
 	server := labtest.Postgres(t, lab.PostgresOptions{})
@@ -56,6 +56,7 @@ func TestAttendant_DatabaseAway(t *testing.T) {
 	}
 	w := newWorldIn(t, lab.AsteriskOptions{Globals: map[string]string{"QUEUE_TIMEOUT": "60"}}, url)
 	w.start(t)
+	p := startPrometheus(t, w.daemon.ops.Addr().String())
 	a := &attended{world: w, customers: w.outside(t, sip.Behaviour{})}
 	pause := func() (resume func()) {
 		if err := server.Pause(); err != nil {
@@ -83,9 +84,11 @@ func TestAttendant_DatabaseAway(t *testing.T) {
 	resume = pause()
 	siptest.Press(t, call, "1")
 	prompted(t, call, "failed")
+	p.fires(t, "CallbackdAttendantFailing", true)
 	w.runs(t, "0312345672", "Queue")
 	resume()
 	siptest.Leave(t, call)
+	p.fires(t, "CallbackdAttendantFailing", false)
 }
 
 // A daemon that is told to stop registers whom it talks to and hands them
