@@ -33,28 +33,29 @@ import (
 // over after 30 s. Thresholds stay what they are.
 const alertsHurry = 120
 
-// hurried returns rules whose times are shorter.
-func hurried(rules string) string {
-	times := regexp.MustCompile(`(\[|for: )(\d+)([smh])`)
-	return times.ReplaceAllStringFunc(rules, func(text string) string {
-		m := times.FindStringSubmatch(text)
+// hurried returns rules whose times are so much shorter.
+func hurried(rules string, times time.Duration) string {
+	pattern := regexp.MustCompile(`(\[|for: )(\d+)([smh])`)
+	return pattern.ReplaceAllStringFunc(rules, func(text string) string {
+		m := pattern.FindStringSubmatch(text)
 		n, err := time.ParseDuration(m[2] + m[3])
 		if err != nil {
 			panic(err) // the pattern leaves only what parses
 		}
-		return m[1] + strconv.FormatInt((n/alertsHurry).Milliseconds(), 10) + "ms"
+		return m[1] + strconv.FormatInt((n/times).Milliseconds(), 10) + "ms"
 	})
 }
 
 // prometheusServer is a real Prometheus that watches one daemon.
 type prometheusServer struct{ url string }
 
-// startPrometheus starts one that scrapes host:port all the time.
-func startPrometheus(t *testing.T, target string) *prometheusServer {
+// startPrometheus starts one that scrapes host:port all the time, with rules in
+// a hurry.
+func startPrometheus(t *testing.T, target string, hurry time.Duration) *prometheusServer {
 	t.Helper()
 	folder := t.TempDir()
 	rules := readFile(t, filepath.Join(alertsFolder, "callbackd-rules.yml"))
-	writeFile(t, filepath.Join(folder, "callbackd-rules.yml"), hurried(rules), 0o600)
+	writeFile(t, filepath.Join(folder, "callbackd-rules.yml"), hurried(rules, hurry), 0o600)
 	config := readFile(t, filepath.Join(alertsFolder, "prometheus.yml"))
 	config = strings.ReplaceAll(config, "127.0.0.1:9090", target)
 	config = strings.ReplaceAll(config, "_interval: 15s", "_interval: 150ms")
@@ -146,7 +147,7 @@ func TestAlerts_OnRealFaults(t *testing.T) {
 	w.sendsCanaries(time.Second)
 	w.start(t)
 	w.cfg.Listen.Ops = w.daemon.ops.Addr().String() // for when it starts again
-	p := startPrometheus(t, w.cfg.Listen.Ops)
+	p := startPrometheus(t, w.cfg.Listen.Ops, alertsHurry)
 	p.allIsWell(t)
 
 	receiver.subscribe(t, w)
@@ -321,7 +322,7 @@ func TestAlerts_OnDatabaseFault(t *testing.T) {
 	}
 	w := newWorldIn(t, lab.AsteriskOptions{}, url)
 	w.start(t)
-	p := startPrometheus(t, w.daemon.ops.Addr().String())
+	p := startPrometheus(t, w.daemon.ops.Addr().String(), alertsHurry)
 	outside := w.outside(t, sip.Behaviour{})
 	for range 3 {
 		if status, _ := w.call(t, http.MethodGet, "/calls", nil); status != http.StatusOK {

@@ -56,7 +56,7 @@ func TestAttendant_DatabaseAway(t *testing.T) {
 	}
 	w := newWorldIn(t, lab.AsteriskOptions{Globals: map[string]string{"QUEUE_TIMEOUT": "60"}}, url)
 	w.start(t)
-	p := startPrometheus(t, w.daemon.ops.Addr().String())
+	p := startPrometheus(t, w.daemon.ops.Addr().String(), alertsHurry)
 	a := &attended{world: w, customers: w.outside(t, sip.Behaviour{})}
 	pause := func() (resume func()) {
 		if err := server.Pause(); err != nil {
