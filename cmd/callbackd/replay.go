@@ -114,6 +114,9 @@ func (o *replayOptions) replay(ctx context.Context, sources []replay.Source, nod
 	if broken := r.Broken(); broken > 0 {
 		fmt.Fprintf(said, "%d lines of the journal are no events\n", broken)
 	}
+	if len(r.Calls()) == 0 {
+		fmt.Fprintf(said, "no call was found in %d events\n", r.Events())
+	}
 	if o.stats {
 		seconds := time.Since(begin).Seconds()
 		fmt.Fprintf(said, "%d events in %.3f s: %.0f events/s\n", events, seconds, float64(events)/seconds)

@@ -139,12 +139,18 @@ func TestReplay_Faults(t *testing.T) {
 	if err := os.WriteFile(broken, []byte("{\"type\":\"Dial\"}\nnot json\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	empty := filepath.Join(t.TempDir(), "empty.jsonl")
+	if err := os.WriteFile(empty, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, tc := range []struct {
 		name string
 		args []string
 		want string
 		code int
 	}{
+		{"an empty file is no silence", []string{empty}, "no call was found in 0 events", exitOK},
+		{"nor is an interval without calls", []string{"--to", "2020-01-01", filepath.Join(traceFolder, "cc-answered.jsonl")}, "no call was found in ", exitOK},
 		{"a line that is no JSON is named", []string{broken}, "broken.jsonl:2", exitFailure},
 		{"a missing file is named", []string{"no-such-file.jsonl"}, "no-such-file.jsonl", exitFailure},
 		{"an unknown node is named", []string{"--node", "pbx9", broken}, `"pbx9"`, exitFailure},
