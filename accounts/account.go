@@ -128,6 +128,9 @@ var (
 	// account already, or that the account is somebody else's there.
 	ErrIdentityTaken = errors.New("identity is taken")
 
+	// ErrNotLinked says that nobody whom another system knows has the account.
+	ErrNotLinked = errors.New("account is nobody's elsewhere")
+
 	// ErrDisabled says that somebody was authenticated elsewhere and the
 	// account is disabled here.
 	ErrDisabled = errors.New("account is disabled")

@@ -161,3 +161,21 @@ func (s *Service) Link(ctx context.Context, by Principal, id AccountID, issuer, 
 	s.changed(by, &account, "linked")
 	return nil
 }
+
+// Unlink takes an account away from whoever logs in elsewhere as its owner, and
+// logs them out. What remains is a password, if one was set. It is refused with
+// ErrForbidden, ErrAccountNotFound, or ErrNotLinked.
+func (s *Service) Unlink(ctx context.Context, by Principal, id AccountID) error {
+	account, err := s.store.Account(ctx, id)
+	if err == nil {
+		err = mayManage(by, &account, false)
+	}
+	if err == nil {
+		err = s.store.UnlinkIdentities(ctx, id)
+	}
+	if err != nil {
+		return fmt.Errorf("unlink account %d: %w", id, err)
+	}
+	s.changed(by, &account, "unlinked")
+	return nil
+}

@@ -24,6 +24,11 @@ type Store interface {
 	// It returns ErrIdentityTaken when they have one, or it is another's.
 	LinkIdentity(ctx context.Context, id AccountID, issuer, subject string, at time.Time) error
 
+	// UnlinkIdentities makes an account that of nobody whom another system
+	// knows, starts a new generation, and deletes all sessions of the account.
+	// It returns ErrNotLinked when there was none.
+	UnlinkIdentities(ctx context.Context, id AccountID) error
+
 	// ListAccounts returns up to filter.Limit accounts that belong to one of
 	// the call centers, nil for any, in order of their names.
 	ListAccounts(ctx context.Context, filter AccountFilter, callCenters []string) ([]Account, error)

@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"errors"
 	"io"
 	"net/http"
 	"net/http/cookiejar"
@@ -260,6 +261,18 @@ func TestSignOn_Refused(t *testing.T) {
 	w.logIn(b, "suzuki", "")
 	if _, me := w.me(b); me.Name != "suzuki" || me.Role != "admin" {
 		t.Errorf("the account that was linked: %+v", me)
+	}
+
+	// Taken away again, it is the person's no longer, at once.
+	if err := w.accounts.Unlink(t.Context(), accounts.Operator(), suzuki.ID); err != nil {
+		t.Fatal(err)
+	}
+	if _, me := w.me(b); me.Name != "" {
+		t.Errorf("still logged in after the link was taken away: %+v", me)
+	}
+	refused("suzuki", "name_taken")
+	if err := w.accounts.Unlink(t.Context(), accounts.Operator(), suzuki.ID); !errors.Is(err, accounts.ErrNotLinked) {
+		t.Errorf("taken away twice: %v, want %v", err, accounts.ErrNotLinked)
 	}
 }
 

@@ -31,9 +31,9 @@ GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA public TO %[1]s;
 REVOKE INSERT, UPDATE ON goose_db_version, schema_compatibility FROM %[1]s;
 -- What happened.
 REVOKE UPDATE ON callback_history, callback_requests, recording_audit FROM %[1]s;
--- What passes, old changes and keys, and names that people take out of the phone book.
+-- What passes, old changes and keys, names that people take out of the phone book, and whose an account is elsewhere.
 GRANT DELETE ON changes, idempotency_keys, sessions, login_limits, playback_grants, playback_budgets, recording_waveforms, phonebook_entries,
-	webhooks, webhook_deliveries TO %[1]s;
+	webhooks, webhook_deliveries, account_identities TO %[1]s;
 DO $$
 DECLARE
 	jobs regclass;

@@ -2,6 +2,8 @@ package postgres
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -43,4 +45,26 @@ func link(ctx context.Context, q querier, id accounts.AccountID, issuer, subject
 		return accounts.ErrIdentityTaken
 	}
 	return err
+}
+
+// UnlinkIdentities implements accounts.Store.
+func (a *Accounts) UnlinkIdentities(ctx context.Context, id accounts.AccountID) error {
+	args := pgx.StrictNamedArgs{"id": int64(id)}
+	return pgx.BeginFunc(ctx, a.db.pool, func(tx pgx.Tx) error {
+		// Who logs in meanwhile has an account that is older.
+		_, err := oneAccount(ctx, tx, `
+			UPDATE accounts SET generation = generation + 1
+			WHERE id = @id AND EXISTS (SELECT FROM account_identities WHERE account_id = @id)
+			RETURNING `+accountColumns, args)
+		if errors.Is(err, accounts.ErrAccountNotFound) {
+			return accounts.ErrNotLinked
+		}
+		if err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, `DELETE FROM account_identities WHERE account_id = @id`, args); err != nil {
+			return fmt.Errorf("delete identities: %w", err)
+		}
+		return deleteSessionsOf(ctx, tx, id)
+	})
 }

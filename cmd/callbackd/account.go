@@ -40,6 +40,10 @@ func newAccountCommand(opts *options) *cobra.Command {
 				return service.LogoutEverywhere(ctx, accounts.Operator(), id)
 			}),
 		newAccountLinkCommand(opts),
+		newAccountActionCommand(opts, "unlink", "Take an account away from who logs in with single sign-on, and log them out", "is nobody's elsewhere any more",
+			func(ctx context.Context, service *accounts.Service, id accounts.AccountID) error {
+				return service.Unlink(ctx, accounts.Operator(), id)
+			}),
 	)
 	return command
 }
@@ -270,7 +274,11 @@ func newAccountLinkCommand(opts *options) *cobra.Command {
 				return errors.New("no provider is configured: write oidc in the configuration")
 			}
 			return opts.withAccount(cmd, args[0], "is linked", func(ctx context.Context, service *accounts.Service, account *accounts.Account) error {
-				return service.Link(ctx, accounts.Operator(), account.ID, cfg.OIDC.Issuer, subject)
+				err := service.Link(ctx, accounts.Operator(), account.ID, cfg.OIDC.Issuer, subject)
+				if errors.Is(err, accounts.ErrIdentityTaken) {
+					err = fmt.Errorf("%w: 'callbackd account unlink' takes back whose it is now", err)
+				}
+				return err
 			})
 		},
 	}

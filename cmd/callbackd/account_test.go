@@ -103,7 +103,7 @@ func TestAccount(t *testing.T) {
 	want(exitFailure, "", "", "account not found", "link", "suzuki", "--subject", "1", "--config", provider)
 	want(exitFailure, "", "", "subject: must be", "link", "sato", "--subject", "", "--config", provider)
 	want(exitOK, "", "", `Account "sato" is linked.`, "link", "sato", "--subject", "1", "--config", provider)
-	want(exitFailure, "", "", "identity is taken", "link", "sato", "--subject", "2", "--config", provider)
+	want(exitFailure, "", "", "identity is taken: 'callbackd account unlink'", "link", "sato", "--subject", "2", "--config", provider)
 	linked, err := service.AuthenticateElsewhere(t.Context(), netip.IPv6Loopback(), func(context.Context) (accounts.Identity, error) {
 		return accounts.Identity{Issuer: "https://login.test", Subject: "1", Name: "sato.h", Role: accounts.RoleAgent}, nil
 	})
@@ -113,6 +113,9 @@ func TestAccount(t *testing.T) {
 	if _, ok := login("sato", first); !ok {
 		t.Error("the password of a linked account is not valid any more")
 	}
+	want(exitOK, "", "", `Account "sato" is nobody's elsewhere any more.`, "unlink", "sato")
+	want(exitFailure, "", "", "account is nobody's elsewhere", "unlink", "sato")
+	want(exitOK, "", "", `Account "sato" is linked.`, "link", "sato", "--subject", "2", "--config", provider)
 	want(exitFailure, "", "", "last enabled administrator", "disable", "admin")
 	want(exitFailure, "", "", "last enabled administrator", "set", "admin", "--role", "agent")
 }
