@@ -48,6 +48,17 @@ test("a call without recordings has none, yet", async () => {
   expect(screen.getByRole("button", { name: "リロード" })).toBeDefined();
 });
 
+test("a recording that comes later is found", async () => {
+  const { asked, state } = show(
+    list(),
+    list({ ...recording, state: "expected", cause: null }),
+    list({ ...recording, state: "expired", cause: null }),
+  );
+  expect(await screen.findByText(/保存期間を過ぎた/, {}, { timeout: 45_000 })).toBeDefined();
+  expect(state()).toBe("not_ready");
+  expect(asked).toHaveLength(3);
+});
+
 test("a recording that is gone is said to be, and not asked for again", async () => {
   const { state } = show(list({ ...recording, state: "expired", cause: null }));
   expect(await screen.findByText(/保存期間を過ぎた/)).toBeDefined();

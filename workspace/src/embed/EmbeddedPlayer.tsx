@@ -18,7 +18,10 @@ import "./texts";
 export default function EmbeddedPlayer({ requestID, embedder }: { requestID: string; embedder: Embedder }) {
   const { t } = useTranslation(["embed", "player"]);
   const { signedOut, again } = useSignedOut();
-  const recordings = useQuery(recordingsOf({ request_id: requestID, recording: null }));
+  const recordings = useQuery({
+    ...recordingsOf({ request_id: requestID, recording: null }),
+    refetchInterval: ({ state }) => mayCome(state.data) && untilNextLook(state.dataUpdateCount),
+  });
   const all = recordings.data ?? [];
   let state: State = "ready";
   if (signedOut) state = "signed_out";
@@ -42,13 +45,23 @@ export default function EmbeddedPlayer({ requestID, embedder }: { requestID: str
         </Text>
       )}
       {!signedOut && <RecordingList recordings={all} callback={null} />}
-      {!signedOut && recordings.isSuccess && (all.length === 0 || all.some(isAwaited)) && (
+      {!signedOut && recordings.isSuccess && mayCome(all) && (
         <Group>
           <ReloadButton query={recordings} />
         </Group>
       )}
     </Frame>
   );
+}
+
+/** Whether another look may find a recording to play. A frame is often opened as soon as the call ends, and a recording comes later. */
+function mayCome(recordings: readonly Recording[] | undefined): boolean {
+  return recordings !== undefined && (recordings.length === 0 || recordings.some(isAwaited));
+}
+
+/** After so many looks, the time until the next in milliseconds, longer and longer; none after ten minutes, as each look keeps the session. */
+function untilNextLook(looks: number): number | false {
+  return looks < 14 && Math.min(1000 * 2 ** looks, 60_000);
 }
 
 /** Tells the page around how much room the content takes. */
