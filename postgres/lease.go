@@ -33,6 +33,9 @@ type Lease struct {
 	// heir is whom a node is handed over to that is to take this lease.
 	heir string
 	term atomic.Int64 // 0 before it is taken
+	// givenUp counts the writes of the term whose outcome is not known, and
+	// settled is how many of them the database was told of: see settle.
+	givenUp, settled atomic.Int64
 }
 
 // Lease returns a lease of a node, to be taken. holder says to people who has
@@ -55,7 +58,7 @@ func (l *Lease) Take(ctx context.Context) (handed bool, err error) {
 			INSERT INTO leases AS l (node, term, holder, taken_at, held_until)
 			VALUES (@node, 1, @holder, clock_timestamp(), clock_timestamp() + @duration::interval)
 			ON CONFLICT (node) DO UPDATE SET
-				term = l.term + 1, holder = excluded.holder, taken_at = excluded.taken_at, held_until = excluded.held_until
+				term = l.term + 1, holder = excluded.holder, taken_at = excluded.taken_at, held_until = excluded.held_until, given_up = 0
 			WHERE l.held_until <= clock_timestamp() OR EXISTS (
 				SELECT FROM handovers h WHERE h.node = l.node AND h.heir = @heir AND h.term = l.term AND h.state = 'done')
 			RETURNING term, EXISTS (
@@ -72,6 +75,8 @@ func (l *Lease) Take(ctx context.Context) (handed bool, err error) {
 	if err != nil {
 		return false, fmt.Errorf("take over node %q: %w", l.node, err)
 	}
+	l.givenUp.Store(0)
+	l.settled.Store(0)
 	l.term.Store(rows[0].Term)
 	return rows[0].Handed, nil
 }
@@ -110,35 +115,70 @@ func (l *Lease) Calls() *Calls {
 // over.
 const superseded = "LE001"
 
-// asSuperseded makes callcenter.ErrSuperseded of hold_lease's error.
-func asSuperseded(err error) error {
-	if e, ok := errors.AsType[*pgconn.PgError](err); ok && e.Code == superseded {
+// settle makes sure that no write is done any more whose outcome nobody waited
+// for: what was sent as a whole is committed whenever it comes to the server,
+// perhaps after what is written now, and an ended call would go on. It returns
+// what a write that begins now says of it to hold_lease.
+func (l *Lease) settle(ctx context.Context) (givenUp int64, err error) {
+	givenUp = l.givenUp.Load()
+	if givenUp <= l.settled.Load() {
+		return givenUp, nil
+	}
+	// It waits for those that hold the lease already: they are done.
+	_, err = l.db.pool.Exec(ctx, `
+		UPDATE leases SET given_up = @given_up
+		WHERE node = @node AND term = @term AND given_up < @given_up`,
+		pgx.StrictNamedArgs{"node": l.node, "term": l.term.Load(), "given_up": givenUp})
+	if err != nil {
+		return 0, fmt.Errorf("give up earlier writes: %w", err)
+	}
+	l.settled.Store(givenUp)
+	return givenUp, nil
+}
+
+// answered notes a write whose outcome its error does not tell, and makes
+// callcenter.ErrSuperseded of hold_lease's.
+func (l *Lease) answered(err error) error {
+	if err == nil {
+		return nil
+	}
+	switch e, ok := errors.AsType[*pgconn.PgError](err); {
+	case !ok:
+		l.givenUp.Add(1)
+	case e.Code == superseded:
 		return callcenter.ErrSuperseded
 	}
 	return err
 }
 
-// hold makes sure that the lease outlasts the transaction, or returns
-// callcenter.ErrSuperseded.
-func (l *Lease) hold(ctx context.Context, tx pgx.Tx) error {
-	_, err := tx.Exec(ctx, `
-		SELECT set_config('idle_in_transaction_session_timeout', @pause, true)
-		FROM hold_lease(@node, @term)`,
-		pgx.StrictNamedArgs{"node": l.node, "term": l.term.Load(), "pause": fmt.Sprintf("%dms", leasePause.Milliseconds())})
-	return asSuperseded(err)
+// hold makes sure that the lease outlasts the transaction.
+func (l *Lease) hold(givenUp int64) statement {
+	return statement{
+		"hold the lease", `SELECT hold_lease(@node, @term, @given_up)`,
+		pgx.StrictNamedArgs{"node": l.node, "term": l.term.Load(), "given_up": givenUp},
+	}
 }
 
 // write runs a transaction in which c may write: for a store without a lease
 // any, and else none after another daemon has taken the node over.
 func (c *Calls) write(ctx context.Context, do func(pgx.Tx) error) error {
-	return pgx.BeginFunc(ctx, c.db.pool, func(tx pgx.Tx) error {
-		if c.lease != nil {
-			if err := c.lease.hold(ctx, tx); err != nil {
-				return err
-			}
+	if c.lease == nil {
+		return pgx.BeginFunc(ctx, c.db.pool, do)
+	}
+	givenUp, err := c.lease.settle(ctx)
+	if err != nil {
+		return err
+	}
+	return c.lease.answered(pgx.BeginFunc(ctx, c.db.pool, func(tx pgx.Tx) error {
+		pause := statement{
+			"bound pauses", `SELECT set_config('idle_in_transaction_session_timeout', @pause, true)`,
+			pgx.StrictNamedArgs{"pause": fmt.Sprintf("%dms", leasePause.Milliseconds())},
+		}
+		if err := execAll(ctx, tx, []statement{c.lease.hold(givenUp), pause}); err != nil {
+			return err
 		}
 		return do(tx)
-	})
+	}))
 }
 
 // writeAtOnce is write for statements that need not wait for each other's
@@ -147,13 +187,14 @@ func (c *Calls) write(ctx context.Context, do func(pgx.Tx) error) error {
 // statements have arrived that may be long, and before the last, which makes
 // others wait.
 func (c *Calls) writeAtOnce(ctx context.Context, statements []statement, last statement) error {
-	if c.lease != nil {
-		statements = append(statements, statement{
-			"hold the lease", `SELECT hold_lease(@node, @term)`,
-			pgx.StrictNamedArgs{"node": c.lease.node, "term": c.lease.term.Load()},
-		})
+	if c.lease == nil {
+		return execAll(ctx, c.db.pool, append(statements, last))
 	}
-	return asSuperseded(execAll(ctx, c.db.pool, append(statements, last)))
+	givenUp, err := c.lease.settle(ctx)
+	if err != nil {
+		return err
+	}
+	return c.lease.answered(execAll(ctx, c.db.pool, append(statements, c.lease.hold(givenUp), last)))
 }
 
 // exec is write for one statement.
