@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/netip"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -46,6 +47,9 @@ type Options struct {
 	// API and Ops are the host:port of the listeners; empty: the usual port if
 	// it is free, any other if not.
 	API, Ops string
+	// EmbedOrigins are those of pages of somebody's own that may hold the player
+	// of a call's recordings, as listen.embed_origins of the configuration.
+	EmbedOrigins []configs.Origin
 	// Length is how long the demo goes on once it is ready; 0: until asked.
 	Length time.Duration
 	// JSON has where to look printed as one line of JSON, and all else on Err.
@@ -246,6 +250,11 @@ func (d *demo) config(ctx context.Context, url string) (*configs.Config, error) 
 	cfg.Listen.Ops = addressOr(ctx, d.options.Ops, "127.0.0.1:9090")
 	// The demo speaks plain HTTP, over which browsers drop the usual cookie.
 	cfg.Listen.PlainCookies = true
+	cfg.Listen.EmbedOrigins = d.options.EmbedOrigins
+	// Whoever tries webhooks out has the receiver on this machine.
+	cfg.Webhooks = configs.Webhooks{AllowHTTP: true, AllowNetworks: []configs.Network{
+		{Prefix: netip.MustParsePrefix("127.0.0.0/8")}, {Prefix: netip.MustParsePrefix("::1/128")},
+	}}
 	cfg.PBX[0].ARI.URL = d.pbx.ARI
 	cfg.PBX[0].Recordings.Directory = d.pbx.Recordings
 	cfg.Recordings.Copies = filepath.Join(filepath.Dir(d.pbx.Recordings), "copies")

@@ -45,7 +45,7 @@ func TestDemo_Places(t *testing.T) {
 	defer stop()
 	begun := time.Now()
 	go func() {
-		code := run(ctx, hasty, strings.NewReader(""), printed, &stderr)
+		code := run(ctx, append(slices.Clone(hasty), "--embed-origin", integratorsPage), strings.NewReader(""), printed, &stderr)
 		printed.Close()
 		ended <- code
 	}()
@@ -68,6 +68,7 @@ func TestDemo_Places(t *testing.T) {
 	shows(t, places)
 	logsIn(t, places)
 	isWorkedOn(t, places)
+	isBuiltOn(t, places)
 	stop()
 	rest, err := io.ReadAll(lines)
 	if err != nil || len(rest) > 0 {
@@ -175,6 +176,45 @@ func isWorkedOn(t *testing.T, places demo.Places) {
 		}
 		return fmt.Errorf("none of %d callbacks is claimed and written about", len(list.Items))
 	})
+}
+
+// integratorsPage is the origin of a page that shows the player.
+const integratorsPage = "http://127.0.0.1:8000"
+
+// isBuiltOn does what an integrator with nothing but the demo does: send
+// webhooks to a receiver on this machine, and show the player in a page.
+func isBuiltOn(t *testing.T, places demo.Places) {
+	t.Helper()
+	receiver := newWebhookReceiver(t, nil)
+	hook := strings.NewReader(`{"name": "demo", "url": "` + receiver.URL + `", "kinds": ["call", "callback"]}`)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, places.API+"/api/v1/webhooks", hook)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+places.Token)
+	req.Header.Set("Content-Type", "application/json")
+	made, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	made.Body.Close()
+	if made.StatusCode != http.StatusCreated {
+		t.Fatalf("make a webhook to %s: %s", receiver.URL, made.Status)
+	}
+	labtest.Eventually(t, patience, func() error {
+		if len(receiver.all()) == 0 {
+			return errors.New("no webhook was sent")
+		}
+		return nil
+	})
+	res, err := http.Get(places.API + "/embed/calls/some/player") //nolint:noctx // ends with the demo
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+	if policy := res.Header.Get("Content-Security-Policy"); !strings.Contains(policy, integratorsPage) {
+		t.Errorf("the player's policy is %q; want it to name %s", policy, integratorsPage)
+	}
 }
 
 // callFromOutside calls the IVR as one more customer.
@@ -376,6 +416,7 @@ func TestDemo_Usage(t *testing.T) {
 		{"demo", "--for", "-1s"},
 		{"demo", "--every", "0s"},
 		{"demo", "--talk", "0s"},
+		{"demo", "--embed-origin", "http://127.0.0.1:8000/page"},
 		{"demo", "7"},
 	} {
 		if code, stdout, stderr := execute(t, args...); code != exitUsage || stdout != "" {
