@@ -2,6 +2,7 @@ package configs
 
 import (
 	"fmt"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -21,6 +22,9 @@ type Journal struct {
 
 // Enabled reports whether a journal is kept.
 func (j Journal) Enabled() bool { return j.Directory != "" }
+
+// Folder returns where the events of a node are kept.
+func (j Journal) Folder(node string) string { return filepath.Join(j.Directory, node) }
 
 // MaxAge returns how long events are kept.
 func (j Journal) MaxAge() time.Duration { return time.Duration(j.KeepDays) * 24 * time.Hour }

@@ -47,12 +47,16 @@ type Description struct {
 	// secret; nil when it has nothing against it. ClientErr is why that is not
 	// known.
 	Client, ClientErr error `json:"-"`
+	// RedirectURL and AfterLogout are what the provider has to know of this
+	// client: it does not tell whether it does.
+	RedirectURL string `json:"-"`
+	AfterLogout string `json:"-"`
 }
 
 // Describe asks the provider, whatever it said before. Its error says that it
 // does not answer as one.
 func (p *Provider) Describe(ctx context.Context) (Description, error) {
-	var d Description
+	d := Description{RedirectURL: p.o.RedirectURL, AfterLogout: p.o.AfterLogout}
 	header, err := p.get(ctx, strings.TrimSuffix(p.o.Issuer, "/")+"/.well-known/openid-configuration", &d)
 	if err != nil {
 		return Description{}, fmt.Errorf("%w: %w", ErrUnavailable, err)

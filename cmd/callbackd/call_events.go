@@ -60,7 +60,7 @@ func readJournal(cfg *configs.Config, call *callcenter.Call) *storyJournal {
 	}
 	j := &storyJournal{Events: []storyEvent{}, Gaps: []storyGap{}}
 	names := namesOf(call)
-	for entry, err := range journal.Read(journalFolder(node.Journal.Directory, node.Name), from, to) {
+	for entry, err := range journal.Read(node.Journal.Folder(node.Name), from, to) {
 		switch {
 		case err != nil:
 			j.Problem = err.Error()

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"os/exec"
@@ -37,7 +36,7 @@ func newCheckCommand(opts *options) *cobra.Command {
 				return err
 			}
 			if connect {
-				if err := errors.Join(checkEventLogs(cmd.Context(), cfg), checkJournals(cfg)); err != nil {
+				if err := siteOf(cfg).CheckStores(cmd.Context()); err != nil {
 					return err
 				}
 			}

@@ -1,36 +1,17 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"callbackd/configs"
+	"callbackd/doctor"
 )
-
-// level says how bad a finding is.
-type level string
-
-const (
-	levelFault   level = "fault"   // calls or callbacks are lost, or something that is configured cannot work
-	levelWarning level = "warning" // something may go wrong, or looks like a slip
-	levelGood    level = "good"
-)
-
-// finding is what doctor found out about a part of the site.
-type finding struct {
-	Level level `json:"level"`
-	// Part is the part of the site: "database", "oidc", "queues", or "pbx " and a
-	// node's name.
-	Part string `json:"part"`
-	What string `json:"what"`
-	// Change is what to change and where; empty when nothing is to be.
-	Change string `json:"change,omitempty"`
-}
 
 func newDoctorCommand(opts *options) *cobra.Command {
 	var asJSON bool
@@ -41,8 +22,9 @@ func newDoctorCommand(opts *options) *cobra.Command {
 		Long: "doctor connects to everything that the configuration names, as serve would, and\n" +
 			"looks whether callbackd can work with it: the database, each PBX (its version,\n" +
 			"user, clock, name, trunks and channel variables), the channel event logs, the\n" +
-			"recordings, the journals, the provider of single sign-on; and whether the queues of the configuration are those\n" +
-			"of the calls. It changes nothing, and may be run beside serve.\n" +
+			"recordings, the journals, the provider of single sign-on; and whether the queues\n" +
+			"of the configuration are those of the calls. It changes nothing, and may be run\n" +
+			"beside serve.\n" +
 			"\n" +
 			"Some of it only Asterisk's files tell (sessionlimit, websocket_write_timeout, all\n" +
 			"queues and extensions): --asterisk-config says where they are.\n" +
@@ -61,7 +43,9 @@ func newDoctorCommand(opts *options) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			findings := examine(c.Context(), cfg, folders)
+			site := siteOf(cfg)
+			site.AsteriskConfig = folders
+			findings := site.Examine(c.Context())
 			if asJSON {
 				enc := json.NewEncoder(c.OutOrStdout())
 				enc.SetEscapeHTML(false)
@@ -73,7 +57,7 @@ func newDoctorCommand(opts *options) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if faults := count(findings, levelFault); faults > 0 {
+			if faults := doctor.Count(findings, doctor.Fault); faults > 0 {
 				return fmt.Errorf("%d faults found", faults)
 			}
 			return nil
@@ -85,26 +69,11 @@ func newDoctorCommand(opts *options) *cobra.Command {
 	return c
 }
 
-// examine looks at all parts of the site, those that others need first. Of
-// nodes with a folder of Asterisk's configuration it looks at that, too.
-func examine(ctx context.Context, cfg *configs.Config, folders map[string]string) []finding {
-	findings, calls, followed := examineDatabase(ctx, cfg)
-	findings = append(findings, examineSignOn(ctx, &cfg.OIDC)...)
-	facts := make([]nodeFacts, len(cfg.PBX))
-	for i := range cfg.PBX {
-		facts[i] = gatherNode(ctx, &cfg.PBX[i])
-		if by, known := followed[cfg.PBX[i].Name]; known {
-			facts[i].followedBy = &by
-		}
+// siteOf returns what there is to look at, reached as serve reaches it.
+func siteOf(cfg *configs.Config) *doctor.Site {
+	return &doctor.Site{
+		Config: cfg, Client: newClient, Shelf: newShelf, EventLog: openCEL, Lines: askLines, Provider: newProvider,
 	}
-	for n := range facts {
-		findings = append(findings, judgeNode(cfg, facts, n)...)
-		if folder, given := folders[cfg.PBX[n].Name]; given {
-			findings = append(findings, judgeAsteriskConfig(cfg, &cfg.PBX[n], readAsteriskConfig(folder))...)
-		}
-	}
-	findings = append(findings, judgeQueues(cfg, calls)...)
-	return findings
 }
 
 // foldersOf returns the folders of Asterisk's configuration by the nodes' names.
@@ -126,16 +95,14 @@ func foldersOf(cfg *configs.Config, given []string) (map[string]string, error) {
 	return folders, nil
 }
 
-func count(findings []finding, l level) (n int) {
-	for _, f := range findings {
-		if f.Level == l {
-			n++
-		}
-	}
-	return n
+func printFindings(w io.Writer, findings []doctor.Finding) error {
+	_, err := fmt.Fprintf(w, "%s%d faults, %d warnings\n", describeFindings(findings),
+		doctor.Count(findings, doctor.Fault), doctor.Count(findings, doctor.Warning))
+	return err
 }
 
-func printFindings(w io.Writer, findings []finding) error {
+// describeFindings are findings by the parts that they are of.
+func describeFindings(findings []doctor.Finding) string {
 	var b strings.Builder
 	part := ""
 	for _, f := range findings {
@@ -143,25 +110,17 @@ func printFindings(w io.Writer, findings []finding) error {
 			part = f.Part
 			fmt.Fprintln(&b, part)
 		}
-		fmt.Fprintf(&b, "  %-8s %s\n", f.Level, printable(f.What))
+		fmt.Fprintf(&b, "  %-8s %s\n", f.Level, legible(f.What))
 		if f.Change != "" {
 			fmt.Fprintf(&b, "  %-8s → %s\n", "", f.Change)
 		}
 	}
-	fmt.Fprintf(&b, "%d faults, %d warnings\n", count(findings, levelFault), count(findings, levelWarning))
-	_, err := io.WriteString(w, b.String())
-	return err
+	return b.String()
 }
 
-// examined collects the findings of one part.
-type examined struct {
-	part     string
-	findings []finding
+// legible escapes what would disturb a terminal: parts of a finding are what
+// others wrote. Quotes stay as they are, around names.
+func legible(text string) string {
+	quoted := strconv.Quote(text)
+	return strings.ReplaceAll(quoted[1:len(quoted)-1], `\"`, `"`)
 }
-
-func (e *examined) add(l level, change, format string, args ...any) {
-	e.findings = append(e.findings, finding{Level: l, Part: e.part, What: fmt.Sprintf(format, args...), Change: change})
-}
-
-// oneLine is an error on one line.
-func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }

@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"time"
 
 	"callbackd/api"
 	"callbackd/callcenter"
@@ -34,35 +32,6 @@ func openCEL(ctx context.Context, node *configs.PBX) (*postgres.CEL, error) {
 		return nil, fmt.Errorf("pbx %q: channel event log: %w", node.Name, err)
 	}
 	return log, nil
-}
-
-// checkTimeout bounds how long one database may take to answer `check`.
-const checkTimeout = 10 * time.Second
-
-// checkEventLogs reports all that is wrong with the tables of channel events.
-func checkEventLogs(ctx context.Context, cfg *configs.Config) error {
-	var faults []error
-	for i := range cfg.PBX {
-		node := &cfg.PBX[i]
-		if !node.CEL.Enabled() {
-			continue
-		}
-		if err := checkEventLog(ctx, node); err != nil {
-			faults = append(faults, fmt.Errorf("pbx %q: %w", node.Name, err))
-		}
-	}
-	return errors.Join(faults...)
-}
-
-func checkEventLog(ctx context.Context, node *configs.PBX) error {
-	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
-	defer cancel()
-	log, err := openCEL(ctx, node)
-	if err != nil {
-		return err
-	}
-	defer log.Close()
-	return log.Check(ctx)
 }
 
 // describeEventLog says how it was understood where a node keeps its channel

@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"path/filepath"
 
 	"golang.org/x/sync/errgroup"
 
@@ -14,9 +12,6 @@ import (
 	"callbackd/configs"
 )
 
-// journalFolder is where a node's events are kept.
-func journalFolder(directory, node string) string { return filepath.Join(directory, node) }
-
 // openJournal prepares to keep a node's events; it returns nil when none are
 // kept.
 func (d *daemon) openJournal(node *configs.PBX, metrics *journal.Metrics) (*journal.Journal, error) {
@@ -24,7 +19,7 @@ func (d *daemon) openJournal(node *configs.PBX, metrics *journal.Metrics) (*jour
 		return nil, nil
 	}
 	return journal.New(journal.Options{
-		Folder: journalFolder(node.Journal.Directory, node.Name), Node: node.Name,
+		Folder: node.Journal.Folder(node.Name), Node: node.Name,
 		MaxBytes: int64(node.Journal.MaxSize), MaxAge: node.Journal.MaxAge(),
 		Logger: d.log, Metrics: metrics,
 	})
@@ -63,21 +58,6 @@ func (n *followedNode) journalCheck() api.Check {
 		check.Why, check.Since = fmt.Sprintf("events are not kept: %v", why), &since
 	}
 	return check
-}
-
-// checkJournals reports all folders in which no journal can be kept.
-func checkJournals(cfg *configs.Config) error {
-	var faults []error
-	for i := range cfg.PBX {
-		node := &cfg.PBX[i]
-		if !node.Journal.Enabled() {
-			continue
-		}
-		if err := journal.Check(journalFolder(node.Journal.Directory, node.Name)); err != nil {
-			faults = append(faults, fmt.Errorf("pbx %q: %w", node.Name, err))
-		}
-	}
-	return errors.Join(faults...)
 }
 
 // describeJournal says which events are kept.

@@ -162,7 +162,7 @@ func writeTrace(t *testing.T, directory, trace, before string) {
 		t.Fatal(err)
 	}
 	var text bytes.Buffer
-	for entry, err := range journal.Read(journalFolder(directory, "pbx1"), time.Time{}, time.Time{}) {
+	for entry, err := range journal.Read(filepath.Join(directory, "pbx1"), time.Time{}, time.Time{}) {
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -122,6 +123,9 @@ func lineOfAnswer(a sip.Answer, err error) callcenter.Line {
 	return callcenter.Line{State: callcenter.LineAnswers, Status: a.Status, RoundTrip: a.RoundTrip}
 }
 
+// oneLine is an error on one line.
+func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }
+
 func lineOfEndpoint(e ari.Endpoint, err error) callcenter.Line {
 	switch {
 	case ari.IsGone(err):
@@ -134,6 +138,25 @@ func lineOfEndpoint(e ari.Endpoint, err error) callcenter.Line {
 		return callcenter.Line{State: callcenter.LineSilent, Why: "the PBX says that it is offline"}
 	}
 	return callcenter.Line{State: callcenter.LineUnknown, Why: "the PBX does not know"}
+}
+
+// askLines asks each line of a node once.
+func askLines(ctx context.Context, node *configs.PBX) ([]callcenter.Line, error) {
+	client, err := newClient(node)
+	if err != nil {
+		return nil, err
+	}
+	defer client.Close()
+	asks, err := lineAsks(node, client)
+	if err != nil {
+		return nil, err
+	}
+	found := make([]callcenter.Line, len(asks))
+	for i, a := range asks {
+		found[i] = a.ask(ctx)
+		found[i].Name = a.name
+	}
+	return found, nil
 }
 
 // run asks until ctx ends. Each line is asked one time after the other.

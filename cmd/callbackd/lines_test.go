@@ -14,6 +14,7 @@ import (
 	"callbackd/ari"
 	"callbackd/callcenter"
 	"callbackd/configs"
+	"callbackd/doctor"
 	"callbackd/lab"
 	"callbackd/lab/labtest"
 	"callbackd/sip"
@@ -139,14 +140,14 @@ func TestLines_OnRealAsterisk(t *testing.T) {
 	trunk := w.outside(t, sip.Behaviour{})
 	w.start(t)
 	w.lines(t, map[string]api.LineState{"pbx": api.LineStateRefuses, "PJSIP/trunk": api.LineStateAnswers})
-	findings := examine(t.Context(), w.cfg, nil)
-	found(t, findings, levelGood, "pbx pbx1", "SIP on pbx answers 401")
-	found(t, findings, levelGood, "pbx pbx1", "SIP on PJSIP/trunk answers 200")
+	findings := diagnosis(t, w.cfg, nil)
+	finds(t, findings, doctor.Good, "SIP on pbx answers 401")
+	finds(t, findings, doctor.Good, "SIP on PJSIP/trunk answers 200")
 
 	relay.cut()
 	w.lines(t, map[string]api.LineState{"pbx": api.LineStateSilent, "PJSIP/trunk": api.LineStateAnswers})
 	w.ready(t, http.StatusOK)
-	found(t, examine(t.Context(), w.cfg, nil), levelFault, "pbx pbx1", "nobody answers by SIP")
+	finds(t, diagnosis(t, w.cfg, nil), doctor.Fault, "nobody answers by SIP")
 	relay.restore()
 	if err := trunk.Close(); err != nil {
 		t.Fatal(err)

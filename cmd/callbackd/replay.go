@@ -179,7 +179,7 @@ func openSource(path, node string, from time.Time, stdin io.Reader) (replay.Sour
 		return replay.Source{}, err
 	}
 	if info.IsDir() {
-		return replay.Journal(journalFolder(path, node), from), nil
+		return replay.Journal(configs.Journal{Directory: path}.Folder(node), from), nil
 	}
 	return replay.Trace(path, f)
 }

@@ -15,15 +15,12 @@ func newSignOn(c *configs.OIDC) api.SignOn {
 	return newProvider(c)
 }
 
-// returnURL is where the provider sends browsers back to, and afterLogoutURL
-// where it does when they have logged out. The provider has to know both.
-func returnURL(c *configs.OIDC) string      { return c.PublicURL + api.SignOnReturn }
-func afterLogoutURL(c *configs.OIDC) string { return c.PublicURL + "/" }
-
+// newProvider returns the provider that a configuration names. It has to know
+// where it sends browsers back to, and where when they have logged out.
 func newProvider(c *configs.OIDC) *oidc.Provider {
 	return oidc.New(oidc.Options{
 		Issuer: c.Issuer, ClientID: c.ClientID, ClientSecret: c.ClientSecret.Reveal(), Scopes: c.Scopes,
-		RedirectURL: returnURL(c), AfterLogout: afterLogoutURL(c),
+		RedirectURL: c.PublicURL + api.SignOnReturn, AfterLogout: c.PublicURL + "/",
 		Claims: oidc.Claims{
 			Account: c.Claims.Account, Name: c.Claims.Name, Roles: c.Claims.Roles, CallCenters: c.Claims.CallCenters,
 			ByRole: map[accounts.Role][]string{

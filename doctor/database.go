@@ -1,4 +1,4 @@
-package main
+package doctor
 
 import (
 	"context"
@@ -16,28 +16,28 @@ const lookedAt = 10_000
 
 // examineDatabase looks at callbackd's own database, and returns the newest
 // calls in it and which daemon follows each node.
-func examineDatabase(ctx context.Context, cfg *configs.Config) ([]finding, []callcenter.Call, map[string]string) {
+func examineDatabase(ctx context.Context, cfg *configs.Config) ([]Finding, []callcenter.Call, map[string]string) {
 	e := examined{part: "database"}
 	if cfg.Database.URL.IsZero() {
-		e.add(levelFault, "database.url or database.url_file", "none is configured: serve needs one")
+		e.add(Fault, "database.url or database.url_file", "none is configured: serve needs one")
 		return e.findings, nil, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	db, err := postgres.Open(ctx, cfg.Database.URL.Reveal(), postgres.Options{})
 	if err != nil {
-		e.add(levelFault, "database.url, or what the error says", "%s", oneLine(err))
+		e.add(Fault, "database.url, or what the error says", "%s", err)
 		return e.findings, nil, nil
 	}
 	defer db.Close()
-	e.add(levelGood, "", "answers, with schema version %d", postgres.SchemaVersion)
+	e.add(Good, "", "answers, with schema version %d", postgres.SchemaVersion)
 	calls, err := newestCalls(ctx, db)
 	if err != nil {
-		e.add(levelFault, "callbackd migrate --grant ROLE gives a role what it needs", "calls cannot be read: %s", oneLine(err))
+		e.add(Fault, "callbackd migrate --grant ROLE gives a role what it needs", "calls cannot be read: %s", err)
 	}
 	followed, err := followers(ctx, cfg, db)
 	if err != nil {
-		e.add(levelFault, "callbackd migrate --grant ROLE gives a role what it needs", "who follows which node cannot be read: %s", oneLine(err))
+		e.add(Fault, "callbackd migrate --grant ROLE gives a role what it needs", "who follows which node cannot be read: %s", err)
 	}
 	return e.findings, calls, followed
 }
@@ -78,10 +78,10 @@ func newestCalls(ctx context.Context, db *postgres.DB) ([]callcenter.Call, error
 
 // judgeQueues compares the queues of the configuration with those of calls: a
 // queue whose name is spelt otherwise makes its calls no call-center calls.
-func judgeQueues(cfg *configs.Config, calls []callcenter.Call) []finding {
+func judgeQueues(cfg *configs.Config, calls []callcenter.Call) []Finding {
 	e := examined{part: "queues"}
 	if len(calls) == 0 {
-		e.add(levelWarning, "run doctor again after some calls", "no call is stored yet: whether the queues' names are right is not known")
+		e.add(Warning, "run doctor again after some calls", "no call is stored yet: whether the queues' names are right is not known")
 		return e.findings
 	}
 	since := calls[len(calls)-1].StartedAt.In(cfg.Location()).Format("2006-01-02")
@@ -97,13 +97,13 @@ func judgeQueues(cfg *configs.Config, calls []callcenter.Call) []finding {
 		}
 	}
 	for _, queue := range slices.Sorted(maps.Keys(unknown)) {
-		e.add(levelWarning, "name it under queues of a call center or a ring group in callbackd.yaml",
+		e.add(Warning, "name it under queues of a call center or a ring group in callbackd.yaml",
 			"queue %q is in no call center and no ring group: its calls (%d since %s) cannot be called back", queue, unknown[queue], since)
 	}
 	configured := func(where, id string, queues []string) {
 		for _, queue := range queues {
 			if seen[strings.ToLower(queue)] == 0 {
-				e.add(levelWarning, "compare with queues.conf: the name must be the same, letter by letter",
+				e.add(Warning, "compare with queues.conf: the name must be the same, letter by letter",
 					"queue %q of %s %s had no call since %s", queue, where, id, since)
 			}
 		}
@@ -115,7 +115,7 @@ func judgeQueues(cfg *configs.Config, calls []callcenter.Call) []finding {
 		configured("ring group", g.ID, g.Queues)
 	}
 	if len(e.findings) == 0 {
-		e.add(levelGood, "", "all queues of the configuration had calls since %s, and no others had: %s", since, strings.Join(slices.Sorted(maps.Keys(seen)), ", "))
+		e.add(Good, "", "all queues of the configuration had calls since %s, and no others had: %s", since, strings.Join(slices.Sorted(maps.Keys(seen)), ", "))
 	}
 	return e.findings
 }

@@ -1,4 +1,4 @@
-package main
+package doctor
 
 import (
 	"context"
@@ -10,10 +10,8 @@ import (
 	"time"
 
 	"callbackd/ari"
-	"callbackd/ari/journal"
 	"callbackd/callcenter"
 	"callbackd/configs"
-	"callbackd/recording"
 )
 
 // skewAllowed is by how much the PBX's clock may differ. Repairs and lists
@@ -45,27 +43,23 @@ type nodeFacts struct {
 	eventLog, library, journal error
 }
 
-func gatherNode(ctx context.Context, node *configs.PBX) nodeFacts {
+// gatherNode gathers the facts of a node, also of what it leaves on disks and
+// in databases when the PBX itself does not answer.
+func (s *Site) gatherNode(ctx context.Context, node *configs.PBX) nodeFacts {
 	f := nodeFacts{node: node}
-	if f.err = f.ask(ctx); errors.Is(f.err, context.Canceled) {
+	if f.err = s.ask(ctx, &f); errors.Is(f.err, context.Canceled) {
 		return f
 	}
-	f.lines, f.lineErr = askLines(ctx, node)
-	if node.CEL.Enabled() {
-		f.eventLog = checkEventLog(ctx, node)
+	if node.SIP.Enabled() {
+		f.lines, f.lineErr = s.Lines(ctx, node)
 	}
-	if node.Recordings.Configured() {
-		f.library = checkLibrary(ctx, node)
-	}
-	if node.Journal.Enabled() {
-		f.journal = journal.Check(journalFolder(node.Journal.Directory, node.Name))
-	}
+	f.eventLog, f.library, f.journal = s.checkEventLog(ctx, node), s.checkLibrary(ctx, node), checkJournal(node)
 	return f
 }
 
 // ask asks the PBX itself. It stops at the first error.
-func (f *nodeFacts) ask(ctx context.Context) error {
-	client, err := newClient(f.node)
+func (s *Site) ask(ctx context.Context, f *nodeFacts) error {
+	client, err := s.Client(f.node)
 	if err != nil {
 		return err
 	}
@@ -93,31 +87,13 @@ func (f *nodeFacts) ask(ctx context.Context) error {
 	return err
 }
 
-// errEnough ends a walk that has seen what it wanted to see.
-var errEnough = errors.New("enough")
-
-// checkLibrary looks whether the recordings can be listed.
-func checkLibrary(ctx context.Context, node *configs.PBX) error {
-	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
-	defer cancel()
-	shelf, err := newShelf(node)
-	if err != nil {
-		return err
-	}
-	err = shelf.Walk(ctx, func(string, recording.FileInfo) error { return errEnough })
-	if errors.Is(err, errEnough) {
-		return nil
-	}
-	return err
-}
-
 // judgeNode says what the facts of a node mean, beside those of the others.
-func judgeNode(cfg *configs.Config, nodes []nodeFacts, n int) []finding {
+func judgeNode(cfg *configs.Config, nodes []nodeFacts, n int) []Finding {
 	f := &nodes[n]
 	e := &examined{part: "pbx " + f.node.Name}
 	switch {
 	case f.err == nil:
-		e.add(levelGood, "", "Asterisk %s answers, running since %s", f.info.Version, f.info.StartupAt.In(cfg.Location()).Format("2006-01-02 15:04"))
+		e.add(Good, "", "Asterisk %s answers, running since %s", f.info.Version, f.info.StartupAt.In(cfg.Location()).Format("2006-01-02 15:04"))
 		judgeVersion(e, f.info.Version)
 		judgeClock(e, f.skew)
 		judgeName(e, nodes, n)
@@ -125,59 +101,37 @@ func judgeNode(cfg *configs.Config, nodes []nodeFacts, n int) []finding {
 		judgeChannelVariables(e, f)
 		judgeTrunks(e, f)
 	case ari.IsUnauthorized(f.err):
-		e.add(levelFault, fmt.Sprintf("password in callbackd.yaml, or in ari.conf, section [%s]", f.node.ARI.Username), "the user or its password is wrong")
+		e.add(Fault, fmt.Sprintf("password in callbackd.yaml, or in ari.conf, section [%s]", f.node.ARI.Username), "the user or its password is wrong")
 	case ari.IsBooting(f.err):
-		e.add(levelWarning, "run doctor again in a minute", "Asterisk is not up yet")
+		e.add(Warning, "run doctor again in a minute", "Asterisk is not up yet")
 	default:
-		e.add(levelFault, "ari.url in callbackd.yaml; enabled, bindaddr and bindport in http.conf; enabled in ari.conf", "%s", oneLine(f.err))
+		e.add(Fault, "ari.url in callbackd.yaml; enabled, bindaddr and bindport in http.conf; enabled in ari.conf", "%s", f.err)
 	}
 	judgeLines(e, f)
 	judgeStores(e, f)
 	return e.findings
 }
 
-// askLines asks each line of a node once.
-func askLines(ctx context.Context, node *configs.PBX) ([]callcenter.Line, error) {
-	if !node.SIP.Enabled() {
-		return nil, nil
-	}
-	client, err := newClient(node)
-	if err != nil {
-		return nil, err
-	}
-	defer client.Close()
-	asks, err := lineAsks(node, client)
-	if err != nil {
-		return nil, err
-	}
-	found := make([]callcenter.Line, len(asks))
-	for i, a := range asks {
-		found[i] = a.ask(ctx)
-		found[i].Name = a.name
-	}
-	return found, nil
-}
-
 func judgeLines(e *examined, f *nodeFacts) {
 	if f.lineErr != nil {
-		e.add(levelFault, "sip of the node", "nobody can be asked by SIP: %s", oneLine(f.lineErr))
+		e.add(Fault, "sip of the node", "nobody can be asked by SIP: %s", f.lineErr)
 	}
 	if !f.node.SIP.Enabled() {
-		e.add(levelWarning, "sip: {address: HOST:PORT} of the node in callbackd.yaml", "nobody is asked by SIP: that no call can come in would not be seen")
+		e.add(Warning, "sip: {address: HOST:PORT} of the node in callbackd.yaml", "nobody is asked by SIP: that no call can come in would not be seen")
 	}
 	for _, l := range f.lines {
 		switch {
 		case l.State == callcenter.LineSilent && l.Name == callcenter.LineOfNode:
-			e.add(levelFault, "sip.address of the node; the transport's bind in pjsip.conf; the firewall", "nobody answers by SIP: %s", l.Why)
+			e.add(Fault, "sip.address of the node; the transport's bind in pjsip.conf; the firewall", "nobody answers by SIP: %s", l.Why)
 		case l.State == callcenter.LineSilent:
-			e.add(levelWarning, "the trunk itself: `pjsip show contacts`; sip.trunks of the node", "nobody answers by SIP on %s: %s", l.Name, l.Why)
+			e.add(Warning, "the trunk itself: `pjsip show contacts`; sip.trunks of the node", "nobody answers by SIP on %s: %s", l.Name, l.Why)
 		case l.State == callcenter.LineUnknown:
-			e.add(levelWarning, "qualify_frequency of the trunk's aor in pjsip.conf, or its address in sip.trunks of the node",
+			e.add(Warning, "qualify_frequency of the trunk's aor in pjsip.conf, or its address in sip.trunks of the node",
 				"whether %s answers by SIP is not known: %s", l.Name, l.Why)
 		case l.Status == 0:
-			e.add(levelGood, "", "%s is there, says the PBX", l.Name)
+			e.add(Good, "", "%s is there, says the PBX", l.Name)
 		default:
-			e.add(levelGood, "", "SIP on %s answers %d within %s", l.Name, l.Status, l.RoundTrip.Round(time.Millisecond))
+			e.add(Good, "", "SIP on %s answers %d within %s", l.Name, l.Status, l.RoundTrip.Round(time.Millisecond))
 		}
 	}
 }
@@ -210,11 +164,11 @@ func judgeVersion(e *examined, version string) {
 	r, ok := parseRelease(version)
 	switch {
 	case !ok:
-		e.add(levelWarning, "a release of Asterisk", "version %q is no release: what is known to be wrong with it is not known here", version)
+		e.add(Warning, "a release of Asterisk", "version %q is no release: what is known to be wrong with it is not known here", version)
 	case r.major < oldest:
-		e.add(levelWarning, "an Asterisk that is still maintained", "callbackd was never tried with Asterisk before %d", oldest)
+		e.add(Warning, "an Asterisk that is still maintained", "callbackd was never tried with Asterisk before %d", oldest)
 	case r.after(pongFault[r.major]) && pongFault[r.major].major != 0:
-		e.add(levelWarning, "look whether its changes have the mend of issue 2085",
+		e.add(Warning, "look whether its changes have the mend of issue 2085",
 			"releases after %d.%d.%d may crash when a websocket client sends a PONG unasked (Asterisk's issue 2085); callbackd sends none, other clients may",
 			pongFault[r.major].major, pongFault[r.major].minor, pongFault[r.major].patch)
 	}
@@ -228,32 +182,32 @@ func judgeClock(e *examined, skew time.Duration) {
 	if skew < 0 {
 		direction = "behind"
 	}
-	e.add(levelWarning, "let both machines follow one clock (chrony)", "the PBX's clock is %s %s ours", skew.Abs().Round(time.Second), direction)
+	e.add(Warning, "let both machines follow one clock (chrony)", "the PBX's clock is %s %s ours", skew.Abs().Round(time.Second), direction)
 }
 
 func judgeUser(e *examined, f *nodeFacts) {
 	switch {
 	case f.mayWrite:
-		e.add(levelGood, "", "user %s may also write: callers can ask for a callback", f.node.ARI.Username)
+		e.add(Good, "", "user %s may also write: callers can ask for a callback", f.node.ARI.Username)
 	case f.node.ARI.EventFilter, f.node.Canary.Enabled():
 		what := "an event filter is to be set"
 		if f.node.Canary.Enabled() {
 			what = "canaries are to be sent"
 		}
-		e.add(levelFault, fmt.Sprintf("read_only = no in ari.conf, section [%s]", f.node.ARI.Username),
+		e.add(Fault, fmt.Sprintf("read_only = no in ari.conf, section [%s]", f.node.ARI.Username),
 			"user %s may only read, but %s", f.node.ARI.Username, what)
 	default:
-		e.add(levelGood, "", "user %s may only read: enough to follow calls, not to talk to callers", f.node.ARI.Username)
+		e.add(Good, "", "user %s may only read: enough to follow calls, not to talk to callers", f.node.ARI.Username)
 	}
 	const own = "another ari.application of the node in callbackd.yaml, one for each program"
 	switch {
 	case !f.application:
 	case f.followedBy != nil && *f.followedBy == "":
-		e.add(levelFault, own, "another program is connected as application %s: no daemon of this database follows the node, and they would take the events away from each other", f.node.ARI.Application)
+		e.add(Fault, own, "another program is connected as application %s: no daemon of this database follows the node, and they would take the events away from each other", f.node.ARI.Application)
 	case f.followedBy != nil:
-		e.add(levelGood, "", "%s is connected as application %s", *f.followedBy, f.node.ARI.Application)
+		e.add(Good, "", "%s is connected as application %s", *f.followedBy, f.node.ARI.Application)
 	default:
-		e.add(levelWarning, own, "somebody is connected as application %s; whether it is a callbackd of this database is not known", f.node.ARI.Application)
+		e.add(Warning, own, "somebody is connected as application %s; whether it is a callbackd of this database is not known", f.node.ARI.Application)
 	}
 }
 
@@ -262,20 +216,20 @@ const channelvarsLine = "channelvars = CHANNEL(linkedid),CALLBACKD_CALL_CENTER,C
 
 func judgeChannelVariables(e *examined, f *nodeFacts) {
 	if len(f.channels) == 0 {
-		e.add(levelWarning, "run doctor again during a call", "no call at present: whether ari.conf has channelvars cannot be seen")
+		e.add(Warning, "run doctor again during a call", "no call at present: whether ari.conf has channelvars cannot be seen")
 		return
 	}
 	for _, name := range []string{"CHANNEL(linkedid)", "CALLBACKD_CALL_CENTER", "CALLBACKD_LABEL"} {
 		if _, ok := f.channels[0].Var(name); !ok {
-			l, why := levelWarning, "calls are followed without, by more requests"
+			l, why := Warning, "calls are followed without, by more requests"
 			if f.node.ARI.EventFilter {
-				l, why = levelFault, "with event_filter nothing else tells it"
+				l, why = Fault, "with event_filter nothing else tells it"
 			}
 			e.add(l, channelvarsLine, "channels do not tell %s: %s", name, why)
 			return
 		}
 	}
-	e.add(levelGood, "", "channels tell what channelvars should have")
+	e.add(Good, "", "channels tell what channelvars should have")
 }
 
 func judgeTrunks(e *examined, f *nodeFacts) {
@@ -286,40 +240,13 @@ func judgeTrunks(e *examined, f *nodeFacts) {
 	for _, trunk := range f.node.Trunks {
 		switch state, ok := states[trunk]; {
 		case !ok:
-			e.add(levelFault, "trunks in callbackd.yaml; `pjsip show endpoints` lists their names",
+			e.add(Fault, "trunks in callbackd.yaml; `pjsip show endpoints` lists their names",
 				"the PBX has no endpoint %s: calls by that trunk would count as internal", trunk)
 		case state == "offline":
-			e.add(levelWarning, "the trunk itself: `pjsip show contacts`", "%s is offline: no call can come or go by it", trunk)
+			e.add(Warning, "the trunk itself: `pjsip show contacts`", "%s is offline: no call can come or go by it", trunk)
 		default:
-			e.add(levelGood, "", "trunk %s is %s", trunk, state)
+			e.add(Good, "", "trunk %s is %s", trunk, state)
 		}
-	}
-}
-
-// judgeStores says what is wrong with what the node leaves on disks and in
-// databases.
-func judgeStores(e *examined, f *nodeFacts) {
-	switch {
-	case !f.node.CEL.Enabled():
-		e.add(levelWarning, "cel.database of the node; configs/asterisk has cel.conf, cel_pgsql.conf and cel.sql",
-			"no channel event log: what happens while callbackd is down stays unknown")
-	case f.eventLog != nil:
-		e.add(levelFault, "cel of the node, or what the error says", "%s", oneLine(f.eventLog))
-	case f.err == nil && !f.cel:
-		e.add(levelFault, "load = cel_pgsql.so in modules.conf, and cel_pgsql.conf", "Asterisk does not run cel_pgsql.so: nothing is written to the channel event log")
-	default:
-		e.add(levelGood, "", "the channel event log can be read")
-	}
-	switch {
-	case !f.node.Recordings.Configured():
-		e.add(levelWarning, "recordings of the node", "no recordings are configured: none can be played")
-	case f.library != nil:
-		e.add(levelFault, "recordings of the node, and the rights of callbackd's user", "recordings cannot be read: %s", oneLine(f.library))
-	default:
-		e.add(levelGood, "", "recordings can be listed")
-	}
-	if f.journal != nil {
-		e.add(levelFault, "journal of the node, and the rights of callbackd's user", "%s", oneLine(f.journal))
 	}
 }
 
@@ -331,16 +258,16 @@ func judgeName(e *examined, nodes []nodeFacts, n int) {
 	f := &nodes[n]
 	name := f.info.SystemName
 	if want := f.node.CEL.Systemname; want != "" && want != name {
-		e.add(levelFault, "cel.systemname of the node, or systemname in asterisk.conf",
+		e.add(Fault, "cel.systemname of the node, or systemname in asterisk.conf",
 			"its rows in the channel event log are looked for by systemname %q, but its systemname is %q", want, name)
 	}
 	for i := range nodes {
 		switch other := &nodes[i]; {
 		case i == n || other.err != nil:
 		case name == "":
-			e.add(levelWarning, change, "it has no systemname: its unique IDs may be those of %s", other.node.Name)
+			e.add(Warning, change, "it has no systemname: its unique IDs may be those of %s", other.node.Name)
 		case name == other.info.SystemName:
-			e.add(levelWarning, change, "its systemname %q is that of %s, too", name, other.node.Name)
+			e.add(Warning, change, "its systemname %q is that of %s, too", name, other.node.Name)
 		}
 	}
 }
