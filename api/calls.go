@@ -6,11 +6,13 @@ import (
 	"slices"
 	"time"
 
+	"github.com/getkin/kin-openapi/openapi3"
 	"golang.org/x/sync/errgroup"
 
 	"callbackd/accounts"
 	"callbackd/callbacks"
 	"callbackd/callcenter"
+	"callbackd/phonebook"
 )
 
 // defaultPageSize is the contract's default of page_size.
@@ -23,7 +25,7 @@ var _ StrictServerInterface = operations{}
 
 // ListCalls lists the calls that the caller may see.
 func (o operations) ListCalls(ctx context.Context, request ListCallsRequestObject) (ListCallsResponseObject, error) {
-	filter, err := callFilter(ctx, request.Params)
+	filter, err := o.callFilter(ctx, request.Params)
 	if err != nil {
 		return nil, err
 	}
@@ -49,13 +51,12 @@ func (o operations) ListCalls(ctx context.Context, request ListCallsRequestObjec
 	return ListCalls200JSONResponse(page), nil
 }
 
-func callFilter(ctx context.Context, params ListCallsParams) (callcenter.CallFilter, error) {
+func (s *Server) callFilter(ctx context.Context, params ListCallsParams) (callcenter.CallFilter, error) {
 	filter := callcenter.CallFilter{
 		CallCenters: principalFrom(ctx).CallCenters,
 		OwnAgent:    principalFrom(ctx).Endpoint,
 		CallCenter:  value(params.CallCenter),
 		Agent:       value(params.Agent),
-		Number:      value(params.Number),
 		Active:      params.Active,
 		From:        value(params.From),
 		To:          value(params.To),
@@ -66,6 +67,16 @@ func callFilter(ctx context.Context, params ListCallsParams) (callcenter.CallFil
 	}
 	if params.Direction != nil {
 		filter.Directions = []callcenter.Direction{callcenter.Direction(*params.Direction)}
+	}
+	if params.Number != nil {
+		for _, beginning := range phonebook.Beginnings(*params.Number, s.options.Phonebook.Region()) {
+			filter.Numbers = append(filter.Numbers, callcenter.NumberPrefix(beginning))
+		}
+		if filter.Numbers == nil {
+			return filter, invalidField(languageFrom(ctx), "number", openapi3.ParameterInQuery,
+				"電話番号の初めの数字か、SIP のユーザ名の初めの文字を指定してください。",
+				"Must be the beginning of a telephone number, or of a SIP user's name.")
+		}
 	}
 	if params.PageSize != nil {
 		filter.Limit = *params.PageSize

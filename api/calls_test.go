@@ -40,18 +40,21 @@ func TestListCalls_FiltersNarrowTogether(t *testing.T) {
 		query url.Values
 		want  []callcenter.Call
 	}{
-		"all, newest first": {nil, []callcenter.Call{phone, active, outbound, sales, support}},
-		"kind":              {url.Values{"kind": {"terminal"}}, []callcenter.Call{phone}},
-		"direction":         {url.Values{"direction": {"outbound"}}, []callcenter.Call{outbound}},
-		"call center":       {url.Values{"call_center": {"sales"}}, []callcenter.Call{sales}},
-		"agent":             {url.Values{"agent": {"PJSIP/2002"}}, []callcenter.Call{sales}},
-		"remote number":     {url.Values{"number": {"066333"}}, []callcenter.Call{sales}},
-		"local number":      {url.Values{"number": {"200"}}, []callcenter.Call{phone}},
-		"active":            {url.Values{"active": {"true"}}, []callcenter.Call{active}},
-		"ended":             {url.Values{"active": {"false"}, "kind": {"call_center"}}, []callcenter.Call{outbound, sales, support}},
-		"from is in":        {url.Values{"from": {active.StartedAt.Format(time.RFC3339Nano)}}, []callcenter.Call{phone, active}},
-		"to is out":         {url.Values{"to": {sales.StartedAt.In(time.FixedZone("", 9*3600)).Format(time.RFC3339Nano)}}, []callcenter.Call{support}},
-		"nothing":           {url.Values{"kind": {"ivr"}}, []callcenter.Call{}},
+		"all, newest first":  {nil, []callcenter.Call{phone, active, outbound, sales, support}},
+		"kind":               {url.Values{"kind": {"terminal"}}, []callcenter.Call{phone}},
+		"direction":          {url.Values{"direction": {"outbound"}}, []callcenter.Call{outbound}},
+		"call center":        {url.Values{"call_center": {"sales"}}, []callcenter.Call{sales}},
+		"agent":              {url.Values{"agent": {"PJSIP/2002"}}, []callcenter.Call{sales}},
+		"remote number":      {url.Values{"number": {"066333"}}, []callcenter.Call{sales}},
+		"local number":       {url.Values{"number": {"200"}}, []callcenter.Call{phone}},
+		"number, hyphens":    {url.Values{"number": {"06-6333"}}, []callcenter.Call{sales}},
+		"number, +81":        {url.Values{"number": {"+81 6-6333-4444"}}, []callcenter.Call{sales}},
+		"number, full width": {url.Values{"number": {"００８１（６）"}}, []callcenter.Call{sales}},
+		"active":             {url.Values{"active": {"true"}}, []callcenter.Call{active}},
+		"ended":              {url.Values{"active": {"false"}, "kind": {"call_center"}}, []callcenter.Call{outbound, sales, support}},
+		"from is in":         {url.Values{"from": {active.StartedAt.Format(time.RFC3339Nano)}}, []callcenter.Call{phone, active}},
+		"to is out":          {url.Values{"to": {sales.StartedAt.In(time.FixedZone("", 9*3600)).Format(time.RFC3339Nano)}}, []callcenter.Call{support}},
+		"nothing":            {url.Values{"kind": {"ivr"}}, []callcenter.Call{}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -69,6 +72,15 @@ func TestListCalls_FiltersNarrowTogether(t *testing.T) {
 				t.Errorf("next_cursor %v, total %v; want null and %d", list.NextCursor, list.Total, len(want))
 			}
 		})
+	}
+}
+
+func TestListCalls_NoNumber(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	token := w.token(accounts.RoleAdmin)
+	for _, text := range []string{"佐藤", "+", "--", "a b", "%"} {
+		w.wantField(text, w.do(request{path: "/calls", query: url.Values{"number": {text}}, token: token}), "number", "query")
 	}
 }
 

@@ -2483,7 +2483,9 @@ type ListCallsParams struct {
 	// Agent The endpoint of an agent who answered or placed the call.
 	Agent *string `form:"agent,omitempty" json:"agent,omitempty"`
 
-	// Number The first digits of either party's number.
+	// Number How either party's number begins, in any spelling: `03-12`,
+	// `０３１２` and `+81 3 12` find what the PBX reported as `0312…`,
+	// `+81312…` or `81312…`. Or how a SIP user's name begins, as it is.
 	Number *string `form:"number,omitempty" json:"number,omitempty"`
 
 	// From Calls that started at this time or later.

@@ -21,8 +21,9 @@ type CallFilter struct {
 	// Agent is an endpoint, such as PJSIP/2001, of which one of the call's
 	// legs was answered.
 	Agent string
-	// Number is how the remote or the local number begins.
-	Number string
+	// Numbers are prefixes of which the remote or the local number has one;
+	// none for any number.
+	Numbers []NumberPrefix
 	// Active is nil for both running and ended calls.
 	Active *bool
 	// From and To bound StartedAt: From is in, To is out. Zero for no bound.
@@ -32,6 +33,14 @@ type CallFilter struct {
 	Limit int
 	// After is where the page before ended; nil for the first page.
 	After *CallCursor
+}
+
+// NumberPrefix is how a number begins in one of the ways in which PBXs report
+// it.
+type NumberPrefix struct {
+	Text string
+	// MinLength is the least length of the number in characters.
+	MinLength int
 }
 
 // CallCursor is a place in a list of calls. Calls are listed newest first, by

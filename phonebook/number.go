@@ -134,20 +134,27 @@ func clean(number, region string) string {
 	if withheld[strings.ToLower(text)] {
 		return ""
 	}
-	var compact strings.Builder
-	for _, r := range text {
-		switch {
-		case r >= '0' && r <= '9', r == '*', r == '#', r == '+' && compact.Len() == 0:
-			compact.WriteRune(r)
-		case isSeparator(r):
-		default:
-			return text
-		}
-	}
-	if !IsNumber(compact.String()) {
+	compact, ok := withoutSeparators(text)
+	if !ok {
 		return text
 	}
-	return withoutPresentation(compact.String(), region)
+	return withoutPresentation(compact, region)
+}
+
+// withoutSeparators returns what is dialled of a text; ok is false when the
+// text is no number.
+func withoutSeparators(text string) (compact string, ok bool) {
+	var b strings.Builder
+	for _, r := range text {
+		switch {
+		case r >= '0' && r <= '9', r == '*', r == '#', r == '+' && b.Len() == 0:
+			b.WriteRune(r)
+		case isSeparator(r):
+		default:
+			return "", false
+		}
+	}
+	return b.String(), IsNumber(b.String())
 }
 
 // narrow returns text without what cannot be seen and with everything that

@@ -241,6 +241,93 @@ func TestSearchKeys(t *testing.T) {
 	}
 }
 
+// A number is found by every beginning of every spelling, in every way that
+// PBXs report it.
+func TestBeginnings_EverySpellingFindsEveryOther(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		region := rapid.SampledFrom([]string{"JP", "DE"}).Draw(t, "region")
+		country := map[string]string{"JP": "81", "DE": "49"}[region]
+		rest := rapid.StringMatching(`[2-9][0-9]{8,9}`).Draw(t, "rest")
+		reported := []string{"0" + rest, "+" + country + rest, country + rest}
+		prefix := rapid.SampledFrom([]string{"0", "+" + country, "00" + country, "+" + country + "(0)", country}).Draw(t, "prefix")
+		least := 1
+		if prefix == country {
+			least = 5 // what is shorter may be an extension
+		}
+		var text strings.Builder
+		text.WriteString(prefix)
+		for _, digit := range rest[:rapid.IntRange(least, len(rest)).Draw(t, "typed")] {
+			text.WriteString(rapid.SampledFrom([]string{"", "", "-", "　", "ー"}).Draw(t, "separator") + string(digit))
+		}
+		typed := text.String()
+		beginnings := phonebook.Beginnings(typed, region)
+		if len(beginnings) > 4 {
+			t.Fatalf("%s: %q has %d beginnings: %+v", region, typed, len(beginnings), beginnings)
+		}
+		for _, number := range reported {
+			if !slices.ContainsFunc(beginnings, func(b phonebook.Beginning) bool {
+				return strings.HasPrefix(number, b.Text) && len(number) >= b.MinLength
+			}) {
+				t.Errorf("%s: %q does not find %q, but what begins with %+v", region, typed, number, beginnings)
+			}
+		}
+	})
+}
+
+func TestBeginnings(t *testing.T) {
+	t.Parallel()
+	is := func(texts ...string) (b []phonebook.Beginning) {
+		for _, text := range texts {
+			long, found := strings.CutPrefix(text, ">")
+			b = append(b, phonebook.Beginning{Text: long})
+			if found {
+				b[len(b)-1].MinLength = 7
+			}
+		}
+		return b
+	}
+	tests := []struct {
+		text, region string
+		want         []phonebook.Beginning
+	}{
+		{"０３－１２", "JP", is("0312", "+81312", ">81312")},
+		{"+81 (0)3", "JP", is("+8103", "+813", ">813", "03")},
+		{"184-010-81-31", "JP", is("1840108131", "+8131", ">8131", "031")},
+		{"0", "JP", is("0", "+81", ">81")},
+		{"010", "JP", is("010")},
+		{"0101650", "JP", is("0101650", "+1650", ">1650")},
+		{"001650", "JP", is("001650", "+81001650", ">81001650")},
+		{"0077-7012", "JP", is("00777012", "+8100777012", ">8100777012")},
+		{"+", "JP", nil},
+		{"7001", "JP", is("7001")},
+		{"81312", "JP", is("81312")},
+		{"8131234", "JP", is("8131234", "+8131234", "031234")},
+		{"*70", "JP", is("*70")},
+		{"*", "JP", is("*")},
+		{"sato", "JP", is("sato")},
+		{"ｓａｔｏ.k", "JP", is("sato.k")},
+		{"650-253-0000", "US", is("6502530000", "+16502530000", ">16502530000")},
+		{"1 650", "US", is("1650")},
+		{"1 (650) 253", "US", is("1650253", "+1650253", ">650253")},
+		{"+1", "US", is("+1", ">1")},
+		{"011 81 3", "US", is("011813", "+813", ">813")},
+		{"00 81 3", "DE", is("00813", "+813", ">813")},
+		{"佐藤", "JP", nil},
+		{"a b", "JP", nil},
+		{"非通知", "JP", nil},
+		{"-", "JP", nil},
+		{" ", "JP", nil},
+		{"\x00", "JP", nil},
+		{"%", "JP", nil},
+	}
+	for _, tt := range tests {
+		if diff := cmp.Diff(tt.want, phonebook.Beginnings(tt.text, tt.region)); diff != "" {
+			t.Errorf("%s: Beginnings(%q): (-want +got)\n%s", tt.region, tt.text, diff)
+		}
+	}
+}
+
 func TestFold(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ text, want string }{

@@ -48,6 +48,118 @@ func SearchKeys(text, region string) []string {
 	return keys
 }
 
+// Beginning is how a number begins as a PBX reports it.
+type Beginning struct {
+	Text string
+	// MinLength is the least length of the number in characters: what begins
+	// with 813 is a telephone number when it is long, and else an extension.
+	MinLength int
+}
+
+// Beginnings returns how numbers begin, in each of the ways in which PBXs
+// report them, of which somebody typed the beginning in any spelling: what was
+// typed, without separators, and at most three others. 03-12 is the beginning
+// of 0312…, +81312… and 81312….
+//
+// What is no number, such as a SIP user "sato", begins as it is. There are no
+// beginnings when the text cannot be the beginning of either.
+func Beginnings(text, region string) []Beginning {
+	typed := strings.TrimSpace(firstRunes(narrow(text), MaxNumberLength))
+	compact, ok := withoutSeparators(typed)
+	switch {
+	case ok:
+	case isUser(typed):
+		return []Beginning{{Text: typed}}
+	default:
+		return nil
+	}
+	beginnings := []Beginning{{Text: compact}}
+	for _, other := range otherBeginnings(withoutPresentation(compact, region), region) {
+		if other.Text != compact {
+			beginnings = append(beginnings, other)
+		}
+	}
+	return beginnings
+}
+
+// isUser reports whether a text may be what the user part of a SIP address
+// begins with.
+func isUser(text string) bool {
+	const marks = "*#+-._"
+	return strings.Trim(text, marks+"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ") == "" &&
+		strings.Trim(text, "+-._") != ""
+}
+
+// otherBeginnings returns the beginnings of telephone numbers that a number
+// without separators is the beginning of; none when it may be an extension.
+func otherBeginnings(number, region string) []Beginning {
+	country := strconv.Itoa(phonenumbers.GetCountryCodeForRegion(region))
+	trunk := phonenumbers.GetNddPrefixForRegion(region, true)
+	if trunk == country {
+		trunk = "" // a North American 1 is both
+	}
+	digits := withCountry(number, region, country, trunk)
+	if digits == "" {
+		return nil
+	}
+	const long = maxInternal + 1
+	rest, national := strings.CutPrefix(digits, country)
+	if !national {
+		return []Beginning{{Text: "+" + digits}, {Text: digits, MinLength: long}, {Text: abroad(region) + digits}}
+	}
+	// +81 (0)3… has a zero too many, 0077… its own.
+	if own, found := strings.CutPrefix(rest, trunk); found && trunk != "" && !strings.HasPrefix(own, trunk) {
+		rest = own
+	}
+	beginnings := []Beginning{{Text: "+" + country + rest}, {Text: country + rest, MinLength: long}}
+	switch {
+	case trunk != "" && !strings.HasPrefix(rest, trunk):
+		return append(beginnings, Beginning{Text: trunk + rest})
+	case rest != "":
+		return append(beginnings, Beginning{Text: rest, MinLength: long})
+	default:
+		return beginnings
+	}
+}
+
+// withCountry returns the digits of a number from the country code on, or ""
+// when it is not known to have one.
+func withCountry(number, region, country, trunk string) string {
+	if strings.ContainsAny(number, "*#") {
+		return ""
+	}
+	for _, prefix := range []string{"+", abroad(region)} {
+		if digits, found := strings.CutPrefix(number, prefix); found {
+			return digits
+		}
+	}
+	if strings.HasPrefix(number, "00"+country) {
+		return number[len("00"):]
+	}
+	switch rest, found := strings.CutPrefix(number, trunk); {
+	case trunk != "" && found && strings.HasPrefix(rest, trunk):
+		return country + number
+	case trunk != "" && found:
+		return country + rest
+	case len(number) <= maxInternal:
+		return ""
+	case strings.HasPrefix(number, country):
+		return number
+	case trunk == "":
+		return country + number
+	default:
+		return ""
+	}
+}
+
+// abroad returns what is dialled before a country code, as in 010 81 3….
+func abroad(region string) string {
+	if prefix := map[string]string{"JP": "010", "US": "011", "CA": "011"}[region]; prefix != "" {
+		return prefix
+	}
+	return "00"
+}
+
 // Fold returns text as it is compared in a search: case and width make no
 // difference, nor how much space there is.
 func Fold(text string) string {

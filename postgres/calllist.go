@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"callbackd/callcenter"
 )
@@ -35,7 +36,7 @@ func (c *Calls) Count(ctx context.Context, filter callcenter.CallFilter) (int64,
 		return 0, nil
 	}
 	sql := `SELECT count(*) FROM calls c WHERE ` + l.where()
-	// Those of a number are found by its index.
+	// Those of a number are found by its indexes.
 	if len(l.terms) > 0 && l.number == 0 {
 		sql = `WITH RECURSIVE ` + l.spans() + `
 			SELECT count(*)
@@ -151,7 +152,7 @@ func (l *callList) read(ctx context.Context, q querier, from string) ([]callRow,
 }
 
 // ofNumber finds the page among the calls whose remote or local number begins
-// so, when they are few.
+// so, in any of the ways, when they are few.
 //
 // They are taken in the order of the numbers, as the planner might read the
 // whole table for what it takes to be frequent.
@@ -160,16 +161,16 @@ func (l *callList) ofNumber(ctx context.Context, q querier) (rows []callRow, fou
 		Count int      `db:"count"`
 		IDs   []string `db:"ids"`
 	}
+	ranges := make([]string, len(l.numbers))
+	for i, n := range l.numbers {
+		ranges[i] = fmt.Sprintf(`
+			(SELECT c.request_id, c.started_at, `+l.where()+` AS matches
+			FROM calls c WHERE `+n.begins+` ORDER BY `+n.column+` USING ~<~ LIMIT %d)`, l.bounds.gathered+1)
+	}
 	sql := fmt.Sprintf(`
-		WITH found AS MATERIALIZED (
-			(SELECT c.request_id, c.started_at, `+l.where()+` AS matches
-			FROM calls c WHERE `+remoteNumberBegins+` ORDER BY c.remote_number USING ~<~ LIMIT %[1]d)
-			UNION
-			(SELECT c.request_id, c.started_at, `+l.where()+` AS matches
-			FROM calls c WHERE `+localNumberBegins+` ORDER BY c.local_number USING ~<~ LIMIT %[1]d)
-		)
+		WITH found AS MATERIALIZED (`+strings.Join(ranges, ` UNION`)+`)
 		SELECT (SELECT count(*) FROM found) AS count,
-			ARRAY(SELECT request_id FROM found c WHERE matches`+newestCalls+`LIMIT %[2]d) AS ids`, l.bounds.gathered+1, l.n)
+			ARRAY(SELECT request_id FROM found c WHERE matches`+newestCalls+`LIMIT %d) AS ids`, l.n)
 	g, err := collectOne[gathered](ctx, q, sql, usedArgs(sql, l.args))
 	if err != nil {
 		return nil, false, fmt.Errorf("find by number: %w", err)

@@ -43,13 +43,13 @@ func TestCalls_List(t *testing.T) {
 		{"call center visited first", callcenter.CallFilter{CallCenter: "sales"}, []int{5, 4, 1}},
 		{"call center not visible", callcenter.CallFilter{CallCenters: []string{"orders"}, CallCenter: "sales"}, nil},
 		{"agent of a leg", callcenter.CallFilter{Agent: "PJSIP/2002"}, []int{5, 4, 3, 1}},
-		{"remote number", callcenter.CallFilter{Number: "0312000003"}, []int{3}},
-		{"remote number begins", callcenter.CallFilter{Number: "+813"}, []int{2}},
-		{"local number", callcenter.CallFilter{Number: "7002"}, []int{2}},
-		{"nothing special about %", callcenter.CallFilter{Number: "50%"}, []int{5}},
-		{"nothing special about _", callcenter.CallFilter{Number: "_"}, nil},
-		{"highest character", callcenter.CallFilter{Number: "\U0010FFFF"}, []int{5}},
-		{"NUL", callcenter.CallFilter{Number: "\x00"}, nil},
+		{"remote number", callcenter.CallFilter{Numbers: []callcenter.NumberPrefix{{Text: "0312000003"}}}, []int{3}},
+		{"remote number begins", callcenter.CallFilter{Numbers: []callcenter.NumberPrefix{{Text: "+813"}}}, []int{2}},
+		{"local number", callcenter.CallFilter{Numbers: []callcenter.NumberPrefix{{Text: "7002"}}}, []int{2}},
+		{"nothing special about %", callcenter.CallFilter{Numbers: []callcenter.NumberPrefix{{Text: "50%"}}}, []int{5}},
+		{"nothing special about _", callcenter.CallFilter{Numbers: []callcenter.NumberPrefix{{Text: "_"}}}, nil},
+		{"highest character", callcenter.CallFilter{Numbers: []callcenter.NumberPrefix{{Text: "\U0010FFFF"}}}, []int{5}},
+		{"NUL", callcenter.CallFilter{Numbers: []callcenter.NumberPrefix{{Text: "\x00"}}}, nil},
 		{"not UTF-8", callcenter.CallFilter{Agent: "\xff"}, nil},
 		{"quote", callcenter.CallFilter{CallCenter: `'; DROP TABLE calls; --`}, nil},
 		{"active", callcenter.CallFilter{Active: &active}, []int{5, 3, 2}},
@@ -58,7 +58,7 @@ func TestCalls_List(t *testing.T) {
 		{"to", callcenter.CallFilter{To: at(2)}, []int{1}},
 		{"all at once", callcenter.CallFilter{
 			CallCenters: []string{"sales"}, Kinds: callcenter.Kinds, Directions: callcenter.Directions,
-			CallCenter: "support", Agent: "PJSIP/2001", Number: "0312", Active: &inactive, From: at(1), To: at(2),
+			CallCenter: "support", Agent: "PJSIP/2001", Numbers: []callcenter.NumberPrefix{{Text: "0312"}}, Active: &inactive, From: at(1), To: at(2),
 		}, []int{1}},
 	}
 	for _, test := range tests {
@@ -82,6 +82,47 @@ func TestCalls_List(t *testing.T) {
 	}
 	if _, _, err := db.Calls().List(t.Context(), callcenter.CallFilter{}); err == nil {
 		t.Error("List without a limit succeeded")
+	}
+}
+
+// A call is found however its number was reported, and however somebody writes
+// the number's beginning.
+func TestCalls_ListByNumber(t *testing.T) {
+	t.Parallel()
+	db, _ := open(t)
+	const tokyo, tokyoPlus, tokyoBare, usa, usaPlus, extension, user, service = 0, 1, 2, 3, 4, 5, 6, 7
+	numbers := []string{"0312345678", "+81312345678", "81312345678", "01016502530000", "+16502530000", "8131", "sato", "*70"}
+	for n, number := range numbers {
+		call := newCall(n)
+		call.RemoteNumber, call.LocalNumber = number, "7001"
+		if n%2 == 0 {
+			call.RemoteNumber, call.LocalNumber = "", number
+		}
+		save(t, db, call)
+	}
+	anyTokyo, anyUSA := []int{tokyo, tokyoPlus, tokyoBare}, []int{usa, usaPlus}
+	tests := map[string][]int{
+		"03": anyTokyo, "0312345678": anyTokyo, "03-1234-5678": anyTokyo, "（０３）１２３４": anyTokyo, "03 1234": anyTokyo,
+		"+813": anyTokyo, "+81 3-1234-5678": anyTokyo, "+81(0)3": anyTokyo, "0081 3": anyTokyo, "010-81-3": anyTokyo,
+		"8131234": anyTokyo, "184-03-12345": anyTokyo, "0312345679": nil, "312345678": nil,
+		"+1 650": anyUSA, "010 1 650": anyUSA,
+		"8131": {tokyoBare, extension}, "sato": {user}, "s": {user}, "*7": {service}, "*": {service}, "7001": {tokyoPlus, usa, extension, service},
+	}
+	for typed, found := range tests {
+		var want []string
+		for _, n := range slices.Backward(found) {
+			want = append(want, newCall(n).LinkedID)
+		}
+		filter := callcenter.CallFilter{Numbers: beginnings(typed), Limit: 10}
+		for _, calls := range []*postgres.Calls{db.Calls(), db.Calls().Narrow(2, 30, 1), db.Calls().Narrow(2, 1, 1)} {
+			got, _, err := calls.List(t.Context(), filter)
+			if diff := cmp.Diff(want, linkedIDs(got)); diff != "" || err != nil {
+				t.Errorf("%q (%+v): %v (-want +got):\n%s", typed, filter.Numbers, err, diff)
+			}
+		}
+		if total, err := db.Calls().Count(t.Context(), filter); err != nil || total != int64(len(want)) {
+			t.Errorf("%q: Count = %d, %v, want %d", typed, total, err, len(want))
+		}
 	}
 }
 
@@ -163,6 +204,9 @@ func TestCalls_ListOfMany(t *testing.T) {
 	// And calls of too many agents for the index to know their pairs.
 	exec(t, pool, `UPDATE calls SET agents = agents || ARRAY(SELECT 'PJSIP/' || 2005 + i FROM generate_series(0, 11) AS i)
 		WHERE hashtext(request_id) % 400 = 0`)
+	// And numbers in other spellings.
+	exec(t, pool, `UPDATE calls SET remote_number = CASE WHEN hashtext(request_id) % 2 = 0 THEN '+' ELSE '' END || '81' || substr(remote_number, 2)
+		WHERE hashtext(request_id) % 7 = 0 AND remote_number LIKE '03%'`)
 	all, _, err := db.Calls().List(t.Context(), callcenter.CallFilter{Limit: 30_000})
 	if err != nil || len(all) != 20_000 {
 		t.Fatalf("%d calls were loaded, %v, want 20000", len(all), err)
@@ -213,13 +257,17 @@ func (l *callListing) check(t *testing.T, calls *postgres.Calls, want []string) 
 func (l *callListing) matches(c *callcenter.Call) bool {
 	f := &l.filter
 	visited := func(id string) bool { return slices.Contains(c.CallCenters, id) }
+	begins := func(p callcenter.NumberPrefix) bool {
+		return strings.HasPrefix(c.RemoteNumber, p.Text) && len(c.RemoteNumber) >= p.MinLength ||
+			strings.HasPrefix(c.LocalNumber, p.Text) && len(c.LocalNumber) >= p.MinLength
+	}
 	switch {
 	case f.CallCenters != nil && !slices.ContainsFunc(f.CallCenters, visited) && !slices.Contains(c.Agents, f.OwnAgent),
 		f.Kinds != nil && !slices.Contains(f.Kinds, c.Kind),
 		f.Directions != nil && !slices.Contains(f.Directions, c.Direction),
 		f.CallCenter != "" && !visited(f.CallCenter),
 		f.Agent != "" && !slices.Contains(c.Agents, f.Agent),
-		!strings.HasPrefix(c.RemoteNumber, f.Number) && !strings.HasPrefix(c.LocalNumber, f.Number),
+		f.Numbers != nil && !slices.ContainsFunc(f.Numbers, begins),
 		f.Active != nil && *f.Active != (c.State == callcenter.StateActive),
 		!f.From.IsZero() && c.StartedAt.Before(f.From),
 		!f.To.IsZero() && !c.StartedAt.Before(f.To):

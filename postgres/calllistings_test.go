@@ -8,6 +8,7 @@ import (
 
 	"callbackd/accounts"
 	"callbackd/callcenter"
+	"callbackd/phonebook"
 	"callbackd/postgres"
 )
 
@@ -43,15 +44,15 @@ func callListings() []callListing {
 		}},
 		{name: "filter/many", filter: callcenter.CallFilter{
 			Kinds: []callcenter.Kind{callcenter.KindCallCenter}, Directions: []callcenter.Direction{callcenter.DirectionOutbound},
-			CallCenter: "desk7", Agent: "PJSIP/2007", Number: "03", Active: &ended, From: day,
+			CallCenter: "desk7", Agent: "PJSIP/2007", Numbers: beginnings("03"), Active: &ended, From: day,
 		}},
-		{name: "prefix/local 7007", filter: callcenter.CallFilter{Number: "7007"}},
-		{name: "prefix/remote 03", filter: callcenter.CallFilter{Number: "03"}},
-		{name: "prefix/remote 030000", filter: callcenter.CallFilter{Number: "030000"}},
-		{name: "prefix/remote 0300007", filter: callcenter.CallFilter{Number: "0300007"}},
-		{name: "prefix/remote 03000070", filter: callcenter.CallFilter{Number: "03000070"}},
-		{name: "prefix/remote 0300007007", filter: callcenter.CallFilter{Number: "0300007007"}},
-		{name: "prefix/none", filter: callcenter.CallFilter{Number: "0999"}},
+		{name: "prefix/local 7007", filter: callcenter.CallFilter{Numbers: beginnings("7007")}},
+		{name: "prefix/remote 03", filter: callcenter.CallFilter{Numbers: beginnings("03")}},
+		{name: "prefix/remote 030000", filter: callcenter.CallFilter{Numbers: beginnings("030000")}},
+		{name: "prefix/remote 0300007", filter: callcenter.CallFilter{Numbers: beginnings("0300007")}},
+		{name: "prefix/remote 03000070", filter: callcenter.CallFilter{Numbers: beginnings("03000070")}},
+		{name: "prefix/remote 0300007007", filter: callcenter.CallFilter{Numbers: beginnings("0300007007")}},
+		{name: "prefix/none", filter: callcenter.CallFilter{Numbers: beginnings("0999")}},
 	}
 	var list []callListing
 	for _, by := range []accounts.Principal{admin, supervisor, member} {
@@ -83,11 +84,19 @@ func anyCallListings(count int) (list []callListing) {
 		sometimes(func() { f.Directions = callcenter.Directions[r.IntN(2):][:1+r.IntN(2)] })
 		sometimes(func() { f.CallCenter = fmt.Sprint("desk", 6+r.IntN(6)) })
 		sometimes(func() { f.Agent = fmt.Sprint("PJSIP/", 2005+r.IntN(6)) })
-		sometimes(func() { f.Number = []string{"0", "03", "7007", "7009", "03000070"}[r.IntN(5)] })
+		sometimes(func() { f.Numbers = beginnings([]string{"0", "03", "7007", "7009", "03000070"}[r.IntN(5)]) })
 		sometimes(func() { f.Active = new(r.IntN(2) == 0) })
 		list = append(list, l)
 	}
 	return list
+}
+
+// beginnings are the prefixes of the numbers that begin as somebody typed.
+func beginnings(typed string) (prefixes []callcenter.NumberPrefix) {
+	for _, b := range phonebook.Beginnings(typed, "JP") {
+		prefixes = append(prefixes, callcenter.NumberPrefix(b))
+	}
+	return prefixes
 }
 
 // turn returns the filter of the listing's page.

@@ -26,13 +26,6 @@ const (
 const callTermsExpression = `call_block_terms(c.started_at, c.kind, c.direction, c.call_centers,
 	c.agents, c.remote_number, c.local_number) COLLATE "C"`
 
-// A range, in contrast to LIKE, has no characters to escape and uses the index
-// whatever kind of plan is chosen.
-const (
-	remoteNumberBegins = `c.remote_number ~>=~ @number AND c.remote_number ~<~ @number_end`
-	localNumberBegins  = `c.local_number ~>=~ @number AND c.local_number ~<~ @number_end`
-)
-
 // callSearch is a callcenter.CallFilter as SQL, about calls c. As in search,
 // each condition is said twice: as what is true of the row, which decides, and
 // as terms of the index, which find the rows that come into question.
@@ -49,9 +42,15 @@ type callSearch struct {
 	terms []callTerms
 	// active is set when only running calls are asked for.
 	active bool
-	// number is how many digits of a number are asked for; 0 for any.
+	// numbers are conditions on the remote and on the local number, of which
+	// one is enough; none for any number.
+	numbers []numberCondition
+	// number is how many digits of a number are asked for at least.
 	number int
 }
+
+// numberCondition is a condition on a column with a number, and its index.
+type numberCondition struct{ column, begins string }
 
 // callTerms are terms of which calls have one.
 type callTerms struct {
@@ -87,8 +86,8 @@ func newCallSearch(filter callcenter.CallFilter) *callSearch {
 	if filter.Agent != "" {
 		oneOfCalls(s, "agent", 'A', leavesFew, []string{filter.Agent}, `c.agents && @agent`)
 	}
-	if filter.Number != "" {
-		s.addNumber(filter.Number)
+	if len(filter.Numbers) > 0 {
+		s.addNumbers(filter.Numbers)
 	}
 	switch {
 	case filter.CallCenters == nil:
@@ -205,20 +204,39 @@ func pairTerms(a, b []string) []string {
 	return pairs
 }
 
-// addNumber adds the condition that the remote or local number begins so.
-func (s *callSearch) addNumber(number string) {
-	if !storable(number) {
-		s.possible = false
-		return
+// addNumbers adds the condition that the remote or local number has one of
+// some prefixes.
+//
+// A range, in contrast to LIKE, has no characters to escape and uses the index
+// whatever kind of plan is chosen.
+func (s *callSearch) addNumbers(prefixes []callcenter.NumberPrefix) {
+	var conditions, terms []string
+	weakest := leavesHardlyAny
+	for i, prefix := range prefixes {
+		if !storable(prefix.Text) {
+			continue
+		}
+		name := fmt.Sprintf("number%d", i)
+		s.args[name], s.args[name+"_end"] = prefix.Text, prefix.Text+string(utf8.MaxRune)
+		for _, column := range []string{`c.remote_number`, `c.local_number`} {
+			begins := column + ` ~>=~ @` + name + ` AND ` + column + ` ~<~ @` + name + `_end`
+			if prefix.MinLength > 0 {
+				begins += fmt.Sprintf(` AND length(`+column+`) >= %d`, prefix.MinLength)
+			}
+			conditions = append(conditions, begins)
+			s.numbers = append(s.numbers, numberCondition{column, begins})
+		}
+		digits := []rune(prefix.Text)
+		if s.number == 0 || len(digits) < s.number {
+			s.number = len(digits)
+		}
+		if len(digits) < maxBeginning {
+			weakest = min(weakest, strengthOf(prefix.Text))
+		}
+		terms = append(terms, "N"+string(digits[:min(len(digits), maxBeginning)]))
 	}
-	s.number = utf8.RuneCountInString(number)
-	s.rows = append(s.rows, `(`+remoteNumberBegins+` OR `+localNumberBegins+`)`)
-	s.args["number"], s.args["number_end"] = number, number+string(utf8.MaxRune)
-	strength := strengthOf(number)
-	if s.number >= maxBeginning {
-		strength = leavesHardlyAny
-	}
-	s.anyTerm(callTerms{strength: strength, terms: []string{"N" + string([]rune(number)[:min(s.number, maxBeginning)])}})
+	s.rows = append(s.rows, `(`+strings.Join(conditions, ` OR `)+`)`)
+	s.anyTerm(callTerms{strength: weakest, terms: terms})
 }
 
 // storableValues returns those of some values that a row can hold, and their

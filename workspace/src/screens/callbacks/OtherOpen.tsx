@@ -9,6 +9,18 @@ import { callbackKeys } from "../../callbacks/keys";
 /** How many are named; a number rarely has more. */
 const most = 10;
 
+/** How many of the last digits two spellings of one telephone number share, whatever comes before them. */
+const shared = 9;
+
+/**
+ * Tells whether two numbers, one of which begins as the other, are one number in two spellings, as are 0312345678 and
+ * +81312345678. A number that only goes on after the other ends in other digits.
+ */
+export function isSameNumber(a: string | null, b: string | null): boolean {
+  if (a === null || b === null) return false;
+  return a === b || (Math.min(a.length, b.length) > shared && a.slice(-shared) === b.slice(-shared));
+}
+
 /** The other open callbacks of the number, since whoever calls back may answer them in one call. */
 export function OtherOpen({ callback }: { callback: CallbackDetail }) {
   const { t } = useTranslation("callbacks");
@@ -24,7 +36,7 @@ export function OtherOpen({ callback }: { callback: CallbackDetail }) {
     enabled: callback.other_open_callbacks > 0 && callback.remote_number !== null,
   });
   const ids = others.data?.items
-    .filter((c) => c.id !== callback.id && c.remote_number === callback.remote_number && c.status === "open")
+    .filter((c) => c.id !== callback.id && isSameNumber(c.remote_number, callback.remote_number) && c.status === "open")
     .map((c) => c.id);
   return (
     <Group gap="xs">

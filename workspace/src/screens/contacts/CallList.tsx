@@ -17,7 +17,7 @@ import { type Column, RecordTable } from "../../ui/RecordTable";
 import { useShortcuts } from "../../ui/shortcuts";
 import { choice, text, useUrlState, type Values } from "../../ui/url-state";
 import { CallState } from "./CallState";
-import { type CallQuery, numberPrefix, useCalls } from "./useCalls";
+import { type CallQuery, numberTyped, useCalls } from "./useCalls";
 
 const kinds = ["call_center", "ring_group", "terminal", "ivr", "unknown"] as const;
 const parameters = {
@@ -30,7 +30,7 @@ type Shown = Values<typeof parameters>;
 const pageSize = 50;
 
 function queryOf(shown: Shown, endpoint: string | null): CallQuery {
-  const number = numberPrefix(shown.number);
+  const number = numberTyped(shown.number);
   return {
     page_size: pageSize,
     ...(shown.scope === "mine" && endpoint !== null ? { agent: endpoint } : {}),

@@ -1,13 +1,13 @@
 import { expect, test } from "vitest";
 import type { Call } from "../../api/types";
-import { mayBelong, numberPrefix, withNewCalls } from "./useCalls";
+import { mayBelong, numberTyped, withNewCalls } from "./useCalls";
 
 const call = (request_id: string, more: Partial<Call> = {}): Call =>
   ({ request_id, kind: "call_center", agents: ["PJSIP/2001"], ...more }) as Call;
 
-test("numbers may be typed in any of the usual ways", () => {
-  const typed = ["０３－１２３４", "03 (1234) 5", "+81 3-1234", "81+3", "+", "-", "*7#"];
-  expect(typed.map(numberPrefix)).toEqual(["031234", "0312345", "+8131234", "813", "", "", "*7#"]);
+test("numbers are sent as they were typed, once there is something to look for", () => {
+  const typed = ["０３－１２３４", " +81 (3) 12", "sato", "*", "+", "- (", " ", "佐藤"];
+  expect(typed.map(numberTyped)).toEqual(["０３－１２３４", "+81 (3) 12", "sato", "*", "", "", "", "佐藤"]);
 });
 
 test("only calls that may belong to the list are counted", () => {

@@ -17,11 +17,9 @@ type Pages = InfiniteData<Page, string | null>;
 /** Several calls may begin at once; how long to collect them before the list is read, in milliseconds. */
 const collect = 250;
 
-/** Makes of what was typed the beginning of a number, as the API takes it: full-width digits and hyphens are common. */
-export function numberPrefix(typed: string): string {
-  const kept = typed.normalize("NFKC").replace(/[^0-9A-Za-z*#+]/g, "");
-  const prefix = kept.charAt(0) + kept.slice(1).replaceAll("+", "");
-  return prefix === "+" ? "" : prefix.slice(0, 32);
+/** What was typed of a number, which the server reads in any spelling; nothing until there is more than a separator. */
+export function numberTyped(typed: string): string {
+  return /[\p{L}\p{N}*#]/u.test(typed) ? typed.trim() : "";
 }
 
 /** Tells whether a call that changed may belong to a list that does not have it. The server decides. */
