@@ -1941,7 +1941,8 @@ type WebhookDelivery struct {
 	RequestID *string `json:"request_id"`
 
 	// State `pending`: it is to be sent, for the first time or again. `delivered`:
-	// it was taken. `failed`: it was given up. `missed`: the webhook was off.
+	// it was taken. `failed`: it was given up. `missed`: the webhook was off,
+	// or no longer of that call center.
 	State WebhookDeliveryState `json:"state"`
 
 	// TookSeconds How long the last request took.
@@ -1966,7 +1967,8 @@ type WebhookDeliveryList struct {
 }
 
 // WebhookDeliveryState `pending`: it is to be sent, for the first time or again. `delivered`:
-// it was taken. `failed`: it was given up. `missed`: the webhook was off.
+// it was taken. `failed`: it was given up. `missed`: the webhook was off,
+// or no longer of that call center.
 type WebhookDeliveryState string
 
 // WebhookEvent What is sent to a webhook of a change.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -160,7 +161,10 @@ func (s *Webhooks) UpdateWebhook(
 			"state": string(changed.State), "reason": string(changed.Reason), "disabled_at": changed.DisabledAt,
 			"failing_since": changed.FailingSince, "by": by,
 		})
-		return err
+		if err != nil || slices.Equal(changed.CallCenters, now.CallCenters) {
+			return err
+		}
+		return missOthers(ctx, tx, id)
 	})
 	return changed, err
 }
@@ -170,6 +174,23 @@ func miss(ctx context.Context, tx pgx.Tx, id webhooks.ID) error {
 	_, err := tx.Exec(ctx, `
 		UPDATE webhook_deliveries SET state = 'missed', next_try_at = NULL, settled_at = now()
 		WHERE webhook_id = @id AND state = 'pending' AND kind <> 'ping'`, pgx.StrictNamedArgs{"id": int64(id)})
+	return err
+}
+
+// visible is whether the record of a delivery d is of a call center of its
+// webhook w by now. Who manages the webhook since it has fewer may not see what
+// was for the others, and says where it is sent.
+const visible = `(w.call_centers IS NULL OR d.kind NOT IN ('call', 'callback')
+	OR EXISTS (SELECT FROM calls c WHERE d.kind = 'call' AND c.request_id = d.request_id AND c.call_centers && w.call_centers)
+	OR EXISTS (SELECT FROM callbacks b WHERE d.kind = 'callback' AND b.id = d.callback_id AND b.call_centers && w.call_centers))`
+
+// missOthers makes what is pending of a webhook missed that is of call centers
+// which it has no more.
+func missOthers(ctx context.Context, tx pgx.Tx, id webhooks.ID) error {
+	_, err := tx.Exec(ctx, `
+		UPDATE webhook_deliveries d SET state = 'missed', next_try_at = NULL, settled_at = now()
+		FROM webhooks w
+		WHERE w.id = @id AND d.webhook_id = @id AND d.state = 'pending' AND NOT `+visible, pgx.StrictNamedArgs{"id": int64(id)})
 	return err
 }
 
@@ -309,7 +330,8 @@ func (s *Webhooks) Ping(ctx context.Context, id webhooks.ID) (webhooks.Delivery,
 func (s *Webhooks) Replay(ctx context.Context, id webhooks.ID, delivery webhooks.DeliveryID) (webhooks.Delivery, error) {
 	return s.sendOne(ctx, `
 		UPDATE webhook_deliveries d SET `+anew+`
-		WHERE d.id = @delivery AND d.webhook_id = @id
+		FROM webhooks w
+		WHERE d.id = @delivery AND d.webhook_id = @id AND w.id = @id AND `+visible+`
 		RETURNING d.subject, `+deliveryColumns, pgx.StrictNamedArgs{"id": int64(id), "delivery": int64(delivery)},
 		webhooks.ErrDeliveryNotFound)
 }
@@ -348,11 +370,11 @@ func (s *Webhooks) ReplaySince(ctx context.Context, id webhooks.ID, since time.T
 		jobs, err := collect[deliverArgs](ctx, tx, `
 			UPDATE webhook_deliveries d SET `+anew+`
 			WHERE d.id IN (
-				SELECT id FROM webhook_deliveries
-				WHERE webhook_id = @id AND state IN ('failed', 'missed') AND kind <> 'ping' AND happened_at >= @since
-				ORDER BY id
+				SELECT d.id FROM webhook_deliveries d JOIN webhooks w ON w.id = d.webhook_id
+				WHERE d.webhook_id = @id AND d.state IN ('failed', 'missed') AND d.kind <> 'ping' AND d.happened_at >= @since AND `+visible+`
+				ORDER BY d.id
 				LIMIT @limit
-				FOR UPDATE SKIP LOCKED)
+				FOR UPDATE OF d SKIP LOCKED)
 			RETURNING d.webhook_id, d.subject, d.id, (extract(epoch FROM now()) * 1000000)::bigint AS round`,
 			pgx.StrictNamedArgs{"id": int64(id), "since": since, "limit": limit})
 		if err != nil {

@@ -1,6 +1,7 @@
 package postgres_test
 
 import (
+	"errors"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -8,6 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"callbackd/callbacks"
+	"callbackd/callcenter"
 	"callbackd/postgres"
 	"callbackd/webhooks"
 )
@@ -89,5 +91,62 @@ func TestWebhooks_ReplayedByMany(t *testing.T) {
 	}
 	if n := count(t, connect(t, url), `SELECT count(*) FROM river_job WHERE kind = 'webhook_delivery'`); n != 2*each {
 		t.Errorf("%d jobs, want %d", n, 2*each)
+	}
+}
+
+// Whoever may manage a webhook by now, because it was taken to fewer call
+// centers, has nothing sent of the others: not what waits, nor what was sent or
+// failed before.
+func TestWebhooks_FewerCallCenters(t *testing.T) {
+	t.Parallel()
+	db, url := open(t)
+	store, pool := db.Webhooks(), connect(t, url)
+	webhook := newWebhook(t, db, url, 0)
+	other := newCall(1)
+	other.CallCenter, other.CallCenters = "sales", []string{"sales"}
+	save(t, db, newCall(2), other)
+	for _, call := range []callcenter.Call{newCall(2), other} {
+		callback, err := register(t.Context(), db, call.RequestID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		exec(t, pool, `
+			INSERT INTO webhook_deliveries (webhook_id, change, kind, happened_at, subject, request_id, callback_id, state, settled_at)
+			SELECT $1, row_number() OVER () + $3, kind, now(), $2, $2, CASE kind WHEN 'callback' THEN $3::bigint END, state, CASE state WHEN 'failed' THEN now() END
+			FROM unnest(ARRAY['call', 'callback']) AS kind, unnest(ARRAY['pending', 'failed']) AS state`,
+			int64(webhook.ID), string(call.RequestID), int64(callback.ID)*100)
+	}
+	exec(t, pool, `UPDATE webhook_deliveries SET callback_id = callback_id / 100`)
+	exec(t, pool, `INSERT INTO webhook_deliveries (webhook_id, change, kind, happened_at, subject, node, state) VALUES ($1, 9, 'node', now(), 'node:pbx1', 'pbx1', 'pending')`, int64(webhook.ID))
+	_, err := store.UpdateWebhook(t.Context(), webhook.ID, "test", func(w webhooks.Webhook) (webhooks.Webhook, error) {
+		w.CallCenters = []string{"support"}
+		return w, nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	of := func(state string, call callcenter.Call) int {
+		t.Helper()
+		return count(t, pool, `SELECT count(*) FROM webhook_deliveries WHERE state = $1 AND request_id = $2`, state, string(call.RequestID))
+	}
+	if own, others := of("pending", newCall(2)), of("pending", other); own != 2 || others != 0 {
+		t.Errorf("%d and %d deliveries wait, want 2 and none of the other call center", own, others)
+	}
+	if n := count(t, pool, `SELECT count(*) FROM webhook_deliveries WHERE state = 'pending' AND kind = 'node'`); n != 1 {
+		t.Errorf("%d deliveries of the node wait, want one", n)
+	}
+	n, err := store.ReplaySince(t.Context(), webhook.ID, start.AddDate(-10, 0, 0), webhooks.MaxReplayed)
+	if others := of("pending", other); err != nil || n != 2 || others != 0 {
+		t.Errorf("%d deliveries are replayed (%v), %d of the other call center; want 2 and none", n, err, others)
+	}
+	list, err := store.Deliveries(t.Context(), webhook.ID, webhooks.DeliveryFilter{Limit: 100})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, delivery := range list {
+		_, err := store.Replay(t.Context(), webhook.ID, delivery.ID)
+		if got := errors.Is(err, webhooks.ErrDeliveryNotFound); got != (delivery.RequestID == other.RequestID) || err != nil && !got {
+			t.Errorf("replay of %s %q: %v", delivery.Kind, delivery.RequestID, err)
+		}
 	}
 }

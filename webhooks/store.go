@@ -33,11 +33,13 @@ type Store interface {
 	// Delivery returns a delivery of a webhook, or ErrDeliveryNotFound.
 	Delivery(ctx context.Context, id ID, delivery DeliveryID) (Delivery, error)
 	// Replay has a delivery of a webhook sent again, whatever became of it, or
-	// returns ErrDeliveryNotFound.
+	// returns ErrDeliveryNotFound, also for one of a call center that the webhook
+	// has no more.
 	Replay(ctx context.Context, id ID, delivery DeliveryID) (Delivery, error)
 	// ReplaySince has the deliveries sent again that failed or were missed, of
-	// changes since a time, oldest first, at most limit, and returns how many.
-	// Of several that ask at once each delivery is replayed for one.
+	// changes since a time, oldest first, at most limit, and returns how many; but
+	// for those of call centers that the webhook has no more. Of several that ask
+	// at once each delivery is replayed for one.
 	ReplaySince(ctx context.Context, id ID, since time.Time, limit int) (int, error)
 }
 

@@ -188,7 +188,8 @@ const (
 	DeliveryDelivered DeliveryState = "delivered"
 	// DeliveryFailed: it was given up.
 	DeliveryFailed DeliveryState = "failed"
-	// DeliveryMissed: the webhook was off when it should have been sent.
+	// DeliveryMissed: the webhook was off when it should have been sent, or had
+	// the call center no more.
 	DeliveryMissed DeliveryState = "missed"
 )
 

@@ -1938,7 +1938,8 @@ type WebhookDelivery struct {
 	RequestID *string `json:"request_id"`
 
 	// State `pending`: it is to be sent, for the first time or again. `delivered`:
-	// it was taken. `failed`: it was given up. `missed`: the webhook was off.
+	// it was taken. `failed`: it was given up. `missed`: the webhook was off,
+	// or no longer of that call center.
 	State WebhookDeliveryState `json:"state"`
 
 	// TookSeconds How long the last request took.
@@ -1963,7 +1964,8 @@ type WebhookDeliveryList struct {
 }
 
 // WebhookDeliveryState `pending`: it is to be sent, for the first time or again. `delivered`:
-// it was taken. `failed`: it was given up. `missed`: the webhook was off.
+// it was taken. `failed`: it was given up. `missed`: the webhook was off,
+// or no longer of that call center.
 type WebhookDeliveryState string
 
 // WebhookEvent What is sent to a webhook of a change.
@@ -3630,9 +3632,10 @@ type ClientInterface interface {
 	//
 	// What is left out stays as it is. `active` switches it off, or on
 	// again, also one that was disabled. While it is off its deliveries are
-	// `missed`; they can be replayed. With a new `url`, what waits for its
-	// next try is sent there at once. A `version` has the change refused when
-	// somebody else has changed the webhook since.
+	// `missed`; they can be replayed. With fewer `call_centers`, what waits
+	// for the others is `missed`, and is not replayed. With a new `url`, what
+	// waits for its next try is sent there at once. A `version` has the change
+	// refused when somebody else has changed the webhook since.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -3643,9 +3646,10 @@ type ClientInterface interface {
 	//
 	// What is left out stays as it is. `active` switches it off, or on
 	// again, also one that was disabled. While it is off its deliveries are
-	// `missed`; they can be replayed. With a new `url`, what waits for its
-	// next try is sent there at once. A `version` has the change refused when
-	// somebody else has changed the webhook since.
+	// `missed`; they can be replayed. With fewer `call_centers`, what waits
+	// for the others is `missed`, and is not replayed. With a new `url`, what
+	// waits for its next try is sent there at once. A `version` has the change
+	// refused when somebody else has changed the webhook since.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -4936,9 +4940,10 @@ func (c *Client) GetWebhook(ctx context.Context, id WebhookID, params *GetWebhoo
 //
 // What is left out stays as it is. `active` switches it off, or on
 // again, also one that was disabled. While it is off its deliveries are
-// `missed`; they can be replayed. With a new `url`, what waits for its
-// next try is sent there at once. A `version` has the change refused when
-// somebody else has changed the webhook since.
+// `missed`; they can be replayed. With fewer `call_centers`, what waits
+// for the others is `missed`, and is not replayed. With a new `url`, what
+// waits for its next try is sent there at once. A `version` has the change
+// refused when somebody else has changed the webhook since.
 //
 // Takes any type of body and a specified content type.
 //
@@ -4959,9 +4964,10 @@ func (c *Client) ChangeWebhookWithBody(ctx context.Context, id WebhookID, params
 //
 // What is left out stays as it is. `active` switches it off, or on
 // again, also one that was disabled. While it is off its deliveries are
-// `missed`; they can be replayed. With a new `url`, what waits for its
-// next try is sent there at once. A `version` has the change refused when
-// somebody else has changed the webhook since.
+// `missed`; they can be replayed. With fewer `call_centers`, what waits
+// for the others is `missed`, and is not replayed. With a new `url`, what
+// waits for its next try is sent there at once. A `version` has the change
+// refused when somebody else has changed the webhook since.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -9530,9 +9536,10 @@ type ClientWithResponsesInterface interface {
 	//
 	// What is left out stays as it is. `active` switches it off, or on
 	// again, also one that was disabled. While it is off its deliveries are
-	// `missed`; they can be replayed. With a new `url`, what waits for its
-	// next try is sent there at once. A `version` has the change refused when
-	// somebody else has changed the webhook since.
+	// `missed`; they can be replayed. With fewer `call_centers`, what waits
+	// for the others is `missed`, and is not replayed. With a new `url`, what
+	// waits for its next try is sent there at once. A `version` has the change
+	// refused when somebody else has changed the webhook since.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -9543,9 +9550,10 @@ type ClientWithResponsesInterface interface {
 	//
 	// What is left out stays as it is. `active` switches it off, or on
 	// again, also one that was disabled. While it is off its deliveries are
-	// `missed`; they can be replayed. With a new `url`, what waits for its
-	// next try is sent there at once. A `version` has the change refused when
-	// somebody else has changed the webhook since.
+	// `missed`; they can be replayed. With fewer `call_centers`, what waits
+	// for the others is `missed`, and is not replayed. With a new `url`, what
+	// waits for its next try is sent there at once. A `version` has the change
+	// refused when somebody else has changed the webhook since.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -16145,9 +16153,10 @@ func (c *ClientWithResponses) GetWebhookWithResponse(ctx context.Context, id Web
 //
 // What is left out stays as it is. `active` switches it off, or on
 // again, also one that was disabled. While it is off its deliveries are
-// `missed`; they can be replayed. With a new `url`, what waits for its
-// next try is sent there at once. A `version` has the change refused when
-// somebody else has changed the webhook since.
+// `missed`; they can be replayed. With fewer `call_centers`, what waits
+// for the others is `missed`, and is not replayed. With a new `url`, what
+// waits for its next try is sent there at once. A `version` has the change
+// refused when somebody else has changed the webhook since.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -16164,9 +16173,10 @@ func (c *ClientWithResponses) ChangeWebhookWithBodyWithResponse(ctx context.Cont
 //
 // What is left out stays as it is. `active` switches it off, or on
 // again, also one that was disabled. While it is off its deliveries are
-// `missed`; they can be replayed. With a new `url`, what waits for its
-// next try is sent there at once. A `version` has the change refused when
-// somebody else has changed the webhook since.
+// `missed`; they can be replayed. With fewer `call_centers`, what waits
+// for the others is `missed`, and is not replayed. With a new `url`, what
+// waits for its next try is sent there at once. A `version` has the change
+// refused when somebody else has changed the webhook since.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
