@@ -367,6 +367,6 @@ func (h *jobErrors) HandleError(ctx context.Context, job *rivertype.JobRow, err 
 // HandlePanic implements river.ErrorHandler.
 func (h *jobErrors) HandlePanic(ctx context.Context, job *rivertype.JobRow, value any, trace string) *river.ErrorHandlerResult {
 	h.log.ErrorContext(ctx, "a job panicked and will be tried again", slog.String("job", job.Kind),
-		slog.Any("panic", value), slog.String("trace", trace))
+		slog.Any("panic", value), slog.String("stack", trace)) // which a log has more of
 	return nil
 }

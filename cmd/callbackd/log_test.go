@@ -52,14 +52,15 @@ func TestLogger_Numbers(t *testing.T) {
 		log := newLogger(&out, configs.Log{Format: format, Numbers: numbers}, slog.LevelInfo).With(slog.String("endpoint", "PJSIP/0312345678"))
 		log.Info("called 0312345678",
 			slog.String("remote_number", "+81312345678"), slog.Any("err", fmt.Errorf("dial: %w", errors.New("no route to 09012345678@trunk"))),
-			slog.Any("all", []string{"03-1234-5678", "０３１２３４５６７８"}), slog.Group("of", slog.String("memo", "call 0120444444")),
+			slog.Any("all", []string{"03-1234-5678", "０３１２３４５６７８", "+81-3-9876-5432"}),
+			slog.Any("body", []byte("called 0366666666")), slog.Group("of", slog.String("memo", "call 0120444444")),
 			slog.String("request_id", string(id)), slog.String("channel", "1767225600.17"), slog.String("extension", "7001"))
 		log.Debug("too much")
 		return out.String()
 	}
 	for _, format := range []configs.LogFormat{configs.LogText, configs.LogJSON} {
 		masked, full := logged(format, configs.LogMasked), logged(format, configs.LogFull)
-		for _, number := range []string{"312345678", "9012345678", "03-1234-5678", "０３１２", "0120444444"} {
+		for _, number := range []string{"312345678", "9012345678", "03-1234-5678", "０３１２", "0120444444", "9876", "0366666666"} {
 			if strings.Contains(masked, number) {
 				t.Errorf("%s: %s is not masked: %s", format, number, masked)
 			}

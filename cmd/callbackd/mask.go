@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"log/slog"
+	"reflect"
 	"regexp"
 	"strings"
 	"unicode"
@@ -10,12 +11,12 @@ import (
 )
 
 // outsideNumber matches what may be somebody's number, as it is dialled or as
-// it is written in Japan; extensions are shorter. It matches before that what
-// is no number and looks like one: request IDs, and the unique IDs that
-// Asterisk makes of the time and a counter, without which no line could be
-// told to be of a call.
+// it is written in Japan, with or without the country's code; extensions are
+// shorter. It matches before that what is no number and looks like one: request
+// IDs, and the unique IDs that Asterisk makes of the time and a counter, without
+// which no line could be told to be of a call.
 var outsideNumber = regexp.MustCompile(
-	`\br[0-9a-v]{26}\b|\b1[0-9]{9}\.[0-9]+|\p{Nd}{7,}|\b0[0-9]{1,4}[-(][0-9]{1,4}[-)][0-9]{3,4}\b`)
+	`\br[0-9a-v]{26}\b|\b1[0-9]{9}\.[0-9]+|\p{Nd}{7,}|\b0[0-9]{1,4}[-(][0-9]{1,4}[-)][0-9]{3,4}\b|\+[0-9]{1,3}(?:[-()]{1,2}[0-9]{1,4}){2,4}`)
 
 // maskNumbers leaves the last two digits of each number in a text.
 func maskNumbers(text string) string {
@@ -69,12 +70,21 @@ func logAttr(masked bool) func([]string, slog.Attr) slog.Attr {
 		}
 		// Errors and all else that is no plain value, as a text; a value that is
 		// short and holds no number stays what it is.
-		text := fmt.Sprintf("%+v", a.Value.Any())
-		if tidied := tidy(text, maxLogError); tidied != text {
+		text, plain := textOf(a.Value.Any())
+		if tidied := tidy(text, maxLogError); tidied != text || !plain {
 			a.Value = slog.StringValue(tidied)
 		}
 		return a
 	}
+}
+
+// textOf returns a value as a text, and whether handlers show it so: bytes are
+// numbers here, a text there, and Base64 elsewhere.
+func textOf(v any) (text string, plain bool) {
+	if bytes := reflect.ValueOf(v); bytes.Kind() == reflect.Slice && bytes.Type().Elem().Kind() == reflect.Uint8 {
+		return string(bytes.Bytes()), false
+	}
+	return fmt.Sprintf("%+v", v), true
 }
 
 // shortened returns as much of a text as is logged, and what says that there
