@@ -60,7 +60,7 @@ fuzz: ## fuzz whatever reads what others wrote, FUZZTIME (1m) each
 		$(GO) test -run='^$$' -fuzz="^$${f#*/}$$" -fuzztime=$(FUZZTIME) "./$${f%/*}" || exit 1; done
 
 soak: deps ## repeat every fault for SOAKTIME (10m) under 20 calls a second, show losses
-	$(GO) test -run='^Test(Faults_(UnderLoad|LoadStaysLevel|ShutdownWithReaders)|Alerts_OnFakeFaults)$$' -parallel=1 -v -timeout=0 ./cmd/callbackd -soak=$(SOAKTIME)
+	$(GO) test -run='^Test(Faults_(UnderLoad|HandOver|LoadStaysLevel|ShutdownWithReaders)|Alerts_OnFakeFaults)$$' -parallel=1 -v -timeout=0 ./cmd/callbackd -soak=$(SOAKTIME)
 
 # Compare two runs by: go tool -modfile=tools/go.mod benchstat OLD NEW
 # The lists are those of 100,000 callbacks and 1,000,000 calls; docs/operations.md

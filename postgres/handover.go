@@ -28,7 +28,9 @@ func (l *Lease) StandBy(ctx context.Context) (offered bool, err error) {
 		ON CONFLICT (node) DO UPDATE SET
 			heir = excluded.heir, heir_until = excluded.heir_until,
 			term = CASE WHEN h.heir = excluded.heir THEN h.term END, state = CASE WHEN h.heir = excluded.heir THEN h.state END
-		WHERE h.heir = excluded.heir OR h.heir_until <= clock_timestamp()
+		-- One that was ready for a daemon that has died since cannot be handed
+		-- the node any more, and waits for it no more than it lives itself.
+		WHERE h.heir = excluded.heir OR h.heir_until <= clock_timestamp() OR h.term < (SELECT term FROM leases WHERE node = @node)
 		RETURNING coalesce(h.state = 'offered' AND h.term = (
 			SELECT term FROM leases WHERE node = @node AND held_until > clock_timestamp()), false)`,
 		pgx.StrictNamedArgs{"node": l.node, "heir": l.heir, "duration": heirDuration})
@@ -62,22 +64,62 @@ func (l *Lease) HasHeir(ctx context.Context) (bool, error) {
 	return l.heirIs(ctx, `heir_until > clock_timestamp()`)
 }
 
-// Offer offers the node to the daemon that waits for it, if there is one.
+// Offer offers the node to the daemon that waits for it, if there is one to
+// which it was not offered yet: that one may have died since.
 func (l *Lease) Offer(ctx context.Context) (offered bool, err error) {
-	return l.heirBecomes(ctx, "offered", `heir_until > clock_timestamp()`)
+	tag, err := l.db.pool.Exec(ctx, `
+		UPDATE handovers SET state = 'offered', term = @term
+		WHERE node = @node AND heir_until > clock_timestamp() AND term IS DISTINCT FROM @term
+			AND EXISTS (SELECT FROM leases WHERE node = @node AND term = @term)`,
+		pgx.StrictNamedArgs{"node": l.node, "term": l.term.Load()})
+	if err != nil {
+		return false, fmt.Errorf("offer node %q: %w", l.node, err)
+	}
+	return tag.RowsAffected() > 0, nil
+}
+
+// IsOffered reports whether the daemon that offered the node to whoever is to
+// take the lease may still hand it over: nobody else has taken it.
+func (l *Lease) IsOffered(ctx context.Context) (bool, error) {
+	is, err := scalar[bool](ctx, l.db.pool, `
+		SELECT EXISTS (SELECT FROM handovers h JOIN leases l USING (node, term) WHERE node = @node AND heir = @heir)`,
+		pgx.StrictNamedArgs{"node": l.node, "heir": l.heir})
+	if err != nil {
+		return false, fmt.Errorf("look who offers node %q: %w", l.node, err)
+	}
+	return is, nil
 }
 
 // IsHeirReady reports whether the daemon that the node was offered to is ready.
 func (l *Lease) IsHeirReady(ctx context.Context) (bool, error) {
-	return l.heirIs(ctx, `term = @term AND state = 'ready' AND heir_until > clock_timestamp()`)
+	return l.heirIs(ctx, heirIsReady)
 }
 
 // HandOver lets go of the node for the daemon that is ready for it, and for no
-// other as long as the lease would have lasted. It is reported whether there
-// was one still. All that was followed must have been stored.
+// other before another LeaseDuration. It is reported whether there was one still,
+// and nobody else had taken the node. All that was followed must have been stored.
 func (l *Lease) HandOver(ctx context.Context) (done bool, err error) {
-	return l.heirBecomes(ctx, "done", `term = @term AND state = 'ready' AND heir_until > clock_timestamp()`)
+	// The lease is locked first, as by Take.
+	done, err = scalar[bool](ctx, l.db.pool, `
+		WITH kept AS (
+			UPDATE leases SET held_until = clock_timestamp() + @duration::interval
+			WHERE node = @node AND term = @term AND EXISTS (SELECT FROM handovers WHERE node = @node AND `+heirIsReady+`)
+			RETURNING node
+		), done AS (
+			UPDATE handovers SET state = 'done' WHERE node = (SELECT node FROM kept) AND `+heirIsReady+`
+			RETURNING node
+		)
+		SELECT EXISTS (SELECT FROM done)`,
+		pgx.StrictNamedArgs{"node": l.node, "term": l.term.Load(), "duration": LeaseDuration})
+	if err != nil {
+		return false, fmt.Errorf("hand over node %q: %w", l.node, err)
+	}
+	return done, nil
 }
+
+// heirIsReady is the condition that the daemon to which a node was offered in a
+// term is ready for it.
+const heirIsReady = `term = @term AND state = 'ready' AND heir_until > clock_timestamp()`
 
 func (l *Lease) heirIs(ctx context.Context, condition string) (bool, error) {
 	is, err := scalar[bool](ctx, l.db.pool, `
@@ -87,16 +129,4 @@ func (l *Lease) heirIs(ctx context.Context, condition string) (bool, error) {
 		return false, fmt.Errorf("look who waits for node %q: %w", l.node, err)
 	}
 	return is, nil
-}
-
-func (l *Lease) heirBecomes(ctx context.Context, state, condition string) (bool, error) {
-	tag, err := l.db.pool.Exec(ctx, `
-		UPDATE handovers SET state = @state, term = @term
-		WHERE node = @node AND `+condition+`
-			AND EXISTS (SELECT FROM leases WHERE node = @node AND term = @term)`,
-		pgx.StrictNamedArgs{"node": l.node, "term": l.term.Load(), "state": state})
-	if err != nil {
-		return false, fmt.Errorf("hand over node %q: %w", l.node, err)
-	}
-	return tag.RowsAffected() > 0, nil
 }

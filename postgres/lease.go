@@ -84,16 +84,21 @@ func (l *Lease) Take(ctx context.Context) (handed bool, err error) {
 // Renew keeps the node for another LeaseDuration. It returns
 // callcenter.ErrSuperseded when another daemon has taken it over. A daemon that
 // comes late has it still when nobody else wanted it.
-func (l *Lease) Renew(ctx context.Context) error { return l.keep(ctx, LeaseDuration) }
+func (l *Lease) Renew(ctx context.Context) error {
+	return l.keep(ctx, `held_until = clock_timestamp() + @duration::interval`, pgx.StrictNamedArgs{"duration": LeaseDuration})
+}
 
-// Release lets go of the node, so that another daemon need not wait.
-func (l *Lease) Release(ctx context.Context) error { return l.keep(ctx, 0) }
+// Release lets go of the node, so that another daemon need not wait. What was
+// handed over stays that daemon's to take: any other would have to declare a gap.
+func (l *Lease) Release(ctx context.Context) error {
+	return l.keep(ctx, `held_until = CASE
+		WHEN EXISTS (SELECT FROM handovers h WHERE h.node = leases.node AND h.term = leases.term AND h.state = 'done') THEN held_until
+		ELSE clock_timestamp() END`, pgx.StrictNamedArgs{})
+}
 
-func (l *Lease) keep(ctx context.Context, d time.Duration) error {
-	tag, err := l.db.pool.Exec(ctx, `
-		UPDATE leases SET held_until = clock_timestamp() + @duration::interval
-		WHERE node = @node AND term = @term`,
-		pgx.StrictNamedArgs{"node": l.node, "term": l.term.Load(), "duration": d})
+func (l *Lease) keep(ctx context.Context, set string, args pgx.StrictNamedArgs) error {
+	args["node"], args["term"] = l.node, l.term.Load()
+	tag, err := l.db.pool.Exec(ctx, `UPDATE leases SET `+set+` WHERE node = @node AND term = @term`, args)
 	if err == nil && tag.RowsAffected() == 0 {
 		err = callcenter.ErrSuperseded
 	}

@@ -214,9 +214,12 @@ func TestLease_HandOver(t *testing.T) {
 		t.Errorf("ready for what was not offered: %v", err)
 	}
 	yes(old.Offer(ctx))
+	yes(heir.IsOffered(ctx))
+	no(old.Offer(ctx)) // it is already
 	yes(heir.StandBy(ctx))
 	lasts()
 	no(third.StandBy(ctx))
+	no(third.IsOffered(ctx))
 	no(old.IsHeirReady(ctx))
 	no(old.HandOver(ctx))
 	held(heir)
@@ -225,9 +228,15 @@ func TestLease_HandOver(t *testing.T) {
 	}
 	yes(old.IsHeirReady(ctx))
 	held(heir)
+	exec(t, pool, `UPDATE leases SET held_until = now()`) // as after a while without a database
 	yes(old.HandOver(ctx))
 	held(third)
+	if err := old.Release(ctx); err != nil {
+		t.Errorf("release what was handed over: %v", err)
+	}
+	held(third)
 	yes(heir.Take(ctx))
+	no(heir.IsOffered(ctx))
 	if err := old.Renew(ctx); !errors.Is(err, callcenter.ErrSuperseded) {
 		t.Errorf("renew what was handed over: %v", err)
 	}
@@ -243,7 +252,34 @@ func TestLease_HandOver(t *testing.T) {
 	if err := third.Ready(ctx); err != nil {
 		t.Fatal(err)
 	}
+	yes(third.IsOffered(ctx))
 	exec(t, pool, `UPDATE leases SET held_until = now()`)
 	no(third.Take(ctx))
 	no(heir.HandOver(ctx))
+
+	// When the one that it was offered to is not heard of any more, it is
+	// offered to the next.
+	fourth, fifth := db.Lease("pbx1", "d/1"), db.Lease("pbx1", "e/1")
+	no(fourth.StandBy(ctx))
+	lasts()
+	yes(third.Offer(ctx))
+	exec(t, pool, `UPDATE handovers SET heir_until = now()`)
+	no(fifth.StandBy(ctx))
+	lasts()
+	no(fourth.IsOffered(ctx))
+	yes(third.Offer(ctx))
+	yes(fifth.StandBy(ctx))
+
+	// Nor does one wait for what somebody else has taken.
+	exec(t, pool, `UPDATE leases SET held_until = now()`)
+	take(t, db, "f/1")
+	no(fifth.IsOffered(ctx))
+	lasts()
+	no(fourth.StandBy(ctx)) // in place of the fifth
+	lasts()
+	no(fifth.StandBy(ctx))
+	no(fourth.IsOffered(ctx))
+	exec(t, pool, `UPDATE leases SET held_until = now()`)
+	yes(take(t, db, "g/1").Offer(ctx)) // to the fourth
+	yes(fourth.StandBy(ctx))
 }

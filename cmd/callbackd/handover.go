@@ -62,8 +62,10 @@ func (n *followedNode) takeNow(ctx context.Context, t *nodeTerm) error {
 		return nil
 	case prepared && time.Since(t.prepared) > handOverTimeout+postgresGrace:
 		return fmt.Errorf("%w: %w", errNotHanded, err)
-	case prepared || !errors.Is(err, callcenter.ErrHeld):
+	case !errors.Is(err, callcenter.ErrHeld):
 		return err
+	case prepared:
+		return n.mayBeHanded(turn, t, err)
 	}
 	offered, failed := t.lease.StandBy(turn)
 	if failed != nil {
@@ -76,6 +78,19 @@ func (n *followedNode) takeNow(ctx context.Context, t *nodeTerm) error {
 		return fmt.Errorf("%w: %w", errNotHanded, failed)
 	}
 	return err
+}
+
+// mayBeHanded returns held, by which the node is not to be had yet, as long as
+// it may still be handed over. Where a third daemon was faster to take it from
+// one that died, this one is to wait for that.
+func (n *followedNode) mayBeHanded(ctx context.Context, t *nodeTerm, held error) error {
+	switch offered, err := t.lease.IsOffered(ctx); {
+	case err != nil:
+		return err
+	case !offered:
+		return fmt.Errorf("%w: %w", errNotHanded, held)
+	}
+	return held
 }
 
 // postgresGrace is how much longer than a hand-over takes the lease of a daemon
@@ -138,8 +153,8 @@ func (n *followedNode) hasHeir(ctx context.Context, t *nodeTerm) bool {
 // errNoHeir says that no daemon waits any more.
 var errNoHeir = errors.New("the daemon that waited for it has gone")
 
-// offer offers the node to the daemon that waits for it, and returns when that
-// one is ready.
+// offer offers the node to the daemon that waits for it, and to the next when
+// that one has died, and returns when one is ready.
 func (n *followedNode) offer(ctx context.Context, t *nodeTerm) error {
 	switch offered, err := t.lease.Offer(ctx); {
 	case err != nil:
@@ -151,6 +166,9 @@ func (n *followedNode) offer(ctx context.Context, t *nodeTerm) error {
 		ready, err := t.lease.IsHeirReady(ctx)
 		if ready {
 			return nil
+		}
+		if err == nil {
+			_, err = t.lease.Offer(ctx)
 		}
 		if err != nil {
 			n.log.Debug("it is not known how far the other daemon is", slog.Any("err", err))
