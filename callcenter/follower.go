@@ -15,8 +15,8 @@ import (
 	"callbackd/ari"
 )
 
-// FollowerOptions say which node a Follower follows. All but the Logger, the
-// Metrics, the bound, the Listener, Leaving and Lines are mandatory.
+// FollowerOptions say which node a Follower follows. Node, Plan, Client, Stream
+// and Store are mandatory.
 type FollowerOptions struct {
 	Node   string
 	Plan   *Plan

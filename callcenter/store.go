@@ -32,7 +32,8 @@ func (e *RefusedError) Unwrap() error { return e.Err }
 
 // Store keeps calls and gaps for the service. Times may be rounded to
 // microseconds. What writes returns ErrSuperseded when the node is another
-// daemon's to follow by now.
+// daemon's to follow by now. After any other error it may have been done, or not
+// be done yet; but never is it done after a later write.
 type Store interface {
 	// ActiveCalls returns the calls of a node that were active when they were
 	// last saved, so that a restarted daemon goes on with them.

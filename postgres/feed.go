@@ -80,9 +80,9 @@ func (f *Feed) wakeUp() {
 }
 
 // Run wakes readers up, and removes changes that are a week old, until the
-// context ends, and then returns nil. It
-// listens for notifications on a connection of its own, connects again when
-// that is lost, and looks at the log by itself once a second.
+// context ends, and then returns nil. It listens for notifications on a
+// connection of its own, connects again when that is lost, and looks at the log
+// by itself once a second.
 func (f *Feed) Run(ctx context.Context) error {
 	var group errgroup.Group
 	group.Go(func() error { f.keepListening(ctx); return nil })

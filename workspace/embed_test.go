@@ -16,7 +16,7 @@ func TestPage_EmbeddedByTheListed(t *testing.T) {
 	const player = "/embed/calls/r6q4v0k9s3m1/player"
 	for path, want := range map[string]string{
 		player: "https://crm.example.org http://localhost:3000",
-		"/":    "'none'", "/contacts": "'none'", "/callbacks/42": "'none'", "/favicon.svg": "'none'", "/assets/style-3c4d.css": "'none'",
+		"/":    "'none'", "/contacts": "'none'", "/callbacks/42": "'none'", "/favicon.svg": "'none'", "/assets/style-3c4d.css": "'none'", "/assets/index-1a2b.js": "'none'",
 		"/else": "'none'", "/embed": "'none'", "/embed/calls/r6q4v0k9s3m1": "'none'", "/embed/calls//player": "'none'",
 		"/embed/calls/a/b/player": "'none'", "/embed/callbacks/1/player": "'none'", player + "/more": "'none'",
 	} {

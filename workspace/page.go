@@ -191,7 +191,7 @@ func (p *Page) serveFile(w http.ResponseWriter, r *http.Request, name string) {
 		h.Set("ETag", `"`+path.Base(name)+`"`)
 		// A worker's script has a policy of its own.
 		if path.Ext(name) == ".js" {
-			h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; connect-src 'self'")
+			h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; connect-src 'self'; frame-ancestors 'none'")
 		}
 	}
 	stored := name
