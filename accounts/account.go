@@ -85,7 +85,7 @@ type AccountChange struct {
 // AccountFilter selects accounts. Its zero value selects all.
 type AccountFilter struct {
 	// Text must be part of the name or the display name; capitals count as
-	// small letters.
+	// small letters, and space in the display name makes no difference.
 	Text string
 	// Roles are those wanted; none for any.
 	Roles []Role

@@ -210,6 +210,7 @@ func TestService_List(t *testing.T) {
 		{"by call center", accounts.Operator(), accounts.AccountFilter{CallCenter: "support"}, "agent0 agent2 agent4 gone_100"},
 		{"by text", accounts.Operator(), accounts.AccountFilter{Text: "AGENT3"}, "agent3"},
 		{"by display name", accounts.Operator(), accounts.AccountFilter{Text: "退職"}, "gone_100"},
+		{"by display name without space", accounts.Operator(), accounts.AccountFilter{Text: "職sato"}, "gone_100"},
 		{"signs mean themselves", accounts.Operator(), accounts.AccountFilter{Text: "_1"}, "gone_100"},
 		{"disabled", accounts.Operator(), accounts.AccountFilter{Enabled: new(false)}, "gone_100"},
 		{"enabled of one", boss.Principal(), accounts.AccountFilter{Enabled: new(true), CallCenter: "support"}, ""},

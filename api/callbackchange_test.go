@@ -247,7 +247,7 @@ func TestListCallbacks_FiltersAndSorts(t *testing.T) {
 	decode[api.RegisteredCallback](t, w.register(&other, w.token(accounts.RoleAdmin), nil), http.StatusCreated)
 	decode[api.Callback](t, w.claim(sato, 2, 1), http.StatusOK)
 	decode[api.Callback](t, w.change(sato, 2, map[string]any{"version": 2, "status": "completed", "memo": "ﾒﾓ: 見積り"}), http.StatusOK)
-	w.do(request{method: http.MethodPost, path: "/phonebook", cookie: tanaka.cookie, json: map[string]any{"number": "06-6333-4444", "name": "大阪商事"}})
+	w.do(request{method: http.MethodPost, path: "/phonebook", cookie: tanaka.cookie, json: map[string]any{"number": "06-6333-4444", "name": "大阪　商事"}})
 
 	for name, tt := range map[string]struct {
 		query string
@@ -272,9 +272,12 @@ func TestListCallbacks_FiltersAndSorts(t *testing.T) {
 		"text: ID":                 {"q=2&status=completed", []int64{2}},
 		"text: number":             {"q=%2B81+6-6333-4444", []int64{4}},
 		"text: name":               {"q=" + url.QueryEscape("大阪"), []int64{4}},
+		"text: name, no space":     {"q=" + url.QueryEscape("大阪商事"), []int64{4}},
+		"text: name, other space":  {"q=" + url.QueryEscape("大 阪商 事"), []int64{4}},
 		"text: call center":        {"q=" + url.QueryEscape("受注"), []int64{3, 4}},
 		"text: label":              {"q=" + url.QueryEscape("注文"), []int64{4}},
 		"text: assignee":           {"q=sato", []int64{2}},
+		"text: display name":       {"q=" + url.QueryEscape("表示名sato"), []int64{2}},
 		"text: memo, one char":     {"q=" + url.QueryEscape("積"), []int64{2}},
 		"text: memo, other width":  {"q=" + url.QueryEscape("メモ"), []int64{2}},
 		"text: a sign of SQL":      {"q=%25", []int64{}},
@@ -297,7 +300,7 @@ func TestListCallbacks_FiltersAndSorts(t *testing.T) {
 			t.Errorf("%s: total %v, want %d", name, list.Total, len(tt.want))
 		}
 	}
-	if got := w.list(tanaka, url.Values{"request_id": {string(other.RequestID)}}).Items[0].RemoteName; got == nil || *got != "大阪商事" {
+	if got := w.list(tanaka, url.Values{"request_id": {string(other.RequestID)}}).Items[0].RemoteName; got == nil || *got != "大阪　商事" {
 		t.Errorf("remote name %v", got)
 	}
 	if mine := idsOf(w.list(sato, url.Values{"mine": {"true"}})); !slices.Equal(mine, []int64{2}) {

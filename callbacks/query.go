@@ -55,9 +55,9 @@ type TextQuery struct {
 	// Forms are folded texts, one of which is part of the ID, a number's form,
 	// the call center's or business label's id, the assignee or the memo. The
 	// first is the text itself, which may be part of the assignee's display
-	// name too.
+	// name too, wherever there is space in either.
 	Forms []string
-	// Name is part of the remote name, folded as the phone book does.
+	// Name is part of the remote name, as the phone book's Letters.
 	Name string
 	// CallCenters and BusinessLabels are the ids of those whose names match.
 	CallCenters, BusinessLabels []string
@@ -171,7 +171,7 @@ func (s *Service) query(by accounts.Principal, f *Filter) (Query, error) {
 // textQuery says where a text is looked for.
 func (s *Service) textQuery(text string) *TextQuery {
 	folded := Fold(text)
-	t := &TextQuery{Forms: []string{folded}, Name: phonebook.Fold(text)}
+	t := &TextQuery{Forms: []string{folded}, Name: phonebook.Letters(text)}
 	for _, key := range s.numbers.Keys(text) {
 		if !slices.Contains(t.Forms, key) {
 			t.Forms = append(t.Forms, key)
@@ -183,11 +183,13 @@ func (s *Service) textQuery(text string) *TextQuery {
 	return t
 }
 
-// idsNamed returns the ids whose names hold a folded text, sorted.
+// idsNamed returns the ids whose names hold a folded text, wherever there is
+// space in either, sorted.
 func idsNamed(names map[string]string, folded string) []string {
 	var ids []string
+	letters := func(folded string) string { return strings.ReplaceAll(folded, " ", "") }
 	for id, name := range names {
-		if strings.Contains(Fold(name), folded) {
+		if strings.Contains(letters(Fold(name)), letters(folded)) {
 			ids = append(ids, id)
 		}
 	}

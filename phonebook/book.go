@@ -98,7 +98,8 @@ func (b *Book) get(ctx context.Context, by accounts.Principal, action accounts.A
 // Filter selects entries. Its zero value selects all.
 type Filter struct {
 	// Text must be part of the number, in any spelling, of the name or of the
-	// note. Case and width make no difference.
+	// note. Case and width make no difference, nor, in names, whether there is
+	// space.
 	Text string
 	// Cursor is the Next of the page before; empty for the first page.
 	Cursor string
@@ -137,9 +138,8 @@ func (b *Book) list(ctx context.Context, by accounts.Principal, filter Filter) (
 	if err := errors.Join(checkText(filter.Text), checkLimit(filter.Limit), cursorErr); err != nil {
 		return Page{}, err
 	}
-	search := Search{Terms: searchTerms(filter.Text, b.region)}
 	// One more than asked for tells whether there is a next page.
-	entries, err := b.store.List(ctx, search, after, filter.Limit+1)
+	entries, err := b.store.List(ctx, newSearch(filter.Text, b.region), after, filter.Limit+1)
 	if err != nil {
 		return Page{}, err
 	}
@@ -159,7 +159,7 @@ func (b *Book) Count(ctx context.Context, by accounts.Principal, filter Filter) 
 	if err := checkText(filter.Text); err != nil {
 		return 0, fmt.Errorf("count phone book: %w", err)
 	}
-	total, err := b.store.Count(ctx, Search{Terms: searchTerms(filter.Text, b.region)})
+	total, err := b.store.Count(ctx, newSearch(filter.Text, b.region))
 	if err != nil {
 		return 0, fmt.Errorf("count phone book: %w", err)
 	}

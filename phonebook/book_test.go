@@ -247,7 +247,7 @@ func TestBook_Search(t *testing.T) {
 		{`"bob"`, []string{"+16502530000"}},
 		{"0%", []string{"+81688881203"}},
 		{"a_b", []string{"2001"}},
-		{"b c", []string{"2001"}},
+		{"b c", []string{"2001", "+81688881203"}},
 		{"%", []string{"+81688881203"}},
 		{"03-1234", []string{"+81312345678"}},
 		{"０３１２", []string{"+81312345678"}},
@@ -257,6 +257,12 @@ func TestBook_Search(t *testing.T) {
 		{"200", []string{"2001"}},
 		{"0650", nil},
 		{"010-1-650-253-0000", []string{"+16502530000"}},
+		{"佐藤花子", []string{"+81312345678"}},
+		{"藤花", []string{"+81312345678"}},
+		{"佐 藤花　子", []string{"+81312345678"}},
+		{"A B C", []string{"+81688881203"}},
+		{"当佐", nil}, // a note, in which space counts
+		{"花子担", nil},
 		{"佐藤 山", nil},
 		{"78佐", nil}, // across number and name
 	}

@@ -10,7 +10,8 @@
 // [Normalise] is pure and total: every text has exactly one normalised form,
 // whose normalised form is itself. Numbers are compared, stored and looked up
 // in that form; [Format] gives the one that people read. With [Forms] and
-// [SearchKeys] a number is found by every part of every spelling.
+// [SearchKeys] a number is found by every part of every spelling; [Beginnings]
+// finds it where nothing but the spelling of a PBX is stored.
 //
 // # Names
 //

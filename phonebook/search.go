@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/nyaruka/phonenumbers"
 	"golang.org/x/text/unicode/norm"
@@ -184,14 +185,24 @@ func (e *Entry) searchable(region string) string {
 	return strings.Join(Forms(e.Number, region), "\t") + "\n" + Fold(e.Name) + "\n" + Fold(e.Note)
 }
 
-// searchTerms returns the texts of which at least one must be part of an
-// entry's searchable text; none when the text says nothing.
-func searchTerms(text, region string) []string {
+// Letters returns a text as names are looked for: as Fold does, and without
+// space, since 佐藤 太郎 is written 佐藤太郎 as well.
+func Letters(text string) string { return strings.ReplaceAll(Fold(text), " ", "") }
+
+// newSearch returns what to look for when somebody typed a text; nothing when
+// the text says nothing.
+func newSearch(text, region string) Search {
 	folded := Fold(text)
 	if folded == "" {
-		return nil
+		return Search{}
 	}
-	terms := append(SearchKeys(text, region), folded)
-	slices.Sort(terms)
-	return slices.Compact(terms)
+	keys := SearchKeys(text, region)
+	search := Search{Terms: append(keys, folded)}
+	slices.Sort(search.Terms)
+	search.Terms = slices.Compact(search.Terms)
+	// No space parts a single letter.
+	if letters := Letters(text); len(keys) == 0 && utf8.RuneCountInString(letters) > 1 {
+		search.Letters = letters
+	}
+	return search
 }

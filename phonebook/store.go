@@ -66,8 +66,13 @@ type Batch struct {
 }
 
 // Search selects the records whose searchable text has at least one of the
-// terms in it; all records when there is none.
-type Search struct{ Terms []string }
+// terms in it, or whose names have the letters; all records when there is no
+// term.
+type Search struct {
+	Terms []string
+	// Letters is part of the name without space; see Letters. Empty for none.
+	Letters string
+}
 
 // Cursor is an entry's place in a list.
 type Cursor struct {

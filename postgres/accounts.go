@@ -100,7 +100,8 @@ func (a *Accounts) ListAccounts(ctx context.Context, filter accounts.AccountFilt
 		args[name] = value
 	}
 	if filter.Text != "" {
-		where("(strpos(name, lower(@text)) > 0 OR strpos(lower(display_name), lower(@text)) > 0)", "text", filter.Text)
+		where(`(strpos(name, lower(@text)) > 0
+			OR strpos(replace(lower(search), ' ', ''), replace(lower(fold(@text)), ' ', '')) > 0)`, "text", filter.Text)
 	}
 	if len(filter.Roles) > 0 {
 		where("role = ANY (@roles)", "roles", filter.Roles)

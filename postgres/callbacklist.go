@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 
@@ -249,12 +250,12 @@ func (c *Callbacks) findNames(ctx context.Context, q querier, text *callbacks.Te
 		inBook = fmt.Sprintf(`ARRAY(
 			SELECT number
 			FROM (SELECT * FROM phonebook_entries p
-				WHERE phonebook_grams(split_part(p.search, E'\n', 2)) @> phonebook_grams(@name) OFFSET 0) AS p
+				WHERE phonebook_grams(`+nameLetters+`) @> phonebook_grams(@name) OFFSET 0) AS p
 			WHERE `+nameMatches+`
 			LIMIT %d)`, c.named+1)
 	}
-	sql := `SELECT ARRAY(SELECT name FROM accounts a WHERE strpos(a.search, @text) > 0) AS assignees, ` + inBook + ` AS numbers`
-	found, err := collectOne[foundNames](ctx, q, sql, usedArgs(sql, pgx.StrictNamedArgs{"text": text.Forms[0], "name": text.Name}))
+	sql := `SELECT ARRAY(SELECT name FROM accounts a WHERE strpos(replace(a.search, ' ', ''), @text) > 0) AS assignees, ` + inBook + ` AS numbers`
+	found, err := collectOne[foundNames](ctx, q, sql, usedArgs(sql, pgx.StrictNamedArgs{"text": strings.ReplaceAll(text.Forms[0], " ", ""), "name": text.Name}))
 	if err != nil {
 		return named{}, fmt.Errorf("find names: %w", err)
 	}

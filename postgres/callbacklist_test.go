@@ -150,7 +150,8 @@ func bookOf(t *testing.T, url string) (book map[string]string) {
 type known struct {
 	callbacks.Row
 	e164 string
-	text string // folded, each part ended by NUL
+	// text is folded, each part ended by NUL; names as well, without space.
+	text, names string
 }
 
 // everything returns all callbacks with their names, by way of an export.
@@ -165,6 +166,9 @@ func everything(t *testing.T, service *callbacks.Service, book map[string]string
 			row.BusinessLabel, row.BusinessLabelName, row.Assignee, row.AssigneeName, row.Memo, row.LocalNumber,
 		} {
 			k.text += callbacks.Fold(part) + "\x00"
+		}
+		for _, name := range []string{row.RemoteName, row.CallCenterName, row.BusinessLabelName, row.AssigneeName} {
+			k.names += withoutSpace(callbacks.Fold(name)) + "\x00"
 		}
 		all = append(all, k)
 		return nil
@@ -233,8 +237,11 @@ func (l *listing) matches(row *known) bool {
 		return false
 	}
 	digits := callbacks.Digits(f.Text)
-	return strings.Contains(row.text, callbacks.Fold(f.Text)) || digits != "" && strings.Contains(row.text, digits)
+	return strings.Contains(row.text, callbacks.Fold(f.Text)) || strings.Contains(row.names, withoutSpace(callbacks.Fold(f.Text))) ||
+		digits != "" && strings.Contains(row.text, digits)
 }
+
+func withoutSpace(text string) string { return strings.ReplaceAll(text, " ", "") }
 
 // Pages stay right while rows change: a callback that stays where it is is on
 // exactly one page, whatever is registered and assigned meanwhile.

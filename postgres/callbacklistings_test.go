@@ -80,6 +80,8 @@ func listings() []listing {
 		{name: "text 2/digits", filter: text("14")},
 		{name: "text 3/memo", filter: text("見積書")},
 		{name: "text 3/name", filter: text("東田商")},
+		{name: "text 8/name without space", filter: text("株式会社青山商店")},
+		{name: "text 5/name with other space", filter: text("青 山商　店")},
 		{name: "text 3/digits", filter: text("147")},
 		{name: "text 4/digits", filter: text("1401")},
 		{name: "text 5/digits", filter: text("01401")},

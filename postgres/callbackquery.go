@@ -26,9 +26,8 @@ const (
 	maxPairTerms = 64
 )
 
-// nameMatches is a condition on phonebook_entries p: its name holds the text. The
-// second line of what searches go through is the name.
-const nameMatches = `strpos(split_part(p.search, E'\n', 2), @name) > 0`
+// nameMatches is a condition on phonebook_entries: its name holds the text.
+const nameMatches = `strpos(` + nameLetters + `, @name) > 0`
 
 // search is a callbacks.Query as SQL. It says each condition twice: as what
 // is true of the row, which decides, and as terms of the index, which find

@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"callbackd/phonebook"
 	"callbackd/postgres"
 )
 
@@ -57,6 +58,11 @@ func TestGrant_LeastPrivilege(t *testing.T) {
 	save(t, serving, ended(call), newCall(2))
 	if _, err := register(t.Context(), serving, newCall(2).RequestID); err != nil {
 		t.Error(err)
+	}
+	entry := phonebook.Record{Entry: phonebook.Entry{Number: "110", Name: "警察"}, Searchable: "110\n警察\n"}
+	batch := phonebook.Batch{Records: []phonebook.Record{entry}, Replace: true, By: "test", At: start}
+	if got, err := serving.Phonebook().Import(t.Context(), batch, func(int) {}); err != nil || got.Added != 1 {
+		t.Errorf("import into the phone book: %+v, %v", got, err)
 	}
 }
 

@@ -160,7 +160,7 @@ const loadedEntries = `
 	SELECT number, name, substr(number, 2) || E'\t0' || substr(number, 4) || E'\n' || name || E'\n', now(), now(), 'load'
 	FROM (
 		SELECT '+81' || 300000000 + n * 7 AS number,
-			(ARRAY['株式会社','有限会社','医療法人','']) [1 + pick(n, 'form', 4)]
+			(ARRAY['株式会社 ','有限会社','医療法人','']) [1 + pick(n, 'form', 4)]
 			|| (ARRAY['青','赤','白','黒','東','西','南','北','中','新','大','小'])[1 + pick(n, 'first', 12)]
 			|| (ARRAY['山','川','田','野','原','島','崎','沢','橋','森'])[1 + pick(n, 'second', 10)]
 			|| (ARRAY['商店','工業','電機','運輸','建設','食品','','病院','薬局','設計','物産','製作所'])[1 + pick(n, 'third', 12)] AS name

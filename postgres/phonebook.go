@@ -134,6 +134,11 @@ func (p *Phonebook) Count(ctx context.Context, search phonebook.Search) (int64, 
 		SELECT count(*) FROM (SELECT * FROM phonebook_entries WHERE `+grams+` OFFSET 0) AS found WHERE `+text, args)
 }
 
+// nameLetters is SQL for the name of a phone book's entry as phonebook.Letters
+// has it: the second line of what searches go through, without space. It is the
+// expression of the index phonebook_entries_by_letters.
+const nameLetters = `replace(split_part(search, E'\n', 2), ' ', '')`
+
 // entryConditions returns the conditions of a search: the grams find the rows
 // that come into question, the text decides. There are no grams when the index
 // does not know one of the terms.
@@ -144,6 +149,11 @@ func entryConditions(search phonebook.Search, args pgx.StrictNamedArgs) (grams, 
 		anyGrams = append(anyGrams, `phonebook_grams(search) @> phonebook_grams(@`+name+`)`)
 		anyText = append(anyText, `strpos(search, @`+name+`) > 0`)
 		args[name] = term
+	}
+	if search.Letters != "" {
+		anyGrams = append(anyGrams, `phonebook_grams(`+nameLetters+`) @> phonebook_grams(@letters)`)
+		anyText = append(anyText, `strpos(`+nameLetters+`, @letters) > 0`)
+		args["letters"] = search.Letters
 	}
 	grams, text = `(`+strings.Join(anyGrams, ` OR `)+`)`, `(`+strings.Join(anyText, ` OR `)+`)`
 	if !slices.ContainsFunc(search.Terms, func(term string) bool { return !hasGrams(term) }) {

@@ -105,16 +105,30 @@ func TestPhonebook_ListOfMany(t *testing.T) {
 	if err != nil || len(all) != 3000 {
 		t.Fatalf("%d entries, %v, want 3000", len(all), err)
 	}
-	for _, terms := range [][]string{
-		nil, {"沢"}, {"黒島"}, {"青山商店"}, {"7"}, {"x"}, {"+81"}, {"030000"}, {"0300000007"}, {"病院", "81300001"}, {"鰐"}, {"鰐", "9"},
+	for _, search := range []phonebook.Search{
+		{},
+		{Terms: []string{"沢"}},
+		{Terms: []string{"黒島"}, Letters: "黒島"},
+		{Terms: []string{"青山商店"}},
+		{Terms: []string{"会社青山"}, Letters: "会社青山"},
+		{Terms: []string{"会 社青"}, Letters: "会社青"},
+		{Terms: []string{"7"}},
+		{Terms: []string{"x"}},
+		{Terms: []string{"+81"}},
+		{Terms: []string{"030000"}},
+		{Terms: []string{"0300000007"}},
+		{Terms: []string{"病院", "81300001"}},
+		{Terms: []string{"鰐"}},
+		{Terms: []string{"鰐", "9"}},
 	} {
+		terms := search.Terms
 		var want []string
 		for _, e := range all {
-			if len(terms) == 0 || slices.ContainsFunc(terms, func(term string) bool { return strings.Contains(e.search, term) }) {
+			if len(terms) == 0 || slices.ContainsFunc(terms, func(term string) bool { return strings.Contains(e.search, term) }) ||
+				search.Letters != "" && strings.Contains(withoutSpace(e.name), search.Letters) {
 				want = append(want, e.name)
 			}
 		}
-		search := phonebook.Search{Terms: terms}
 		if total, err := db.Phonebook().Count(t.Context(), search); err != nil || total != int64(len(want)) {
 			t.Errorf("%q: Count = %d, %v, want %d", terms, total, err, len(want))
 		}

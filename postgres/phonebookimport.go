@@ -116,10 +116,7 @@ func merge(ctx context.Context, tx pgx.Tx, batch phonebook.Batch) (phonebook.Imp
 	}
 	result.Added = affected
 	result.Unchanged = len(batch.Records) - result.Added - result.Updated
-	// Every search would have to read what is on the list.
-	if err := run("sort in", `SELECT gin_clean_pending_list('phonebook_entries_by_gram')`); err != nil {
-		return phonebook.ImportResult{}, err
-	}
-	// Searches are planned by how frequent grams are.
-	return result, run("analyze", `ANALYZE phonebook_entries`)
+	// Every search would have to read what is on the lists, and is planned by
+	// how frequent grams are.
+	return result, run("sort in", `SELECT sort_in_phonebook()`)
 }

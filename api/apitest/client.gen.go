@@ -2230,7 +2230,7 @@ type WebhookNotFound = Problem
 
 // ListAccountsParams defines parameters for ListAccounts.
 type ListAccountsParams struct {
-	// Q A part of the name or the display name.
+	// Q A part of the name or the display name, in which space makes no difference.
 	Q    *string `form:"q,omitempty" json:"q,omitempty"`
 	Role *Role   `form:"role,omitempty" json:"role,omitempty"`
 
@@ -2311,6 +2311,7 @@ type ListCallbacksParams struct {
 	// Q 絞り込み: must be part of the ID, a number in any spelling
 	// (`03-1234-5678`, `+81 3 1234 5678`, full-width digits), the remote
 	// name, the call center, the business label, the assignee, or the memo.
+	// In names space makes no difference: `木村拓真` finds 木村 拓真.
 	Q *FilterQ `form:"q,omitempty" json:"q,omitempty"`
 
 	// Status 対応状況.
@@ -2378,6 +2379,7 @@ type ExportCallbacksParams struct {
 	// Q 絞り込み: must be part of the ID, a number in any spelling
 	// (`03-1234-5678`, `+81 3 1234 5678`, full-width digits), the remote
 	// name, the call center, the business label, the assignee, or the memo.
+	// In names space makes no difference: `木村拓真` finds 木村 拓真.
 	Q *FilterQ `form:"q,omitempty" json:"q,omitempty"`
 
 	// Status 対応状況.
@@ -2623,7 +2625,7 @@ type ListNodesParams struct {
 
 // ListPhonebookParams defines parameters for ListPhonebook.
 type ListPhonebookParams struct {
-	// Q A part of the number, in any spelling, of the name or of the note.
+	// Q A part of the number, in any spelling, of the name, with space or without, or of the note.
 	Q *string `form:"q,omitempty" json:"q,omitempty"`
 
 	// PageSize How many items a page holds.
