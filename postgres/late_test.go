@@ -190,6 +190,10 @@ func TestLease_LateWrites(t *testing.T) {
 			if err := test.late(calls, t.Context()); err != nil {
 				t.Errorf("afterwards: %v", err)
 			}
+			exec(t, pool, `UPDATE leases SET held_until = now()`)
+			if err := test.late(take(t, db, "b/1").Calls(), t.Context()); err != nil {
+				t.Errorf("by another daemon: %v", err)
+			}
 		})
 	}
 }
