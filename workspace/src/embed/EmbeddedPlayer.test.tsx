@@ -59,6 +59,15 @@ test("a recording that comes later is found", async () => {
   expect(asked).toHaveLength(3);
 });
 
+test("nothing is looked for once the session has ended", async () => {
+  const { asked, state } = show(list(), refused(401, "unauthorized"));
+  await waitFor(() => expect(state()).toBe("signed_out"));
+  const before = asked.length;
+  // Longer than until the next look.
+  await new Promise((resolve) => setTimeout(resolve, 5_000));
+  expect(asked).toHaveLength(before);
+});
+
 test("a recording that is gone is said to be, and not asked for again", async () => {
   const { state } = show(list({ ...recording, state: "expired", cause: null }));
   expect(await screen.findByText(/保存期間を過ぎた/)).toBeDefined();

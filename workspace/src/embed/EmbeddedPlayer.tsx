@@ -20,7 +20,8 @@ export default function EmbeddedPlayer({ requestID, embedder }: { requestID: str
   const { signedOut, again } = useSignedOut();
   const recordings = useQuery({
     ...recordingsOf({ request_id: requestID, recording: null }),
-    refetchInterval: ({ state }) => mayCome(state.data) && untilNextLook(state.dataUpdateCount),
+    refetchInterval: ({ state }) =>
+      !signedOut && mayCome(state.data) && untilNextLook(state.dataUpdateCount + state.errorUpdateCount),
   });
   const all = recordings.data ?? [];
   let state: State = "ready";
