@@ -33,11 +33,12 @@ type Identity struct {
 // other system says.
 //
 // It returns *RateLimitedError after too many attempts from the address that
-// failed, the error of verify, ErrDisabled, or ErrNameTaken when another
-// account has the name: that somebody is called the same elsewhere does not
-// make an account theirs. Joined *FieldError say that the other system gives
-// names that no account can have, ErrEndpointTaken cannot be, and ErrLastAdmin
-// says that there would be no administrator left.
+// failed, the error of verify, ErrDisabled, ErrUnauthorized when all sessions of
+// the account were ended meanwhile, or ErrNameTaken when another account has the
+// name: that somebody is called the same elsewhere does not make an account
+// theirs. Joined *FieldError say that the other system gives names that no
+// account can have, ErrEndpointTaken cannot be, and ErrLastAdmin says that there
+// would be no administrator left.
 func (s *Service) AuthenticateElsewhere(ctx context.Context, address netip.Addr, verify func(context.Context) (Identity, error)) (Account, error) {
 	account, err := s.authenticateElsewhere(ctx, address, verify)
 	if err != nil {
@@ -109,8 +110,12 @@ func (s *Service) adopt(ctx context.Context, account *Account, identity *Identit
 	}
 	// That it is asked for is the operator's configuration.
 	now, err := s.update(ctx, Operator(), account.ID, func(now *Account) error {
-		if !now.Enabled {
+		switch {
+		case !now.Enabled:
 			return ErrDisabled
+		case now.Generation != account.Generation:
+			// Taken away from its owner, perhaps: they may try again.
+			return ErrUnauthorized
 		}
 		return s.apply(now, &change)
 	})
