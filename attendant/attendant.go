@@ -2,9 +2,11 @@ package attendant
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -45,6 +47,17 @@ type Calls interface {
 	CallOf(id ari.ChannelID) (call callcenter.Call, ok bool)
 }
 
+// Wishes keep what callers want while they are talked to; *postgres.Wishes is
+// one.
+type Wishes interface {
+	// Keep keeps a wish, in place of the channel's one before.
+	Keep(ctx context.Context, wish callbacks.Wish) error
+	// Drop forgets a wish, unless somebody else keeps it by now.
+	Drop(ctx context.Context, wish callbacks.Wish) error
+	// Left returns the wishes of a node's callers that others keep, or kept.
+	Left(ctx context.Context, node, keeper string) ([]callbacks.Wish, error)
+}
+
 // Options say for which node an Attendant is and what it needs. All but the
 // Logger, the Metrics and OnRegistered are mandatory.
 type Options struct {
@@ -57,6 +70,7 @@ type Options struct {
 	Plan      func() *callcenter.Plan
 	Registrar Registrar
 	Messages  recording.Expecter
+	Wishes    Wishes
 	// IsUnavailable reports whether an error means that the database is away,
 	// and the same request may succeed later.
 	IsUnavailable func(error) bool
@@ -74,6 +88,8 @@ type Attendant struct {
 	// life ends when sessions are to end.
 	life context.Context
 	end  context.CancelFunc
+	// keeper names the attendant in the wishes that it keeps.
+	keeper string
 
 	mu       sync.Mutex
 	sessions map[ari.ChannelID]*session
@@ -93,7 +109,7 @@ func New(o Options) *Attendant {
 	life, end := context.WithCancel(context.Background())
 	return &Attendant{
 		o: o, log: o.Logger.With(slog.String("node", o.Node)),
-		life: life, end: end, sessions: map[ari.ChannelID]*session{},
+		life: life, end: end, keeper: rand.Text(), sessions: map[ari.ChannelID]*session{},
 	}
 }
 
@@ -130,11 +146,12 @@ func (a *Attendant) Finish(ctx context.Context) {
 // callers who were sent here before, so they are looked for in the list; and
 // of those that are talked to, whether they are still there.
 func (a *Attendant) Connected(channels []ari.Channel) {
-	there := a.TakeUp(channels)
 	a.mu.Lock()
-	defer a.mu.Unlock()
-	for id, s := range a.sessions {
-		if there[id] {
+	before := maps.Clone(a.sessions)
+	a.mu.Unlock()
+	here := a.TakeUp(channels)
+	for id, s := range before {
+		if here[id] {
 			s.tell(resumed{})
 		} else {
 			s.tell(left{})
@@ -143,17 +160,24 @@ func (a *Attendant) Connected(channels []ari.Channel) {
 }
 
 // TakeUp begins to talk to those of a PBX's channels that are here and nobody
-// talks to, and returns which are here.
-func (a *Attendant) TakeUp(channels []ari.Channel) (there map[ari.ChannelID]bool) {
-	there = make(map[ari.ChannelID]bool, len(channels))
+// talks to, and returns which are here. Callers who have left although another
+// daemon should have talked to them are registered.
+func (a *Attendant) TakeUp(channels []ari.Channel) (here map[ari.ChannelID]bool) {
+	here = make(map[ari.ChannelID]bool, len(channels))
 	for i := range channels {
 		c := &channels[i]
-		if args, ours := a.arguments(c); ours {
-			there[c.ID] = true
+		args, ours := a.arguments(c)
+		here[ari.ChannelID(strings.Clone(string(c.ID)))] = ours
+		if ours {
 			a.begin(c, args, true)
 		}
 	}
-	return there
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !a.closed {
+		a.running.Go(func() { a.fulfil(here) })
+	}
+	return here
 }
 
 // arguments returns what the dialplan gave to our application, for a channel

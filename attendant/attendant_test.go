@@ -16,6 +16,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"callbackd/ari"
@@ -90,6 +91,46 @@ type noMessages struct{}
 
 func (noMessages) Expect(context.Context, recording.Expected) (recording.ID, error) { return 1, nil }
 
+// wishes keeps them in memory; left are those of a daemon that has died.
+type wishes struct {
+	mu   sync.Mutex
+	kept []string
+	left []callbacks.Wish
+}
+
+func (w *wishes) Keep(_ context.Context, wish callbacks.Wish) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.kept = append(w.kept, fmt.Sprintf("keep %s %s %q", wish.Channel, wish.RequestID, wish.ContactNumber))
+	return nil
+}
+
+func (w *wishes) Drop(_ context.Context, wish callbacks.Wish) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.kept = append(w.kept, "drop "+wish.Channel)
+	return nil
+}
+
+func (w *wishes) Left(context.Context, string, string) ([]callbacks.Wish, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.left, nil
+}
+
+// holds waits until these were kept and dropped, in this order.
+func (w *wishes) holds(t *testing.T, want ...string) {
+	t.Helper()
+	labtest.Eventually(t, 10*time.Second, func() error {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if diff := cmp.Diff(want, w.kept); diff != "" {
+			return fmt.Errorf("wishes (-want +got):\n%s", diff)
+		}
+		return nil
+	})
+}
+
 // oneCall knows the same call of every channel.
 type oneCall struct{}
 
@@ -104,6 +145,7 @@ type desk struct {
 	*Attendant
 	pbx       *pbx
 	registrar *registrar
+	wishes    wishes
 	log       bytes.Buffer
 	stop      func()
 }
@@ -122,7 +164,7 @@ func newDesk(t *testing.T) *desk {
 		Plan: func() *callcenter.Plan {
 			return &callcenter.Plan{CallCenters: []callcenter.CallCenter{{ID: "support", Extension: "7001"}}}
 		},
-		Registrar: d.registrar, Messages: noMessages{},
+		Registrar: d.registrar, Messages: noMessages{}, Wishes: &d.wishes,
 		IsUnavailable: func(err error) bool { return errors.Is(err, errAway) },
 		Metrics:       NewMetrics(prometheus.NewRegistry()), Logger: slog.New(slog.NewTextHandler(&d.log, nil)),
 	})
@@ -235,6 +277,74 @@ func TestAttendant_Connected(t *testing.T) {
 	defer d.registrar.mu.Unlock()
 	if len(d.registrar.requests) != 1 || d.registrar.requests[0].RequestID != "r1" || d.pbx.asked("POST continue") {
 		t.Errorf("registered %+v; asked %q", d.registrar.requests, d.pbx.requests)
+	}
+}
+
+// Who is taken up is hushed by a key as anybody else: only for sessions of before
+// may a connection have lost the word that a prompt has ended.
+func TestAttendant_TakenUpHearsThePrompt(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	d.Connected([]ari.Channel{caller()})
+	d.eventually(t, "POST play/callbackd-c1-3")
+	d.Event(&ari.Event{Type: ari.ChannelDtmfReceived, Channel: caller(), Digit: "1"})
+	d.eventually(t, "POST play/callbackd-c1-2")
+	d.pbx.mu.Lock()
+	defer d.pbx.mu.Unlock()
+	var stops int
+	for _, request := range d.pbx.requests {
+		if request == "DELETE /ari/playbacks/callbackd-c1-3" {
+			stops++
+		}
+	}
+	if stops != 2 { // one is for what an earlier daemon may have played
+		t.Errorf("the prompt was stopped %d times, want twice: %q", stops, d.pbx.requests)
+	}
+}
+
+// What a caller wants is kept for as long as it is talked about, and not longer.
+func TestAttendant_KeepsWishes(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	presses := func(keys string) {
+		for _, digit := range keys {
+			d.Event(&ari.Event{Type: ari.ChannelDtmfReceived, Channel: caller(), Digit: string(digit)})
+		}
+	}
+	d.enters()
+	want := []string{`keep c1 r1 ""`}
+	d.wishes.holds(t, want...)
+	presses("209012345678#")
+	want = append(want, `keep c1 r1 "09012345678"`)
+	d.wishes.holds(t, want...)
+	presses("1")
+	want = append(want, "drop c1")
+	d.wishes.holds(t, want...)
+	d.stop()
+	d.wishes.holds(t, want...)
+}
+
+// Callers who left while nobody talked to them are registered, for the number
+// that they keyed in; those who went on in the dialplan are not.
+func TestAttendant_FulfilsWishes(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	wish := func(channel, contact string) callbacks.Wish {
+		return callbacks.Wish{Node: "pbx1", Channel: channel, Keeper: "dead", RequestID: callcenter.RequestID("r-" + channel), CallCenter: "support", ContactNumber: contact}
+	}
+	d.wishes.left = []callbacks.Wish{wish("left", "09012345678"), wish("reached", ""), wish("queue", ""), wish("nowhere", ""), wish("c1", "")}
+	d.wishes.left[3].CallCenter = "closed"
+	d.registrar.errs = []error{errAway, nil, callbacks.ErrReached} // one is tried again
+	d.TakeUp([]ari.Channel{{ID: "queue", Dialplan: ari.DialplanPosition{AppName: "Queue", AppData: "support"}}})
+	d.wishes.holds(t, "drop left", "drop reached", "drop queue", "drop nowhere", `drop c1`)
+	d.registrar.mu.Lock()
+	defer d.registrar.mu.Unlock()
+	var asked []string
+	for _, r := range d.registrar.requests {
+		asked = append(asked, fmt.Sprintf("%s %q %t", r.RequestID, r.ContactNumber, r.Abandoned))
+	}
+	if diff := cmp.Diff([]string{`r-left "09012345678" true`, `r-left "09012345678" true`, `r-reached "" true`, `r-c1 "" true`}, asked); diff != "" {
+		t.Errorf("registered (-want +got):\n%s", diff)
 	}
 }
 

@@ -119,6 +119,8 @@ type dialogue struct {
 	candidate, entered string
 	// tries are how often the caller may still get something wrong.
 	tries int
+	// contact is the number that is being registered.
+	contact string
 	// prompt is the last one that was played; playing says that it still is.
 	prompt  int
 	playing bool
@@ -292,7 +294,7 @@ func (d *dialogue) register(number string) {
 		return
 	}
 	d.quiet()
-	d.state, d.asked = stateRegistering, true
+	d.state, d.asked, d.contact = stateRegistering, true, number
 	if number == d.presented {
 		number = ""
 	}
@@ -351,21 +353,33 @@ func (d *dialogue) finish() {
 	}
 }
 
+// wanted is the number that is to be called, as far as the caller has said, or
+// empty when there is none, or nothing is left to be registered. A number that
+// was not keyed in to its end is better than none, and not than the caller's own.
+func (d *dialogue) wanted() string {
+	switch d.state {
+	case stateConfirming, stateEntering:
+		switch {
+		case d.candidate != "":
+			return d.candidate
+		case d.numbers.Complete(d.entered), d.presented == "" && d.numbers.Valid(d.entered):
+			return d.entered
+		}
+		return d.presented
+	case stateRegistering:
+		return d.contact
+	case stateOffering, stateRecording, stateParting, stateOver:
+		// it is settled
+	}
+	return ""
+}
+
 // leave ends the dialogue early: the caller hung up, or the session must end.
-// If there is a number to call, the callback is registered all the same. A
-// number that was not keyed in to its end is better than none, and not than
-// the caller's own.
+// If there is a number to call, the callback is registered all the same.
 func (d *dialogue) leave() {
 	switch d.state {
 	case stateConfirming, stateEntering:
-		number := d.presented
-		switch {
-		case d.candidate != "":
-			number = d.candidate
-		case d.numbers.Complete(d.entered), number == "" && d.numbers.Valid(d.entered):
-			number = d.entered
-		}
-		if number != "" {
+		if number := d.wanted(); number != "" {
 			d.register(number)
 			return
 		}

@@ -16,11 +16,15 @@
 //   - Nobody is trapped. Every state of the dialogue has a timer, and every
 //     session ends in handing the channel back, even when events are lost, the
 //     database is away, or the daemon stops. Only a daemon that dies leaves
-//     callers behind: the next one takes them up, and until then TIMEOUT of
+//     callers behind: the next one takes them up from the beginning, when a
+//     message that is being recorded is at its end, and until then TIMEOUT of
 //     the dialplan frees them, see configs/asterisk.
 //   - A caller who hangs up as soon as a number is known is registered, with
 //     what was said so far. The number is known from the beginning when it is
-//     not withheld, and else when what was keyed in is complete.
+//     not withheld, and else when what was keyed in is complete. That holds, too,
+//     when the daemon has died before: the number is kept in the database while
+//     it is talked about ([Wishes]), and the next daemon registers those who have
+//     left, unless somebody of that number got through since.
 //   - A call makes one request, however often it comes here (package callbacks
 //     sees to it): so a session that begins anew after a fault does no harm.
 //   - Calls are followed by another goroutine, which is never held up: a

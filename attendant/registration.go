@@ -41,6 +41,21 @@ func (s *session) register(ctx context.Context, contact string) {
 // registration registers a callback. What may pass is waited for: calls are
 // stored a moment after they are followed, and the database may be away.
 func (a *Attendant) registration(ctx context.Context, request callbacks.Request, log *slog.Logger) registered {
+	result, err := a.tryToRegister(ctx, request)
+	switch {
+	case err != nil:
+		log.Error("a callback that a caller asked for was not registered",
+			slog.String("request_id", string(request.RequestID)), slog.Any("err", err))
+		return registered{status: StatusFailed}
+	case result.Added:
+		return registered{StatusAdded, result.Callback}
+	}
+	return registered{StatusRegistered, result.Callback}
+}
+
+// tryToRegister tries until it is known what comes of it, or registerLimit has
+// passed.
+func (a *Attendant) tryToRegister(ctx context.Context, request callbacks.Request) (callbacks.RequestResult, error) {
 	ctx, cancel := context.WithTimeout(ctx, registerLimit)
 	defer cancel()
 	result, err := backoff.Retry(ctx, func() (callbacks.RequestResult, error) {
@@ -54,18 +69,10 @@ func (a *Attendant) registration(ctx context.Context, request callbacks.Request,
 	}, backoff.WithBackOff(&backoff.ExponentialBackOff{
 		InitialInterval: 25 * time.Millisecond, MaxInterval: time.Second, Multiplier: 2, RandomizationFactor: 0.2,
 	}), backoff.WithMaxElapsedTime(registerLimit))
-	switch {
-	case err != nil:
-		log.Error("a callback that a caller asked for was not registered",
-			slog.String("request_id", string(request.RequestID)), slog.Any("err", err))
-		return registered{status: StatusFailed}
-	case result.Added:
-		return registered{StatusAdded, result.Callback}
-	}
-	if !result.Repeated && a.o.OnRegistered != nil {
+	if err == nil && !result.Added && !result.Repeated && a.o.OnRegistered != nil {
 		a.o.OnRegistered()
 	}
-	return registered{StatusRegistered, result.Callback}
+	return result, err
 }
 
 // passing reports whether a registration may succeed if it is tried again.

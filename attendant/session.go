@@ -3,6 +3,7 @@ package attendant
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -67,6 +68,9 @@ type session struct {
 	playing  int
 	message  string
 	result   registered
+	// keeps is the number that is kept as wanted, by whoever reads wishes.
+	keeps  string
+	wishes chan kept
 	// unheard says that a prompt could not be played.
 	unheard      bool
 	complainedOf map[string]bool
@@ -109,7 +113,14 @@ func (s *session) run() Status {
 	limit := time.NewTimer(sessionLimit)
 	defer limit.Stop()
 	s.dialogue = newDialogue(&s.a.o.Settings, s.a.o.Numbers, s.presented(), s.wanted.message)
+	if s.takenUp {
+		s.forgetKeys()
+	}
+	s.wishes = make(chan kept, 1)
+	defer close(s.wishes)
+	s.a.running.Go(func() { s.a.keepWishes(ctx, s.wishes) })
 	s.carryOut(ctx, s.dialogue.start())
+	s.keep()
 	stop, overflow := s.a.life.Done(), s.overflow
 	for !s.dialogue.over() {
 		var event any
@@ -130,6 +141,9 @@ func (s *session) run() Status {
 			event = stopped{}
 		}
 		s.carryOut(ctx, s.dialogue.handle(event))
+		if _, others := event.(replaced); !others {
+			s.keep()
+		}
 	}
 	// A prompt that is cut off by the caller's leaving has failed, too.
 	if s.unheard && !s.dialogue.gone {
@@ -147,11 +161,30 @@ func (s *session) ready(ctx context.Context) bool {
 			return ari.IsGone(err) || ari.IsNotInStasis(err) // the caller left, and StasisEnd says so
 		}
 	}
-	if err := s.a.o.Client.SetChannelVariable(ctx, s.channel, VarStatus, string(StatusHangup)); err != nil {
+	for begun := time.Now(); ; {
+		err := s.a.o.Client.SetChannelVariable(ctx, s.channel, VarStatus, string(StatusHangup))
+		if err == nil {
+			return true
+		}
+		// What an earlier daemon has begun to record is recorded to its end, and
+		// nothing else done to the channel before.
+		if s.takenUp && errors.Is(err, context.DeadlineExceeded) && time.Since(begun) < sessionLimit && s.a.life.Err() == nil {
+			continue
+		}
 		s.complain("set a variable", err)
 		return ari.IsGone(err) || ari.IsNotInStasis(err)
 	}
-	return true
+}
+
+// forgetKeys drops the keys that were pressed so far: to an earlier daemon's
+// prompt, or to end its recording.
+func (s *session) forgetKeys() {
+	for range len(s.events) {
+		event := <-s.events
+		if _, pressed := event.(key); !pressed {
+			s.tell(event)
+		}
+	}
 }
 
 // complain logs a request that Asterisk refused, once for each kind. That the

@@ -37,10 +37,28 @@ type Request struct {
 	// ContactNumber is the number that the caller wants to be called at, as it
 	// is dialled; empty for the call's own.
 	ContactNumber string
-	// Abandoned says that nobody asked, but the call was abandoned. Then
-	// nothing happens when the call has a callback, and ErrReached is returned
-	// when somebody of that number got through since the call began.
+	// Abandoned says that the caller has left, without having asked or before
+	// that was taken in. Then nothing happens when the call has a callback, and
+	// ErrReached is returned when somebody of that number got through since.
 	Abandoned bool
+	// Since is from when on that counts for an abandoned call; zero for the
+	// call's beginning.
+	Since time.Time
+}
+
+// Wish is what a caller wants who is being asked about it. It is kept until
+// that is over, for the case that the one who asks dies.
+type Wish struct {
+	Node, Channel string
+	// Keeper is who asks the caller, by a random text.
+	Keeper string
+	// RequestID, CallCenter (its ID) and ContactNumber are those of the Request
+	// that it is to become.
+	RequestID     callcenter.RequestID
+	CallCenter    string
+	ContactNumber string
+	// AskedAt is when it was kept first; the store sets it.
+	AskedAt time.Time
 }
 
 // RequestResult is what an automatic registration gives.
@@ -161,7 +179,11 @@ func (r *requesting) run(ctx context.Context, tx Tx) (RequestResult, error) {
 // reached returns ErrReached when the caller spoke to somebody since.
 func (r *requesting) reached(ctx context.Context, tx Tx, call *callcenter.Call, number Spelling) error {
 	numbers := append([]string{call.RemoteNumber, number.Key}, number.Forms...)
-	spoke, err := tx.SpokeSince(ctx, r.CallCenter.ID, numbers, call.StartedAt)
+	since := call.StartedAt
+	if !r.Since.IsZero() {
+		since = r.Since
+	}
+	spoke, err := tx.SpokeSince(ctx, r.CallCenter.ID, numbers, since)
 	if err == nil && spoke {
 		err = ErrReached
 	}

@@ -32,7 +32,7 @@ REVOKE INSERT, UPDATE ON goose_db_version, schema_compatibility FROM %[1]s;
 -- What happened.
 REVOKE UPDATE ON callback_history, callback_requests, recording_audit FROM %[1]s;
 -- What passes, old changes and keys, names that people take out of the phone book, and whose an account is elsewhere.
-GRANT DELETE ON changes, idempotency_keys, sessions, login_limits, playback_grants, playback_budgets, recording_waveforms, phonebook_entries,
+GRANT DELETE ON callback_wishes, changes, idempotency_keys, sessions, login_limits, playback_grants, playback_budgets, recording_waveforms, phonebook_entries,
 	webhooks, webhook_deliveries, account_identities TO %[1]s;
 DO $$
 DECLARE

@@ -28,8 +28,8 @@ func (l *Lease) StandBy(ctx context.Context) (offered bool, err error) {
 		ON CONFLICT (node) DO UPDATE SET
 			heir = excluded.heir, heir_until = excluded.heir_until,
 			term = CASE WHEN h.heir = excluded.heir THEN h.term END, state = CASE WHEN h.heir = excluded.heir THEN h.state END
-		-- One that was ready for a daemon that has died since cannot be handed
-		-- the node any more, and waits for it no more than it lives itself.
+		-- Who was offered the node in an earlier term cannot be handed it any
+		-- more, and says so anew if it still waits.
 		WHERE h.heir = excluded.heir OR h.heir_until <= clock_timestamp() OR h.term < (SELECT term FROM leases WHERE node = @node)
 		RETURNING coalesce(h.state = 'offered' AND h.term = (
 			SELECT term FROM leases WHERE node = @node AND held_until > clock_timestamp()), false)`,

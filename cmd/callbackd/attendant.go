@@ -25,7 +25,7 @@ func (d *daemon) newAttendant(node *configs.PBX, client *ari.Client, calls atten
 			cfg := d.dialplan.Load()
 			return planOf(cfg, &configs.PBX{})
 		},
-		Registrar: d.callbacks, Messages: d.db.Recordings(), IsUnavailable: postgres.IsUnavailable,
+		Registrar: d.callbacks, Messages: d.db.Recordings(), Wishes: d.db.Wishes(), IsUnavailable: postgres.IsUnavailable,
 		OnRegistered: d.countAutomatic, Metrics: metrics, Logger: d.log,
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"os"
+	"os/exec"
 	"strconv"
 	"strings"
 	"sync"
@@ -128,40 +129,80 @@ func TestAttendant_Stopped(t *testing.T) {
 	w.hasCallback(t, "0312345673", fields{"requests": 1})
 }
 
-// Of a daemon that is killed the caller is left in Stasis, until the next one
-// takes the caller up or the dialplan's time-out comes.
+// Of a daemon that is killed the callers are left in Stasis, until another one
+// takes them up or the dialplan's time-out comes. None is lost, wherever they
+// were, nor who hangs up meanwhile.
 func TestAttendant_Killed(t *testing.T) {
 	t.Parallel()
 	w := newAttended(t)
 	w.stop()
-	if err := w.pbx.SetGlobal(t.Context(), "CALLBACK_TIMEOUT", "20"); err != nil {
-		t.Fatal(err)
-	}
+	w.cfg.Attendant.KeyTimeout.Duration = time.Minute
 	daemon := w.child(t, testWriter{t})
-	takenUp := w.asks(t, "0312345671")
-	if err := daemon.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	daemon.Wait() //nolint:errcheck // killed
-	w.runs(t, "0312345671", "Stasis")
 	w.start(t)
+	w.waitsForTheNode(t)
+	recording := w.records(t, "0312345673", 1)
+	entering := w.asks(t, "0312345674")
+	siptest.Press(t, entering, "2")
+	prompted(t, entering, "enter")
+	siptest.Press(t, entering, "09012345674")
+	leaving := w.asks(t, "0312345675")
+	confirming := w.asks(t, "0312345671")
+	w.eventually(t, "SELECT count(*) = 3 AND count(*) FILTER (WHERE contact_number = '09012345674') = 1 FROM callback_wishes")
+	w.dies(t, daemon)
+	w.is(t, `UPDATE callback_wishes SET keeper = 'dead' RETURNING true`) // as its text is random
+	recording.Play(sip.Silence())
+	siptest.Leave(t, entering)
+	siptest.Leave(t, leaving)
 	w.followedBy(t, patience, "/"+strconv.Itoa(os.Getpid())) // for a while it is the dead one's
-	prompted(t, takenUp, "welcome")
-	siptest.Press(t, takenUp, "1")
-	prompted(t, takenUp, "registered")
-	siptest.Over(t, takenUp)
-	w.hasCallback(t, "0312345671", fields{"requests": 1})
+	w.takenUp(t, "0312345671")
+	siptest.Press(t, confirming, "1")
+	prompted(t, confirming, "registered")
+	siptest.Over(t, confirming)
+	w.takenUp(t, "0312345673") // when the message is at its end
+	siptest.Press(t, recording, "1")
+	prompted(t, recording, "leave-message")
+	siptest.Press(t, recording, "#")
+	prompted(t, recording, "registered")
+	siptest.Over(t, recording)
+	said(t, w.messageOf(t, "0312345673"), 1500*time.Millisecond)
+	for _, number := range []string{"0312345671", "0312345673", "0312345675"} {
+		w.hasCallback(t, number, fields{"requests": 1, "contact_number": number, "registered_by": "system:attendant"})
+	}
+	w.hasCallback(t, "0312345674", fields{"requests": 1, "contact_number": "09012345674"})
 	w.stop()
 
+	// The same once more, but that only the next start does something about it.
 	if err := w.pbx.SetGlobal(t.Context(), "CALLBACK_TIMEOUT", "3"); err != nil {
 		t.Fatal(err)
 	}
 	daemon = w.child(t, testWriter{t})
-	freed := w.asks(t, "0312345672")
+	leaving = w.asks(t, "0312345676")
+	freed := w.asks(t, "0312345677")
+	w.eventually(t, "SELECT count(*) = 2 FROM callback_wishes")
+	w.dies(t, daemon)
+	siptest.Leave(t, leaving)
+	w.runs(t, "0312345677", "Queue")
+	w.start(t)
+	w.hasCallback(t, "0312345676", fields{"requests": 1})
+	w.eventually(t, "SELECT count(*) = 0 FROM callback_wishes")
+	if items := w.callbacks(t, "0312345677"); len(items) != 0 {
+		t.Errorf("a caller who waits again is registered: %v", items)
+	}
+	siptest.Leave(t, freed)
+}
+
+// takenUp waits until another daemon talks to a caller than the one that died.
+func (w *world) takenUp(t *testing.T, number string) {
+	t.Helper()
+	w.eventually(t, `
+		SELECT EXISTS (SELECT FROM callback_wishes JOIN calls USING (request_id) WHERE remote_number = '`+number+`' AND keeper <> 'dead')`)
+}
+
+// dies kills a daemon.
+func (w *world) dies(t *testing.T, daemon *exec.Cmd) {
+	t.Helper()
 	if err := daemon.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
 	daemon.Wait() //nolint:errcheck // killed
-	w.runs(t, "0312345672", "Queue")
-	siptest.Leave(t, freed)
 }

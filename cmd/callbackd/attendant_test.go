@@ -215,32 +215,33 @@ func said(t *testing.T, file []byte, atLeast time.Duration) {
 // customerTone is what customers say, in Hz.
 const customerTone = 500
 
+// records has somebody leave a message, the so manieth, which is still recorded.
+func (w *attended) records(t *testing.T, number string, messages int) *sip.Call {
+	t.Helper()
+	call := w.dials(t, withMessage, number)
+	prompted(t, call, "welcome")
+	siptest.Press(t, call, "1")
+	prompted(t, call, "leave-message")
+	labtest.Eventually(t, patience, func() error {
+		files, err := filepath.Glob(filepath.Join(w.pbx.Recordings, "callbackd-*.wav"))
+		long := 0
+		for _, file := range files {
+			if info, err := os.Stat(file); err == nil && info.Size() > 30_000 { // two seconds
+				long++
+			}
+		}
+		if long < messages {
+			err = errors.Join(err, fmt.Errorf("%d messages of two seconds among %q, want %d", long, files, messages))
+		}
+		return err
+	})
+	return call
+}
+
 func TestAttendant_Message(t *testing.T) {
 	t.Parallel()
 	w := newAttended(t)
-	messages := 0
-	records := func(t *testing.T, number string) *sip.Call {
-		messages++
-		call := w.dials(t, withMessage, number)
-		prompted(t, call, "welcome")
-		siptest.Press(t, call, "1")
-		prompted(t, call, "leave-message")
-		labtest.Eventually(t, patience, func() error {
-			files, err := filepath.Glob(filepath.Join(w.pbx.Recordings, "callbackd-*.wav"))
-			long := 0
-			for _, file := range files {
-				if info, err := os.Stat(file); err == nil && info.Size() > 30_000 { // two seconds
-					long++
-				}
-			}
-			if long < messages {
-				err = errors.Join(err, fmt.Errorf("%d messages of two seconds among %q, want %d", long, files, messages))
-			}
-			return err
-		})
-		return call
-	}
-	call := records(t, "0312345671")
+	call := w.records(t, "0312345671", 1)
 	siptest.Press(t, call, "#")
 	prompted(t, call, "registered")
 	siptest.Over(t, call)
@@ -250,7 +251,7 @@ func TestAttendant_Message(t *testing.T) {
 	w.hasCallback(t, "0312345671", fields{"recording": "message"})
 
 	// What was said before the caller hung up is kept.
-	siptest.Leave(t, records(t, "0312345672"))
+	siptest.Leave(t, w.records(t, "0312345672", 2))
 	labtest.Eventually(t, patience, func() error {
 		if file = w.messageOf(t, "0312345672"); len(file) < 30_000 {
 			return fmt.Errorf("the message has %d bytes", len(file))
