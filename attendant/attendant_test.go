@@ -96,20 +96,21 @@ type wishes struct {
 	mu   sync.Mutex
 	kept []string
 	left []callbacks.Wish
+	err  error // of what is kept or dropped
 }
 
 func (w *wishes) Keep(_ context.Context, wish callbacks.Wish) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.kept = append(w.kept, fmt.Sprintf("keep %s %s %q", wish.Channel, wish.RequestID, wish.ContactNumber))
-	return nil
+	return w.err
 }
 
 func (w *wishes) Drop(_ context.Context, wish callbacks.Wish) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.kept = append(w.kept, "drop "+wish.Channel)
-	return nil
+	return w.err
 }
 
 func (w *wishes) Left(context.Context, string, string) ([]callbacks.Wish, error) {
@@ -322,6 +323,26 @@ func TestAttendant_KeepsWishes(t *testing.T) {
 	d.wishes.holds(t, want...)
 	d.stop()
 	d.wishes.holds(t, want...)
+}
+
+// A database that refuses to keep wishes, for want of a right, holds up nobody.
+func TestAttendant_WishesRefused(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	d.wishes.err = errors.New("permission denied")
+	d.enters()
+	d.eventually(t, "POST play/callbackd-c1-1")
+	d.Event(&ari.Event{Type: ari.ChannelDtmfReceived, Channel: caller(), Digit: "1"})
+	d.eventually(t, "POST play/callbackd-c1-0")
+	d.Event(&ari.Event{Type: ari.ChannelDestroyed, Channel: caller()})
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if d.Finish(ctx); ctx.Err() != nil {
+		t.Error("the refused wish is tried again and again")
+	}
+	if len(d.registrar.requests) != 1 {
+		t.Errorf("registered %+v; asked %q", d.registrar.requests, d.pbx.requests)
+	}
 }
 
 // Callers who left while nobody talked to them are registered, for the number

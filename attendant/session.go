@@ -118,7 +118,11 @@ func (s *session) run() Status {
 	}
 	s.wishes = make(chan kept, 1)
 	defer close(s.wishes)
-	s.a.running.Go(func() { s.a.keepWishes(ctx, s.wishes) })
+	keeping, leave := context.WithCancel(ctx)
+	s.a.running.Go(func() {
+		defer leave()
+		s.a.keepWishes(keeping, s.wishes)
+	})
 	s.carryOut(ctx, s.dialogue.start())
 	s.keep()
 	stop, overflow := s.a.life.Done(), s.overflow
@@ -141,7 +145,9 @@ func (s *session) run() Status {
 			event = stopped{}
 		}
 		s.carryOut(ctx, s.dialogue.handle(event))
-		if _, others := event.(replaced); !others {
+		if _, others := event.(replaced); others {
+			leave() // what the caller wants is theirs to keep
+		} else {
 			s.keep()
 		}
 	}

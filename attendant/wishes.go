@@ -51,15 +51,19 @@ func (s *session) keep() {
 	s.wishes <- k
 }
 
-// keepWishes keeps and forgets what one caller wants.
+// keepWishes keeps and forgets what one caller wants. While the database is away
+// it tries again: what is not forgotten would be registered in the end.
 func (a *Attendant) keepWishes(ctx context.Context, wishes <-chan kept) {
 	for k := range wishes {
 		for {
 			err := a.store(ctx, k)
-			if err == nil || a.life.Err() != nil || len(wishes) > 0 {
+			if err == nil || a.life.Err() != nil || ctx.Err() != nil || len(wishes) > 0 {
 				break
 			}
-			a.log.Debug("what a caller wants is not kept as it is", slog.Any("err", err))
+			if !a.o.IsUnavailable(err) && !errors.Is(err, context.DeadlineExceeded) {
+				a.log.Warn("what a caller wants is not kept, in case this daemon dies", slog.Any("err", err))
+				break
+			}
 			select {
 			case <-a.life.Done():
 			case <-time.After(wishPause):
