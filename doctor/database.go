@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -26,7 +27,7 @@ func examineDatabase(ctx context.Context, cfg *configs.Config) ([]Finding, []cal
 	defer cancel()
 	db, err := postgres.Open(ctx, cfg.Database.URL.Reveal(), postgres.Options{})
 	if err != nil {
-		e.add(Fault, "database.url, or what the error says", "%s", err)
+		e.add(Fault, accessChange(err, "database", "database.url, or what the error says"), "%s", err)
 		return e.findings, nil, nil
 	}
 	defer db.Close()
@@ -40,6 +41,17 @@ func examineDatabase(ctx context.Context, cfg *configs.Config) ([]Finding, []cal
 		e.add(Fault, "callbackd migrate --grant ROLE gives a role what it needs", "who follows which node cannot be read: %s", err)
 	}
 	return e.findings, calls, followed
+}
+
+// accessChange is what to look at when a database cannot be opened: at who may
+// come in, when PostgreSQL refuses whom the configuration's key names, and
+// otherwise at what is given.
+func accessChange(err error, key, otherwise string) string {
+	if !postgres.IsLoginRefused(err) {
+		return otherwise
+	}
+	return fmt.Sprintf("user and password in %[1]s.url or the file of %[1]s.url_file (without a password there: PGPASSWORD, or the password file "+
+		"~/.pgpass of who runs callbackd); on the server, pg_hba.conf: its first line for this database, user and host counts", key)
 }
 
 // followers returns the daemon that follows each node, empty for none.

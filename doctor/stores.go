@@ -81,7 +81,7 @@ func judgeStores(e *examined, f *nodeFacts) {
 		e.add(Warning, "cel.database of the node; configs/asterisk has cel.conf, cel_pgsql.conf and cel.sql",
 			"no channel event log: what happens while callbackd is down stays unknown")
 	case f.eventLog != nil:
-		e.add(Fault, "cel of the node, or what the error says", "%s", f.eventLog)
+		e.add(Fault, accessChange(f.eventLog, "cel.database", "cel of the node, or what the error says"), "%s", f.eventLog)
 	case f.err == nil && !f.cel:
 		e.add(Fault, "load = cel_pgsql.so in modules.conf, and cel_pgsql.conf", "Asterisk does not run cel_pgsql.so: nothing is written to the channel event log")
 	default:

@@ -33,6 +33,13 @@ func IsUnavailable(err error) bool {
 	return pgconn.SafeToRetry(err)
 }
 
+// IsLoginRefused reports whether PostgreSQL does not let the user in: because of
+// the password, or of what pg_hba.conf says.
+func IsLoginRefused(err error) bool {
+	e, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && strings.HasPrefix(e.Code, "28") // invalid authorization
+}
+
 // isPassing reports whether a SQLSTATE describes the server's condition and
 // not the statement.
 func isPassing(code string) bool {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -83,6 +84,24 @@ func TestDoctor_RealPBX(t *testing.T) {
 	finds(t, findings, doctor.Fault, "no endpoint PJSIP/other")
 	finds(t, findings, doctor.Fault, "recordings cannot be read")
 	finds(t, findings, doctor.Warning, `queue "suport" of call center support had no call since`)
+	refused, err := url.Parse(w.cfg.Database.URL.Reveal())
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused.User = url.UserPassword(refused.User.Username(), "of somebody else")
+	wrong.Database.URL = configs.NewSecret(refused.String())
+	node.CEL = configs.CEL{Database: wrong.Database, Table: "cel", Timezone: "UTC"}
+	findings = diagnosis(t, &wrong, nil)
+	finds(t, findings, doctor.Fault, "password authentication failed")
+	finds(t, findings, doctor.Fault, "look at the channel event log's table: ")
+	for _, change := range []string{"user and password in database.url or", "user and password in cel.database.url or", "~/.pgpass", "pg_hba.conf"} {
+		if !strings.Contains(findings, change) {
+			t.Errorf("of a database that refuses the password, doctor does not name %s:\n%s", change, findings)
+		}
+	}
+	if strings.Contains(findings, "somebody else") || strings.Contains(findings, url.QueryEscape("of somebody else")) || strings.Contains(findings, "of%20somebody") {
+		t.Errorf("doctor shows the password:\n%s", findings)
+	}
 	node.ARI.Username = "nobody"
 	finds(t, diagnosis(t, &wrong, nil), doctor.Fault, "the user or its password is wrong")
 	node.ARI.URL = "http://127.0.0.1:9/ari"
