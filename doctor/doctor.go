@@ -30,7 +30,7 @@ const (
 // Finding is what was found out about a part of the site.
 type Finding struct {
 	Level Level `json:"level"`
-	// Part is the part of the site: "database", "oidc", "queues", or
+	// Part is the part of the site: "listen", "database", "oidc", "queues", or
 	// "pbx " and a node's name.
 	Part string `json:"part"`
 	// What is one line.
@@ -75,7 +75,9 @@ type Site struct {
 // returns what it found until ctx ended.
 func (s *Site) Examine(ctx context.Context) []Finding {
 	cfg := s.Config
-	findings, calls, followed := examineDatabase(ctx, cfg)
+	findings := JudgeConfig(cfg)
+	database, calls, followed := examineDatabase(ctx, cfg)
+	findings = append(findings, database...)
 	findings = append(findings, s.examineSignOn(ctx)...)
 	facts := make([]nodeFacts, len(cfg.PBX))
 	for i := range cfg.PBX {

@@ -10,6 +10,7 @@ import (
 
 	"callbackd/callcenter"
 	"callbackd/configs"
+	"callbackd/doctor"
 	"callbackd/recording"
 )
 
@@ -112,6 +113,7 @@ func describeConfig(w io.Writer, path string, cfg *configs.Config, decoder recor
 	for _, l := range cfg.BusinessLabels {
 		line("business label", "%s, numbers %s", l.ID, list(l.DID))
 	}
+	b.WriteString(describeFindings(doctor.JudgeConfig(cfg)))
 	_, err := io.WriteString(w, b.String())
 	return err
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -31,6 +32,22 @@ func TestCheck_Right(t *testing.T) {
 `
 	if stdout != want {
 		t.Errorf("check wrote\n%s\nwant\n%s", stdout, want)
+	}
+}
+
+// What looks like a slip is said after what was understood, and is no fault.
+func TestCheck_Warning(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "callbackd.yaml")
+	writeFile(t, file, readFile(t, "../../configs/testdata/traces.yaml")+`
+listen: {embed_origins: ['https://crm.example.com']}
+oidc: {issuer: 'https://login.test', client_id: callbackd, client_secret: secret, name: Office,
+  public_url: 'https://callbackd.example.org', roles: {agent: [agents]}}
+`, 0o600)
+	code, stdout, stderr := execute(t, "check", file)
+	const want = "\nlisten\n  warning  embed_origins names https://crm.example.com, which is of another site than https://callbackd.example.org: "
+	if code != exitOK || stderr != "" || !strings.Contains(stdout, " is right.\n") || !strings.Contains(stdout, want) {
+		t.Errorf("exit code %d, stderr %q, stdout\n%s", code, stderr, stdout)
 	}
 }
 
