@@ -115,7 +115,11 @@ func newAccountCreateCommand(opts *options) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				_, err = fmt.Fprintf(cmd.ErrOrStderr(), "Account %q (%s) is created.\n", account.Name, account.Role)
+				said := fmt.Sprintf("Account %q (%s) is created.\n", account.Name, account.Role)
+				if account.Role != accounts.RoleAdmin && len(account.CallCenters) == 0 {
+					said += fmt.Sprintf("It sees no list until it has a call center: callbackd account set %s --call-center ID\n", account.Name)
+				}
+				_, err = io.WriteString(cmd.ErrOrStderr(), said)
 				return err
 			})
 		},

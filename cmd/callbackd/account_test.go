@@ -51,6 +51,8 @@ func TestAccount(t *testing.T) {
 	want(exitFailure, first, "", "name is taken", "create", "--name", "admin", "--role", "agent")
 	want(exitOK, second+"\nsecond line\n", "", `"sato" (agent) is created`, "create", "--name", "sato", "--role", "agent",
 		"--display-name", "佐藤", "--call-center", "support", "--call-center", "support", "--endpoint", "PJSIP/2001")
+	want(exitOK, first, "", "It sees no list until it has a call center: callbackd account set suzuki-h --call-center ID\n",
+		"create", "--name", "suzuki-h", "--role", "agent")
 	want(exitOK, "", "佐藤", "", "list")
 
 	db, err := postgres.Open(t.Context(), url, postgres.Options{})
