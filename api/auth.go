@@ -86,6 +86,11 @@ func actingFor(op *operation, r *http.Request) (account string, acting bool, err
 	return values[0], true, nil
 }
 
+// isTokenAlone reports whether a request comes with a token that acts for nobody.
+func isTokenAlone(r *http.Request) bool {
+	return len(r.Header.Values("Authorization")) > 0 && len(r.Header.Values(actingHeader)) == 0
+}
+
 func bearerToken(r *http.Request) (string, error) {
 	// Two headers would leave open which of them counts, here and in a proxy.
 	values := r.Header.Values("Authorization")

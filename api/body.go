@@ -216,7 +216,7 @@ func collectProblems(err error, lang Language) []FieldProblem {
 	case "minProperties":
 		problem.Detail = lang.pick("変更する項目を指定してください。", "Say what to change.")
 	default:
-		problem.Detail = expectation(schema.Schema, lang)
+		problem.Detail = expectationInBody(schema.Schema, lang)
 	}
 	return []FieldProblem{problem}
 }

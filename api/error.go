@@ -86,13 +86,13 @@ var problems = []problem{
 	},
 	{
 		code: "acting_refused", status: http.StatusForbidden, is: isAny(accounts.ErrMayNotActFor),
-		ja: "このトークンで、指定されたアカウントとして操作することはできません。",
-		en: "This token may not act for that account.",
+		ja: "このトークンで、指定されたアカウントとして操作することはできません。may_act_for_accounts のトークンと、有効なアカウントの名前が必要です。",
+		en: "This token may not act for that account. It takes a token with may_act_for_accounts, and the name of an enabled account.",
 	},
 	{
-		code: "forbidden", status: http.StatusForbidden, is: isAny(accounts.ErrForbidden),
-		ja: "この操作を行う権限がありません。",
-		en: "You are not allowed to do this.",
+		code: codeForbidden, status: http.StatusForbidden, is: isAny(accounts.ErrForbidden),
+		ja: "この操作を行う権限がありません。役割と所属コールセンターをご確認ください。",
+		en: "You are not allowed to do this. It takes another role, or a call center that is not yours.",
 	},
 	{
 		code: "cross_origin", status: http.StatusForbidden, is: isAny(errCrossOrigin),
@@ -106,8 +106,8 @@ var problems = []problem{
 	},
 	{
 		code: "method_not_allowed", status: http.StatusMethodNotAllowed, is: isAny(errMethodNotAllowed),
-		ja: "この URL ではこのメソッドを使用できません。",
-		en: "This URL does not have this method.",
+		ja: "この URL ではこのメソッドを使用できません。使用できるものは Allow ヘッダにあります。",
+		en: "This URL does not have this method. The header Allow names those that it has.",
 	},
 	{
 		code: "call_not_found", status: http.StatusNotFound, is: isAny(callcenter.ErrNotFound),
@@ -261,8 +261,8 @@ var problems = []problem{
 	},
 	{
 		code: "unsupported_media_type", status: http.StatusUnsupportedMediaType, is: isAny(errMediaType),
-		ja: "この Content-Type または Content-Encoding は使用できません。",
-		en: "This Content-Type or Content-Encoding is not taken here.",
+		ja: "この Content-Type または Content-Encoding は使用できません。圧縮せずに application/json で送信してください。共通電話帳の取り込みは text/csv です。",
+		en: "This Content-Type or Content-Encoding is not taken here. Send application/json, for an import of the phone book text/csv, not compressed.",
 	},
 	{
 		code: codeUnavailable, status: http.StatusServiceUnavailable, is: isAny(errUnavailable, errStopping, context.DeadlineExceeded),
@@ -279,6 +279,7 @@ var problems = []problem{
 
 // Codes that the code itself asks for.
 const (
+	codeForbidden   = "forbidden"
 	codeInternal    = "internal"
 	codeUnavailable = "unavailable"
 )
@@ -355,6 +356,10 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	if row.fill != nil {
 		row.fill(&p, err, lang)
+	}
+	if row.code == codeForbidden && isTokenAlone(r) {
+		p.Detail += lang.pick("利用者としての操作には、X-Callbackd-Account でアカウントを指定してください。",
+			" What people do for themselves, a token does for an account that X-Callbackd-Account names.")
 	}
 	var body bytes.Buffer
 	if err := json.NewEncoder(&body).Encode(p); err != nil {

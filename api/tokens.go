@@ -32,7 +32,7 @@ func (o operations) CreateToken(ctx context.Context, request CreateTokenRequestO
 	for _, id := range wish.CallCenters {
 		if !o.hasCallCenter(id) {
 			return nil, invalidField(languageFrom(ctx), "/call_centers", inBody,
-				"設定にないコールセンターが含まれています。", "There is a call center that is not configured.")
+				"設定にないコールセンターです: "+shown(id), "There is no such call center: "+shown(id)+".")
 		}
 	}
 	if wish.ExpiresAt != nil && !wish.ExpiresAt.After(time.Now()) {

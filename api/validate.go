@@ -84,6 +84,9 @@ func checkParameter(input *openapi3filter.RequestValidationInput, parameter *ope
 	}
 	if err != nil {
 		problem.Detail = expectation(schema, lang)
+		if schema.Format == "date-time" && len(values) == 1 && strings.Contains(values[0], " ") {
+			problem.Detail += lang.pick("URL では + を %2B と書いてください。", " In a URL, + is written %2B.")
+		}
 		return problem, false
 	}
 	return problem, true
@@ -102,7 +105,21 @@ func rawValues(input *openapi3filter.RequestValidationInput, parameter *openapi3
 	}
 }
 
-// expectation says what a schema asks for.
+// expectationInBody is expectation for a member of a JSON document.
+func expectationInBody(schema *openapi3.Schema, lang Language) string {
+	switch {
+	case schema.Type.Is(openapi3.TypeArray) && len(schema.Items.Value.Enum) == 0 && schema.MaxItems != nil:
+		return fmt.Sprintf(lang.pick("%d 個以上 %d 個以下の値の配列を、重複なく指定してください。",
+			"Must be an array of %d to %d values, each once."), schema.MinItems, *schema.MaxItems)
+	case schema.Type.Is(openapi3.TypeArray):
+		return lang.pick("次の値の配列を、重複なく指定してください: ", "Must be an array of some of these values, each once: ") +
+			enumWords(schema.Items.Value) + lang.pick("。", ".")
+	default:
+		return expectation(schema, lang)
+	}
+}
+
+// expectation says what a schema asks for in a URL or a header.
 func expectation(schema *openapi3.Schema, lang Language) string {
 	switch {
 	case schema.Type.Is(openapi3.TypeArray) && len(schema.Items.Value.Enum) == 0 && schema.MaxItems != nil:
@@ -127,14 +144,14 @@ func expectation(schema *openapi3.Schema, lang Language) string {
 }
 
 func textExpectation(schema *openapi3.Schema, lang Language) string {
-	ja, en := fmt.Sprintf("%d 文字以上 %d 文字以下", schema.MinLength, *schema.MaxLength), fmt.Sprintf("Must have %d to %d characters", schema.MinLength, *schema.MaxLength)
+	ja, en := fmt.Sprintf("%d 文字以上 %d 文字以下", schema.MinLength, *schema.MaxLength), fmt.Sprintf("Must be text of %d to %d characters", schema.MinLength, *schema.MaxLength)
 	if schema.MinLength == *schema.MaxLength {
-		ja, en = fmt.Sprintf("%d 文字", schema.MinLength), fmt.Sprintf("Must have %d characters", schema.MinLength)
+		ja, en = fmt.Sprintf("%d 文字", schema.MinLength), fmt.Sprintf("Must be text of %d characters", schema.MinLength)
 	}
 	if schema.Pattern == "" {
 		return lang.pick(ja+"の文字列を指定してください。", en+".")
 	}
-	return lang.pick(ja+"で、正規表現 "+schema.Pattern+" に合う文字列を指定してください。", en+" and match "+schema.Pattern+".")
+	return lang.pick(ja+"で、正規表現 "+schema.Pattern+" に合う文字列を指定してください。", en+" that matches "+schema.Pattern+".")
 }
 
 func integerExpectation(schema *openapi3.Schema, lang Language) string {

@@ -174,9 +174,9 @@ func (o operations) ReplayWebhook(ctx context.Context, request ReplayWebhookRequ
 // withWebhookFields names the member that is at fault.
 func withWebhookFields(ctx context.Context, err error) error {
 	lang := languageFrom(ctx)
-	if isType[*webhooks.CallCenterError](err) {
+	if e, ok := errors.AsType[*webhooks.CallCenterError](err); ok {
 		return invalidField(lang, "/call_centers", inBody,
-			"設定にないコールセンターが含まれています。", "There is a call center that is not configured.")
+			"設定にないコールセンターです: "+shown(e.ID), "There is no such call center: "+shown(e.ID)+".")
 	}
 	e, ok := errors.AsType[*webhooks.URLError](err)
 	if !ok {
