@@ -78,13 +78,21 @@ func (c *Calls) SaveCalls(ctx context.Context, calls []callcenter.Call) error {
 	return nil
 }
 
+// saveTries is how often a batch is saved anew that another one was in the way
+// of. Two that both insert a call wait for each other when each is first in one
+// of the table's unique indexes: ON CONFLICT gives way in its own only. The
+// server ends one of them, which then finds the call there.
+const saveTries = 5
+
 // saveRows saves rows, in one transaction if it can, and leaves out those that
 // are refused.
 func (c *Calls) saveRows(ctx context.Context, rows []callRow, refused *callcenter.RefusedError) error {
 	batch, err := json.Marshal(rows)
 	encoded := err == nil // what cannot be is refused like what the schema refuses
-	if encoded {
-		err = c.saveBatch(ctx, rows, batch)
+	for try := 0; encoded && try < saveTries; try++ {
+		if err = c.saveBatch(ctx, rows, batch); !isDeadlock(err) {
+			break
+		}
 	}
 	switch {
 	case encoded && !isRefusal(err):

@@ -67,3 +67,10 @@ func isRefusal(err error) bool {
 	// exceeded.
 	return ok && (strings.HasPrefix(e.Code, "22") || strings.HasPrefix(e.Code, "23") || strings.HasPrefix(e.Code, "54"))
 }
+
+// isDeadlock reports whether the server undid a transaction because it and
+// another one waited for each other: done again, it may succeed.
+func isDeadlock(err error) bool {
+	e, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && e.Code == "40P01"
+}
