@@ -303,6 +303,35 @@ func TestAttendant_TakenUpHearsThePrompt(t *testing.T) {
 	}
 }
 
+// A sound that cannot be played is complained of, but not one that was cut off
+// as all ends.
+func TestAttendant_SoundsThatFail(t *testing.T) {
+	t.Parallel()
+	for _, stopped := range []bool{false, true} {
+		d := newDesk(t)
+		fails := func(id ari.PlaybackID) {
+			d.Event(&ari.Event{Type: ari.PlaybackFinished, Playback: ari.Playback{ID: id, State: "failed", TargetURI: "channel:c1"}})
+		}
+		presses := func(digit string) {
+			d.Event(&ari.Event{Type: ari.ChannelDtmfReceived, Channel: caller(), Digit: digit})
+		}
+		d.enters()
+		d.eventually(t, "POST play/callbackd-c1-1")
+		fails("callbackd-c1-1")
+		presses("5") // which is no answer
+		d.eventually(t, "POST play/callbackd-c1-0")
+		if !stopped {
+			presses("*")
+			fails("callbackd-c1-1") // the third takes turns with the first
+			d.idle(t)
+		}
+		d.stop()
+		if complained := strings.Contains(d.log.String(), "could not play a sound"); complained == stopped {
+			t.Errorf("stopped: %t; the log says:\n%s", stopped, &d.log)
+		}
+	}
+}
+
 // What a caller wants is kept for as long as it is talked about, and not longer.
 func TestAttendant_KeepsWishes(t *testing.T) {
 	t.Parallel()

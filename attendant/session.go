@@ -151,8 +151,9 @@ func (s *session) run() Status {
 			s.keep()
 		}
 	}
-	// A prompt that is cut off by the caller's leaving has failed, too.
-	if s.unheard && !s.dialogue.gone {
+	// A prompt that is cut off by the caller's leaving has failed, too; as the
+	// daemon ends, that may not be known yet.
+	if s.unheard && !s.dialogue.gone && !s.dialogue.stopping {
 		s.log.Warn("asterisk could not play a sound: are the files there that the configuration names under attendant.sounds?")
 	}
 	return s.dialogue.status
